@@ -1,0 +1,5 @@
+"""Moving data: dlt extracts, Dagster orchestrates.
+
+Here belong the vendors' APIs, the raw log, the order in which tables are built, the Dagster definitions and the
+command line: everything with an effect. What data means stands in `transforms`, what tables exist in `warehouse`.
+"""

@@ -1,0 +1,210 @@
+"""The command line. Exit status: 0 all done; 1 something failed or is incomplete; 2 configuration or usage."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from pipelines import questions
+from pipelines.faults import AnotherRunError, ConfigurationError
+from pipelines.settings import Settings, load_settings
+from pipelines.vendors.contract import Question
+from warehouse.errors import WarehouseError
+
+DONE, INCOMPLETE, MISTAKE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit status. Foreseeable faults are one line on stderr, never a traceback."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except ConfigurationError as fault:
+        return _complain(str(fault), MISTAKE)
+    except (WarehouseError, AnotherRunError) as fault:
+        return _complain(str(fault), INCOMPLETE)
+    except OSError as fault:
+        return _complain(f"{fault.strerror or fault}{f': {fault.filename}' if fault.filename else ''}", INCOMPLETE)
+    except KeyboardInterrupt:
+        print("chargehouse: stopped; what was not finished is done again by the next run", file=sys.stderr, flush=True)
+        # The threads that wait for a vendor must not keep the process: whatever it leaves, the next run mends.
+        os._exit(130)
+
+
+def _complain(message: str, status: int) -> int:
+    print(f"chargehouse: {message}", file=sys.stderr)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="chargehouse", description="Charging data of four platforms in one warehouse, pulled incrementally."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, text: str, command: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=command)
+        return added
+
+    def add_reading(name: str, text: str, command: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        added = add(name, text, command)
+        added.add_argument("--as-of", metavar="T", default="", help="the run's now, ISO 8601 (default: the clock)")
+        added.add_argument("--vendor", metavar="V", nargs="+", action="extend", default=[], help="only these vendors")
+        return added
+
+    add_reading("refresh", "Pull everything new, rebuild the months it touches, publish.", _refresh)
+    reconcile = add_reading("reconcile", "Read the last months again and heal what differs.", _reconcile)
+    reconcile.add_argument("--months", type=int, default=3, metavar="N", help="how many, the current one included")
+    backfill = add_reading("backfill", "Read some months again and rebuild them.", _backfill)
+    backfill.add_argument("--from", dest="from_month", required=True, metavar="YYYY-MM")
+    backfill.add_argument("--to", dest="to_month", required=True, metavar="YYYY-MM")
+    rebuild = add("rebuild", "Rebuild everything, or some months, from the raw log alone.", _rebuild)
+    rebuild.add_argument("--from", dest="from_month", default="", metavar="YYYY-MM")
+    rebuild.add_argument("--to", dest="to_month", default="", metavar="YYYY-MM")
+    add("status", "What is covered, gaps, the oldest open session, the last run.", _status)
+    sql = add("sql", "Query the published warehouse, read-only.", _sql)
+    sql.add_argument("query", metavar="SELECT")
+    add("doctor", "Check configuration and credentials with one small call to each vendor.", _doctor)
+    run = add("run", "A refresh and its result; from the sandbox where no vendor is configured.", _run)
+    run.add_argument("--as-of", metavar="T", default="", help="the run's now, ISO 8601 (default: the clock)")
+    interface = add("ui", "The Dagster web UI on this machine.", _ui)
+    interface.add_argument("--port", type=int, default=3000)
+    sandbox = add("sandbox", "Play the four vendors' APIs on this machine, with invented data.", _sandbox)
+    sandbox.add_argument("--port", type=int, default=9000)
+    sandbox.add_argument("--seed", type=int, default=7)
+    sandbox.add_argument("--as-of", metavar="T", default="", help="where its clock stands (default: the clock)")
+    sandbox.add_argument("--sessions", type=int, default=6_000, metavar="N")
+    sandbox.add_argument("--faults", default="", metavar="F", help="faults to answer with, such as mixed:0.12")
+    return parser
+
+
+def _refresh(options: argparse.Namespace) -> int:
+    settings = _reading_settings(options)
+    return _run_reading(settings, options.vendor, questions.refresh(settings, questions.run_instant(options.as_of)), {})
+
+
+def _reconcile(options: argparse.Namespace) -> int:
+    settings = _reading_settings(options)
+    question = questions.reconcile(settings, questions.run_instant(options.as_of), options.months)
+    return _run_reading(settings, options.vendor, question, {"months": options.months})
+
+
+def _backfill(options: argparse.Namespace) -> int:
+    settings = _reading_settings(options)
+    months = {"from_month": options.from_month, "to_month": options.to_month}
+    question = questions.backfill(settings, questions.run_instant(options.as_of), **months)
+    return _run_reading(settings, options.vendor, question, months)
+
+
+def _reading_settings(options: argparse.Namespace) -> Settings:
+    settings = load_settings()
+    if not settings.vendors:
+        raise ConfigurationError("no vendor is configured. Set its variables (see .env.example), or try `make run`.")
+    for vendor in options.vendor:
+        if vendor not in settings.vendors:
+            raise ConfigurationError(f"--vendor {vendor}: not configured. Configured: {', '.join(settings.vendors)}.")
+    return settings
+
+
+def _run_reading(settings: Settings, vendors: Sequence[str], question: Question, details: Mapping[str, object]) -> int:
+    from pipelines.progress import Progress
+    from pipelines.runs import run_job
+    from pipelines.summary import received
+
+    asked_vendors = [vendor for vendor in settings.vendors if not vendors or vendor in vendors]
+    print(f"{question.kind} as of {question.as_of:%Y-%m-%d %H:%M:%S} UTC: {', '.join(asked_vendors)}", flush=True)
+    reach = {"kind": question.kind, "as_of": question.as_of.isoformat(), **details}
+    outcome = run_job(settings, question.kind, Progress.on_stderr(), asked_vendors, {"raw_log": reach})
+    print(received(settings.data, outcome.run_id))
+    return _verdict(outcome.faults)
+
+
+def _verdict(faults: Sequence[str]) -> int:
+    for fault in faults:
+        print(f"chargehouse: {fault}", file=sys.stderr)
+    return INCOMPLETE if faults else DONE
+
+
+def _rebuild(options: argparse.Namespace) -> int:
+    from pipelines.progress import Progress
+    from pipelines.runs import run_job
+
+    settings = load_settings()
+    months: dict[str, object] = {}
+    if options.from_month or options.to_month:
+        questions.check_months(options.from_month, options.to_month)
+        months = {"from_month": options.from_month, "to_month": options.to_month}
+    configuration = {"staged_tables": {"from_raw": True, **months}}
+    return _verdict(run_job(settings, "rebuild", Progress.on_stderr(), (), configuration).faults)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from pipelines.status import status_text
+
+    text, is_whole = status_text(load_settings().data)
+    print(text)
+    return DONE if is_whole else INCOMPLETE
+
+
+def _sql(options: argparse.Namespace) -> int:
+    from pipelines.layout import DATABASE
+    from warehouse.query import query, render
+
+    print(render(query(load_settings().data / DATABASE, options.query)))
+    return DONE
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from pipelines.doctor import examine
+
+    lines, all_well = examine(load_settings())
+    print("\n".join(lines))
+    return DONE if all_well else INCOMPLETE
+
+
+def _run(options: argparse.Namespace) -> int:
+    from pipelines.demonstration import sandboxed
+
+    settings, as_of = load_settings(), questions.run_instant(options.as_of)
+    if settings.vendors:
+        return _run_and_show(settings, as_of)
+    print(
+        "No vendor is configured: this run reads the SANDBOX, which plays all four on this machine with invented data.\n"
+        "For your own chargers, copy .env.example to .env and fill in your accounts."
+    )
+    with sandboxed(settings, as_of) as demonstration:
+        return _run_and_show(demonstration, as_of)
+
+
+def _run_and_show(settings: Settings, as_of: datetime) -> int:
+    from pipelines.summary import energy_by_month, where_to_look
+
+    status = _run_reading(settings, (), questions.refresh(settings, as_of), {})
+    print(f"\nkWh by month\n{energy_by_month(settings.data)}\n\nWhere to look")
+    print(where_to_look(settings.data))
+    return status
+
+
+def _ui(options: argparse.Namespace) -> int:
+    from pipelines.web_interface import serve
+
+    return serve(load_settings(), options.port)
+
+
+def _sandbox(options: argparse.Namespace) -> int:
+    from sandbox.command import serve
+
+    return serve(
+        port=options.port,
+        seed=options.seed,
+        as_of=questions.run_instant(options.as_of) if options.as_of else None,
+        sessions=options.sessions,
+        faults=options.faults or None,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

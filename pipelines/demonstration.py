@@ -1,0 +1,67 @@
+"""Where no vendor is configured: the sandbox plays all four, always the same world over the same data."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipelines.settings import Settings, load_settings
+from sandbox.generate import generate_world
+from sandbox.server import Sandbox
+
+SEED = 7
+SESSIONS = 6_000
+MONTHS_BEFORE = 5
+RECORD = "sandbox.json"
+
+
+@dataclass(frozen=True)
+class DemonstrationWorld:
+    """What the world was made from, kept beside the data, so that a later run meets the same world, only later."""
+
+    seed: int
+    sessions: int
+    begins_at: str
+    populated_until: str
+
+
+@contextmanager
+def sandboxed(settings: Settings, as_of: datetime) -> Iterator[Settings]:
+    """Settings whose vendors are the sandbox, at `as_of`, for as long as the context lasts."""
+    with sandbox_environment(settings, as_of) as environment:
+        yield load_settings(environment)
+
+
+@contextmanager
+def sandbox_environment(settings: Settings, as_of: datetime) -> Iterator[Mapping[str, str]]:
+    """The environment of this process, with the sandbox as every vendor for as long as the context lasts."""
+    record = _world_of(settings.data, as_of)
+    begins_at = datetime.fromisoformat(record.begins_at)
+    world = generate_world(
+        seed=record.seed,
+        begins_at=begins_at,
+        populated_until=datetime.fromisoformat(record.populated_until),
+        sessions=record.sessions,
+    )
+    with Sandbox(world, now=as_of) as sandbox:
+        yield {
+            "CHARGEHOUSE_FIRST_MONTH": begins_at.strftime("%Y-%m"),
+            **os.environ,
+            **sandbox.environment(),
+            "CHARGEHOUSE_DATA": str(settings.data),
+        }
+
+
+def _world_of(data: Path, as_of: datetime) -> DemonstrationWorld:
+    path = data / RECORD
+    if path.exists():
+        return DemonstrationWorld(**json.loads(path.read_text()))
+    index = as_of.year * 12 + as_of.month - 1 - MONTHS_BEFORE
+    begins_at = datetime(index // 12, index % 12 + 1, 1, tzinfo=UTC)
+    record = DemonstrationWorld(SEED, SESSIONS, begins_at.isoformat(), as_of.isoformat())
+    data.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(asdict(record), indent=2) + "\n")
+    return record

@@ -1,0 +1,236 @@
+"""Asking the vendors: every vendor at its own pace, side by side, window by window, into the raw log.
+
+A window's rows, its record and the position it proves are appended together, a few windows to a load, so that a run that
+is cut off loses at most the windows since the last load, and reads those again.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from queue import Queue
+from typing import TypeAlias
+
+import pyarrow as pa
+
+from pipelines.faults import ReadingError
+from pipelines.locks import exclusive
+from pipelines.personal_data import Cleaner, Pseudonyms, pseudonym_key
+from pipelines.raw_log import READINGS, Positions, RawLog
+from pipelines.raw_rows import RawRows, raw_rows
+from pipelines.readings import Reading, readings_table
+from pipelines.settings import Settings
+from pipelines.vendors import open_vendor
+from pipelines.vendors.contract import Endpoint, Line, Question, Vendor, Window
+from pipelines.vendors.http_client import Tally
+from pipelines.vendors.window_sizes import WindowSizes
+
+LOAD_ROWS = 100_000
+LOAD_BYTES = 128 * 1024 * 1024
+LOAD_SECONDS = 60.0
+CHAINS_AT_ONCE = 6
+WINDOWS_WAITING = 8
+
+Watcher: TypeAlias = Callable[[Reading], None]
+
+
+@dataclass(frozen=True)
+class _WindowRead:
+    """What came of one window: its record and, where it was read, its rows and the sessions it showed running or closed."""
+
+    reading: Reading
+    endpoint: Endpoint
+    rows: RawRows | None = None
+
+    def advance(self, positions: Positions) -> None:
+        """Move the positions to what this window proves."""
+        reading = self.reading
+        if self.rows is None:
+            return
+        sessions = positions.open_sessions.setdefault((reading.vendor, reading.scope), {})
+        for session_id in self.rows.closed_ids:
+            sessions.pop(session_id, None)
+        for session_id, started_at in self.rows.open_sessions.items():
+            sessions[session_id] = (started_at, reading.as_of)
+        if reading.kind != "backfill" and reading.to_at is not None:
+            place = (reading.vendor, reading.endpoint, reading.scope)
+            known = positions.watermarks.get(place)
+            positions.watermarks[place] = reading.to_at if known is None else max(known, reading.to_at)
+
+
+@dataclass
+class _Package:
+    """Windows that wait to be appended together."""
+
+    tables: dict[str, list[pa.Table]] = field(default_factory=dict)
+    readings: list[Reading] = field(default_factory=list)
+    rows: int = 0
+    payload_bytes: int = 0
+    begun: float = field(default_factory=time.monotonic)
+
+    def add(self, window: _WindowRead) -> None:
+        self.readings.append(window.reading)
+        if window.rows is not None and window.rows.table.num_rows:
+            self.tables.setdefault(window.endpoint.table, []).append(window.rows.table)
+            self.rows += window.rows.table.num_rows
+            self.payload_bytes += window.rows.payload_bytes
+
+    @property
+    def is_due(self) -> bool:
+        waited = time.monotonic() - self.begun
+        return self.rows >= LOAD_ROWS or self.payload_bytes >= LOAD_BYTES or (waited > LOAD_SECONDS and self.rows > 0)
+
+
+def extract(
+    settings: Settings, vendors: Sequence[str], question: Question, run_id: str, watch: Watcher = lambda reading: None
+) -> list[Reading]:
+    """Read what the question asks of these vendors into the raw log. Gives the record of every window.
+
+    A line that fails is recorded as failed and leaves everything else alone; only a fault of ours is raised.
+    """
+    raw_log = RawLog(settings.data)
+    key = pseudonym_key(settings.pseudonym_key.get_secret_value() if settings.pseudonym_key else None, settings.data)
+    with _held(settings, vendors):
+        positions = raw_log.positions()
+        positions.forget_long_unseen(question.as_of)
+        extractions = []
+        for name in vendors:
+            pseudonyms = Pseudonyms(name, key)
+            vendor = open_vendor(name, settings, pseudonyms)
+            cleaner = Cleaner(vendor.personal_data, pseudonyms, keep_signed_readings=settings.keep_signed_readings)
+            extractions.append(_VendorExtraction(vendor, cleaner, question, run_id, deepcopy(positions)))
+        return _append_as_they_come(extractions, raw_log, positions, vendors, watch)
+
+
+@contextmanager
+def _held(settings: Settings, vendors: Sequence[str]) -> Iterator[None]:
+    """One run at a time for an account: two would read the same windows and spend one budget of requests twice."""
+    with ExitStack() as stack:
+        for name in sorted(vendors):
+            stack.enter_context(exclusive(settings.data, f"account-{name}"))
+        yield
+
+
+def _append_as_they_come(
+    extractions: Sequence["_VendorExtraction"],
+    raw_log: RawLog,
+    positions: Positions,
+    vendors: Sequence[str],
+    watch: Watcher,
+) -> list[Reading]:
+    arrived: Queue[_WindowRead | _Finished] = Queue(WINDOWS_WAITING)
+    stop = threading.Event()
+    for each in extractions:
+        threading.Thread(target=each.run, args=(arrived, stop), daemon=True).start()
+    readings: list[Reading] = []
+    package = _Package()
+    fault: Exception | None = None
+    running = len(extractions)
+    while running:
+        arrival = arrived.get()
+        if isinstance(arrival, _Finished):
+            running -= 1
+            fault = fault or arrival.fault
+        elif not stop.is_set():
+            watch(arrival.reading)
+            readings.append(arrival.reading)
+            arrival.advance(positions)
+            package.add(arrival)
+            if package.is_due:
+                try:
+                    _append(package, raw_log, positions, vendors)
+                except Exception as append_fault:  # noqa: BLE001 -- raised below, once the vendors' threads are let go
+                    fault = append_fault
+                    stop.set()
+                package = _Package()
+    if package.readings and not stop.is_set():
+        _append(package, raw_log, positions, vendors)
+    if fault is not None:
+        raise fault
+    return readings
+
+
+def _append(package: _Package, raw_log: RawLog, positions: Positions, vendors: Sequence[str]) -> None:
+    raw_log.append({**package.tables, READINGS: [readings_table(package.readings)]}, positions, vendors)
+
+
+@dataclass(frozen=True)
+class _Finished:
+    """A vendor's last word; `fault` is an error of ours that stopped it."""
+
+    fault: Exception | None
+
+
+class _VendorExtraction:
+    """One vendor's share of a run. `positions` is its own copy, ahead of what is appended."""
+
+    def __init__(self, vendor: Vendor, cleaner: Cleaner, question: Question, run_id: str, positions: Positions) -> None:
+        self._vendor = vendor
+        self._cleaner = cleaner
+        self._question = question
+        self._run_id = run_id
+        self._positions = positions
+
+    def run(self, arrived: "Queue[_WindowRead | _Finished]", stop: threading.Event) -> None:
+        """Read everything asked of the vendor and hand over window by window, until told to stop."""
+        try:
+            with ThreadPoolExecutor(CHAINS_AT_ONCE, thread_name_prefix=self._vendor.name) as executor:
+                for chains in self._vendor.rounds(self._question):
+                    for done in [executor.submit(self._read_chain, chain, arrived, stop) for chain in chains]:
+                        done.result()
+        except Exception as fault:  # noqa: BLE001 -- handed to the main thread, which raises it
+            arrived.put(_Finished(fault))
+        else:
+            arrived.put(_Finished(None))
+
+    def _read_chain(
+        self, chain: Sequence[Line], arrived: "Queue[_WindowRead | _Finished]", stop: threading.Event
+    ) -> None:
+        for line in chain:
+            for window in self._read_line(line):
+                arrived.put(window)
+                if window.rows is None or stop.is_set():
+                    return
+
+    def _read_line(self, line: Line) -> Iterator[_WindowRead]:
+        place = (line.endpoint.vendor, line.endpoint.name, line.scope)
+        span = line.span(self._positions.of(*place))
+        if span is None:
+            return
+        sizes = WindowSizes(span, line.rows_per_window, line.longest_window)
+        while (window := sizes.next()) is not None:
+            read = self._read_window(line, window)
+            read.advance(self._positions)
+            yield read
+            if read.rows is None:
+                return
+            sizes.had(read.rows.table.num_rows)
+
+    def _read_window(self, line: Line, window: Window) -> _WindowRead:
+        tally = Tally()
+        rows, message = None, None
+        try:
+            pages = line.read(window, tally)
+            rows = raw_rows(pages, line.endpoint, line.scope, self._cleaner, self._question.as_of, self._run_id)
+        except ReadingError as fault:
+            message = str(fault)
+        reading = Reading(
+            run_id=self._run_id,
+            as_of=self._question.as_of,
+            vendor=line.endpoint.vendor,
+            endpoint=line.endpoint.name,
+            scope=line.scope,
+            kind=self._question.kind,
+            state="failed" if rows is None else "complete",
+            from_at=window.from_at,
+            to_at=window.to_at,
+            rows_received=0 if rows is None else rows.table.num_rows,
+            requests=tally.requests,
+            retries=tally.retries,
+            bytes_received=tally.bytes_received,
+            message=message,
+        )
+        return _WindowRead(reading, line.endpoint, rows)

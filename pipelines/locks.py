@@ -1,0 +1,36 @@
+"""One writer at a time: advisory locks between processes, which the kernel releases when their holder dies."""
+
+import fcntl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipelines.faults import AnotherRunError
+
+PATIENCE_SECONDS = 3600.0
+
+
+@contextmanager
+def exclusive(data: Path, name: str, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold the lock `name` below `data`; waits for another holder, after telling `on_wait` once.
+
+    Raises AnotherRunError when it is not free within an hour.
+    """
+    folder = data / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{name}.lock").open("w") as file:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        has_told = False
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise AnotherRunError(f"another run has held {name} for an hour; try again later.") from None
+                if on_wait is not None and not has_told:
+                    on_wait()
+                    has_told = True
+                time.sleep(0.1)
+        yield

@@ -1,0 +1,25 @@
+"""The months in which the facts are kept, as Dagster partitions."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from pipelines.layout import LAKE_FOLDER
+from pipelines.settings import Settings
+from warehouse.lake import Lake
+from warehouse.tables import FACT_ENERGY, FACT_SESSION
+
+
+def month_partitions(settings: Settings) -> dg.MonthlyPartitionsDefinition:
+    """Months from the first one read, or the oldest one stored, to the current one, in the configured zone."""
+    lake = Lake(settings.data / LAKE_FOLDER)
+    zone = ZoneInfo(settings.time_zone)
+    first = settings.first_month_at(datetime.now(UTC)).astimezone(zone).strftime("%Y-%m")
+    stored = [month for table in (FACT_SESSION, FACT_ENERGY) for month in lake.months(table)]
+    return dg.MonthlyPartitionsDefinition(
+        start_date=min([first, *stored]),
+        fmt="%Y-%m",
+        timezone=settings.time_zone,
+        end_offset=1,
+    )

@@ -1,0 +1,178 @@
+"""Persons and cards leave an object before anything of it is written.
+
+Ids become keyed pseudonyms (HMAC-SHA-256, so that a short card number cannot be found by trying them all); names,
+addresses of people and machines, and whatever looks like an e-mail address are dropped.
+"""
+
+import hmac
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+E_MAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
+EVERYWHERE_DROPPED = frozenset(
+    {"email", "useremail", "fullname", "userfullname", "firstname", "lastname", "username", "userusername"}
+    | {"phone", "phonenumber", "phone_number", "telephone", "mobile", "mobilenumber"}
+)
+
+
+@dataclass(frozen=True)
+class PersonalData:
+    """A vendor's personal fields, by the names it uses, wherever in an object they stand.
+
+    `pseudonymised` maps a field to the kind of thing it names: user, token or customer. A dotted name (`parent.field`)
+    holds only directly inside `parent`. `dropped` fields are left out. `signed_readings` are dropped too, or kept
+    apart where the settings ask for it. `measurements` are long lists of numbers, not searched.
+    """
+
+    pseudonymised: Mapping[str, str] = field(default_factory=dict)
+    dropped: frozenset[str] = frozenset()
+    signed_readings: frozenset[str] = frozenset()
+    measurements: frozenset[str] = frozenset()
+
+
+class Pseudonyms:
+    """Keyed pseudonyms of one vendor's persons and cards: the same value always gets the same one."""
+
+    def __init__(self, vendor: str, key: bytes) -> None:
+        self._vendor = vendor
+        self._key = key
+        self._known = lru_cache(maxsize=200_000)(self._digest)
+
+    def of(self, kind: str, value: object) -> str:
+        """The pseudonym `p_` and 32 hex digits of a value of this kind (user, token, customer)."""
+        return self._known(kind, str(value))
+
+    def _digest(self, kind: str, value: str) -> str:
+        message = f"{self._vendor}\x1f{kind}\x1f{value}".encode(errors="surrogatepass")
+        return "p_" + hmac.digest(self._key, message, "sha256").hex()[:32]
+
+
+@dataclass(frozen=True)
+class CleanObject:
+    """An object as it may be written: JSON without personal data, and its signed readings where they are kept."""
+
+    payload: bytes
+    signed_readings: str | None
+
+
+class Cleaner:
+    """Takes the personal data out of one vendor's objects."""
+
+    def __init__(self, personal_data: PersonalData, pseudonyms: Pseudonyms, *, keep_signed_readings: bool) -> None:
+        self._rules = personal_data
+        self._pseudonyms = pseudonyms
+        self._keep_signed_readings = keep_signed_readings
+        self._dropped = personal_data.dropped | personal_data.signed_readings
+        self._anywhere = {name: kind for name, kind in personal_data.pseudonymised.items() if "." not in name}
+        self._inside: dict[str, dict[str, str]] = {}
+        for dotted, kind in personal_data.pseudonymised.items():
+            parent, separator, name = dotted.partition(".")
+            if separator:
+                self._inside.setdefault(parent, {})[name] = kind
+
+    def clean(self, item: Any, *, id_names: str | None = None) -> CleanObject:
+        """The object without personal data. `id_names`: the kind of person or card that the object's own `id` names."""
+        signed = self._signed_readings(item) if self._keep_signed_readings else None
+        cleaned = self._without_personal_data(item, "")
+        if id_names is not None and isinstance(cleaned, dict) and cleaned.get("id") is not None:
+            cleaned["id"] = self._pseudonyms.of(id_names, cleaned["id"])
+        payload = as_json(cleaned)
+        if b"@" in payload:
+            payload = as_json(_without_e_mail_addresses(cleaned))
+        return CleanObject(payload, signed)
+
+    def pseudonym(self, kind: str, value: str) -> str:
+        """The pseudonym of a value that stands outside an object."""
+        return self._pseudonyms.of(kind, value)
+
+    def _signed_readings(self, item: Any) -> str | None:
+        if not isinstance(item, dict):
+            return None
+        kept = {name: item[name] for name in sorted(self._rules.signed_readings) if item.get(name) is not None}
+        return as_json(kept).decode() if kept else None
+
+    def _without_personal_data(self, value: Any, parent: str) -> Any:
+        if isinstance(value, list):
+            return [self._without_personal_data(element, parent) for element in value]
+        if not isinstance(value, dict):
+            return value
+        kinds = {**self._anywhere, **self._inside[parent]} if parent in self._inside else self._anywhere
+        result: dict[str, Any] = {}
+        for name, inner in value.items():
+            if name in self._dropped or name.lower() in EVERYWHERE_DROPPED:
+                continue
+            kind = kinds.get(name)
+            if kind is not None:
+                # A person named by a whole object is dropped with it: only a plain value can be a key.
+                if inner is not None and inner != "" and not isinstance(inner, dict | list):
+                    result[name] = self._pseudonyms.of(kind, inner)
+            elif isinstance(inner, dict | list) and name not in self._rules.measurements:
+                result[name] = self._without_personal_data(inner, name)
+            else:
+                result[name] = inner
+        return result
+
+
+def as_json(value: Any) -> bytes:
+    """Compact JSON. Text that is no Unicode (a lone surrogate) has its bad parts replaced."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return orjson.dumps(_encodable(value))
+
+
+def _encodable(value: Any) -> Any:
+    match value:
+        case dict():
+            return {_encodable(name): _encodable(inner) for name, inner in value.items()}
+        case list():
+            return [_encodable(element) for element in value]
+        case str():
+            return value.encode(errors="replace").decode()
+        case int() if not -(2**63) <= value < 2**64:
+            return float(value)
+        case _:
+            return value
+
+
+def _without_e_mail_addresses(value: Any) -> Any:
+    match value:
+        case dict():
+            return {
+                name: _without_e_mail_addresses(inner)
+                for name, inner in value.items()
+                if not (isinstance(inner, str) and E_MAIL.search(inner)) and not E_MAIL.search(name)
+            }
+        case list():
+            kept = (inner for inner in value if not (isinstance(inner, str) and E_MAIL.search(inner)))
+            return [_without_e_mail_addresses(inner) for inner in kept]
+        case _:
+            return value
+
+
+def pseudonym_key(configured: str | None, folder: Path) -> bytes:
+    """The configured key, else the one made once and kept, readable by its owner only, in `folder`."""
+    if configured is not None:
+        return configured.encode()
+    path = folder / "pseudonym.key"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        beside = folder / f".pseudonym.key.{os.getpid()}"
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+        # A link is made whole or not at all, and never over a key that another process made meanwhile.
+        try:
+            os.link(beside, path)
+        except FileExistsError:
+            pass
+        finally:
+            beside.unlink()
+    return path.read_text().strip().encode()

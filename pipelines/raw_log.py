@@ -1,0 +1,182 @@
+"""The raw log: append-only Parquet through dlt's filesystem destination, and the positions that commit with it.
+
+A load counts once dlt has stored its state or its load record, which it does after the last file: files of a load that
+was killed before that are never read, and its rows are read from the vendor again. A load that was killed between its
+files is finished first thing by the next run.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dlt
+import polars as pl
+import pyarrow as pa
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.destinations import filesystem
+
+from pipelines.layout import DLT_FOLDER, RAW_FOLDER
+from pipelines.locks import exclusive
+from pipelines.raw_rows import RAW_SCHEMA
+from pipelines.readings import READING_SCHEMA
+from pipelines.vendors.contract import Position
+
+PIPELINE = "chargehouse"
+READINGS = "readings"
+FORGET_OPEN_AFTER = timedelta(days=90)
+
+
+@dataclass
+class Positions:
+    """How far everything has been read: watermarks by (vendor, endpoint, scope), running sessions by (vendor, scope)."""
+
+    watermarks: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
+    open_sessions: dict[tuple[str, str], dict[str, tuple[datetime | None, datetime]]] = field(default_factory=dict)
+
+    def of(self, vendor: str, endpoint: str, scope: str) -> Position:
+        """The position of one endpoint and scope."""
+        started = [start for start, _ in self.open_sessions.get((vendor, scope), {}).values() if start is not None]
+        return Position(self.watermarks.get((vendor, endpoint, scope)), min(started, default=None))
+
+    def forget_long_unseen(self, as_of: datetime) -> None:
+        """Give up on sessions that ran once and have been in no list for months: they would hold the window open for ever."""
+        for sessions in self.open_sessions.values():
+            for session_id, (_, seen_at) in list(sessions.items()):
+                if seen_at < as_of - FORGET_OPEN_AFTER:
+                    del sessions[session_id]
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """One Parquet file of a completed load. Loads are numbered in the order of their making."""
+
+    path: Path
+    load_number: int
+
+
+class RawLog:
+    """The raw log below `data`: rows in `raw/`, dlt's working folder in `dlt/`."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self._folder = data / RAW_FOLDER
+
+    def append(self, tables: Mapping[str, Sequence[pa.Table]], positions: Positions, vendors: Collection[str]) -> None:
+        """Append rows, and the positions of these vendors with them, in one load."""
+        state = _stored(positions, vendors)
+
+        def rows(name: str) -> Iterator[pa.Table]:
+            dlt.current.source_state().setdefault("positions", {}).update(state)
+            yield from tables[name]
+
+        @dlt.source(name=PIPELINE, max_table_nesting=0)
+        def source() -> Any:
+            return [
+                dlt.resource(rows, name=name, write_disposition="append", columns=_columns(name))(name)
+                for name in tables
+            ]
+
+        with exclusive(self._data, "raw"):
+            pipeline = self._pipeline()
+            self._finish_pending(pipeline)
+            pipeline.run(source(), loader_file_format="parquet")
+
+    def positions(self) -> Positions:
+        """The positions as they stood after the last completed load."""
+        with exclusive(self._data, "raw"):
+            pipeline = self._pipeline()
+            self._finish_pending(pipeline)
+            try:
+                pipeline.sync_destination()
+            except DestinationUndefinedEntity:
+                return Positions()
+            state = pipeline.state.get("sources", {}).get(PIPELINE, {}).get("positions", {})
+        return _restored(state)
+
+    def files(self, table: str, after_load: int | None = None) -> list[RawFile]:
+        """The files of a table, of completed loads numbered above `after_load`, oldest first."""
+        completed = self._completed_loads()
+        found: list[RawFile] = []
+        for path in sorted((self._folder / table).glob("*.parquet")):
+            load_number = _load_number(path.name)
+            if load_number in completed and (after_load is None or load_number > after_load):
+                found.append(RawFile(path, load_number))
+        return sorted(found, key=lambda file: (file.load_number, file.path.name))
+
+    def newest_load(self) -> int | None:
+        """The number of the newest completed load."""
+        return max(self._completed_loads(), default=None)
+
+    def readings(self, after_load: int | None = None) -> pl.DataFrame:
+        """Every reading of loads above `after_load`, oldest first, in the columns of `READING_SCHEMA`."""
+        files = [str(file.path) for file in self.files(READINGS, after_load)]
+        empty = pl.DataFrame(READING_SCHEMA.empty_table())
+        if not files:
+            return empty
+        return pl.concat([empty, pl.read_parquet(files, columns=empty.columns)], how="vertical_relaxed")
+
+    def _completed_loads(self) -> set[int]:
+        names = [
+            *(self._folder / "_dlt_pipeline_state").glob("*.jsonl"),
+            *(self._folder / "_dlt_loads").glob("*.jsonl"),
+        ]
+        return {_load_number(path.name.split("__")[1]) for path in names}
+
+    def _pipeline(self) -> dlt.Pipeline:
+        self._data.mkdir(parents=True, exist_ok=True)
+        return dlt.pipeline(
+            PIPELINE,
+            pipelines_dir=str(self._data / DLT_FOLDER),
+            destination=filesystem(bucket_url=self._data.as_uri(), layout="{table_name}/{load_id}.{file_id}.{ext}"),
+            dataset_name=RAW_FOLDER,
+        )
+
+    def _finish_pending(self, pipeline: dlt.Pipeline) -> None:
+        if pipeline.has_pending_data:
+            pipeline.normalize()
+            pipeline.load()
+
+
+def _columns(name: str) -> Any:
+    schema = READING_SCHEMA if name == READINGS else RAW_SCHEMA
+    return {field.name: {"name": field.name, "nullable": field.nullable} for field in schema}
+
+
+def _load_number(name: str) -> int:
+    """dlt names a load by the second of its making, with up to seven decimals; here as a whole number, which sorts."""
+    seconds, _, rest = name.partition(".")
+    decimals = rest.partition(".")[0]
+    return int(seconds) * 10_000_000 + int(decimals.ljust(7, "0")[:7])
+
+
+def _stored(positions: Positions, vendors: Collection[str]) -> dict[str, Any]:
+    state: dict[str, Any] = {vendor: {"watermarks": {}, "open_sessions": {}} for vendor in vendors}
+    for (vendor, endpoint, scope), watermark in positions.watermarks.items():
+        if vendor in state:
+            state[vendor]["watermarks"].setdefault(endpoint, {})[scope] = watermark.isoformat()
+    for (vendor, scope), sessions in positions.open_sessions.items():
+        if vendor in state:
+            state[vendor]["open_sessions"][scope] = {
+                session_id: [started_at.isoformat() if started_at else None, seen_at.isoformat()]
+                for session_id, (started_at, seen_at) in sessions.items()
+            }
+    return state
+
+
+def _restored(state: Mapping[str, Any]) -> Positions:
+    positions = Positions()
+    for vendor, kept in state.items():
+        for endpoint, scopes in kept["watermarks"].items():
+            for scope, watermark in scopes.items():
+                positions.watermarks[vendor, endpoint, scope] = datetime.fromisoformat(watermark)
+        for scope, sessions in kept["open_sessions"].items():
+            positions.open_sessions[vendor, scope] = {
+                session_id: (
+                    datetime.fromisoformat(started_at) if started_at else None,
+                    datetime.fromisoformat(seen_at),
+                )
+                for session_id, (started_at, seen_at) in sessions.items()
+            }
+    return positions

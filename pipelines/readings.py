@@ -1,0 +1,58 @@
+"""The record of every reading: which stretch of which list was read, when, and what came of it."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Literal
+
+import pyarrow as pa
+
+from pipelines.raw_rows import INSTANT
+
+READING_SCHEMA = pa.schema(
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("as_of", INSTANT, nullable=False),
+        pa.field("vendor", pa.string(), nullable=False),
+        pa.field("endpoint", pa.string(), nullable=False),
+        pa.field("scope", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("state", pa.string(), nullable=False),
+        pa.field("from_at", INSTANT),
+        pa.field("to_at", INSTANT),
+        pa.field("rows_received", pa.int64(), nullable=False),
+        pa.field("requests", pa.int64(), nullable=False),
+        pa.field("retries", pa.int64(), nullable=False),
+        pa.field("bytes_received", pa.int64(), nullable=False),
+        pa.field("message", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One window of one line: complete with all its rows, or failed with none. Bounds are on the endpoint's own clock."""
+
+    run_id: str
+    as_of: datetime
+    vendor: str
+    endpoint: str
+    scope: str
+    kind: str
+    state: Literal["complete", "failed"]
+    from_at: datetime | None
+    to_at: datetime | None
+    rows_received: int = 0
+    requests: int = 0
+    retries: int = 0
+    bytes_received: int = 0
+    message: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Vendor, endpoint and scope, as a person reads them."""
+        return f"{self.vendor} {self.endpoint}" + ("" if self.scope == "all" else f" ({self.scope})")
+
+
+def readings_table(readings: list[Reading]) -> pa.Table:
+    """The records as rows of the raw log."""
+    return pa.Table.from_pylist([asdict(reading) for reading in readings], schema=READING_SCHEMA)

@@ -1,0 +1,296 @@
+"""The settings, read from environment variables and the `.env` file: the only reader of either.
+
+The environment wins over the file. An empty value counts as not set.
+"""
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dotenv import dotenv_values
+from pydantic import SecretStr
+
+from pipelines.faults import ConfigurationError
+
+PROJECT_FOLDER = Path(__file__).resolve().parent.parent
+MONTH = re.compile(r"^\d{4}-(0[1-9]|1[0-2])$")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for a vendor, and between two tries. All in seconds."""
+
+    connect_seconds: float = 10.0
+    read_seconds: float = 60.0
+    first_pause_seconds: float = 0.5
+
+
+@dataclass(frozen=True)
+class ZaptecAccount:
+    username: str
+    password: SecretStr
+    base_url: str
+    installation_ids: tuple[str, ...]
+    charger_ids: tuple[str, ...]
+    user_ids: tuple[str, ...]
+    requests_per_second: float
+
+
+@dataclass(frozen=True)
+class JedlixAccount:
+    client_id: str
+    client_secret: SecretStr
+    api_key: SecretStr | None
+    base_url: str
+    token_url: str
+    audience: str
+    requests_per_second: float
+
+
+@dataclass(frozen=True)
+class GreenfluxAccount:
+    """`*_version` is the version in the path; None leaves the endpoint out."""
+
+    token: SecretStr
+    base_url: str
+    locations_version: str | None
+    stations_version: str | None
+    cdrs_version: str | None
+    requests_per_second: float
+
+
+@dataclass(frozen=True)
+class SmappeeAccount:
+    client_id: str
+    client_secret: SecretStr
+    username: str
+    password: SecretStr
+    base_url: str
+    park_ids: tuple[str, ...]
+    requests_per_second: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that a run needs to know. A vendor that is off is None.
+
+    `data` is an absolute path. `first_month` is YYYY-MM or None for 24 months before the run.
+    """
+
+    data: Path
+    time_zone: str
+    first_month: str | None
+    pseudonym_key: SecretStr | None
+    keep_signed_readings: bool
+    patience: Patience
+    zaptec: ZaptecAccount | None = None
+    jedlix: JedlixAccount | None = None
+    greenflux: GreenfluxAccount | None = None
+    smappee: SmappeeAccount | None = None
+
+    @property
+    def vendors(self) -> tuple[str, ...]:
+        """The vendors that are on."""
+        accounts = {
+            "zaptec": self.zaptec,
+            "jedlix": self.jedlix,
+            "greenflux": self.greenflux,
+            "smappee": self.smappee,
+        }
+        return tuple(vendor for vendor, account in accounts.items() if account is not None)
+
+    def first_month_at(self, as_of: datetime) -> datetime:
+        """The instant where a first refresh starts reading."""
+        zone = ZoneInfo(self.time_zone)
+        if self.first_month is not None:
+            year, month = map(int, self.first_month.split("-"))
+        else:
+            local = as_of.astimezone(zone)
+            year, month = local.year - 2, local.month
+        return datetime(year, month, 1, tzinfo=zone).astimezone(UTC)
+
+
+def load_settings(environment: Mapping[str, str] | None = None, file: Path | None = None) -> Settings:
+    """Read the settings. The environment defaults to the process's, the file to `.env` beside pyproject.toml.
+
+    Raises ConfigurationError naming the variable at fault.
+    """
+    environment = os.environ if environment is None else environment
+    file = PROJECT_FOLDER / ".env" if file is None else file
+    in_file = {name: value for name, value in dotenv_values(file).items() if value} if file.is_file() else {}
+    set_outside = {name: value for name, value in environment.items() if value.strip()}
+    variables = _Variables({**in_file, **set_outside})
+    data_base = Path.cwd() if "CHARGEHOUSE_DATA" in set_outside else PROJECT_FOLDER
+    return Settings(
+        data=(data_base / variables.text("CHARGEHOUSE_DATA", "data")).resolve(),
+        time_zone=variables.time_zone("CHARGEHOUSE_TIME_ZONE", "UTC"),
+        first_month=variables.month("CHARGEHOUSE_FIRST_MONTH"),
+        pseudonym_key=variables.secret("CHARGEHOUSE_PSEUDONYM_KEY"),
+        keep_signed_readings=variables.flag("CHARGEHOUSE_KEEP_SIGNED_READINGS"),
+        patience=Patience(
+            connect_seconds=variables.number("CHARGEHOUSE_CONNECT_TIMEOUT_SECONDS", Patience.connect_seconds),
+            read_seconds=variables.number("CHARGEHOUSE_READ_TIMEOUT_SECONDS", Patience.read_seconds),
+            first_pause_seconds=variables.number("CHARGEHOUSE_RETRY_PAUSE_SECONDS", Patience.first_pause_seconds),
+        ),
+        zaptec=_zaptec(variables),
+        jedlix=_jedlix(variables),
+        greenflux=_greenflux(variables),
+        smappee=_smappee(variables),
+    )
+
+
+class _Variables:
+    """The variables, each read with its type; a bad one is named in the error."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = {name: value.strip() for name, value in values.items()}
+
+    def text(self, name: str, default: str = "") -> str:
+        return self._values.get(name) or default
+
+    def secret(self, name: str) -> SecretStr | None:
+        value = self.text(name)
+        return SecretStr(value) if value else None
+
+    def flag(self, name: str) -> bool:
+        value = self.text(name, "0")
+        if value not in ("0", "1"):
+            raise ConfigurationError(f"{name} must be 0 or 1, not {value!r}.")
+        return value == "1"
+
+    def number(self, name: str, default: float) -> float:
+        value = self.text(name, str(default))
+        try:
+            number = float(value)
+        except ValueError:
+            number = -1.0
+        if not 0 <= number < float("inf"):
+            raise ConfigurationError(f"{name} must be a number of 0 or more, not {value!r}.")
+        return number
+
+    def month(self, name: str) -> str | None:
+        value = self.text(name)
+        if value and not MONTH.match(value):
+            raise ConfigurationError(f"{name} must be a month such as 2026-01, not {value!r}.")
+        return value or None
+
+    def time_zone(self, name: str, default: str) -> str:
+        value = self.text(name, default)
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ConfigurationError(f"{name} must be an IANA time zone such as Europe/Oslo, not {value!r}.") from None
+        return value
+
+    def identifiers(self, name: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(part.strip() for part in self.text(name).split(",") if part.strip()))
+
+    def url(self, name: str, default: str) -> str:
+        value = self.text(name, default).rstrip("/")
+        fault = url_fault(value)
+        if fault:
+            raise ConfigurationError(f"{name}: {fault}")
+        return value
+
+    def api_version(self, name: str, default: str) -> str | None:
+        value = self.text(name, default)
+        if value == "off":
+            return None
+        if not re.fullmatch(r"[0-9]+(\.[0-9]+)*", value):
+            raise ConfigurationError(f"{name} must be a version such as {default}, or off, not {value!r}.")
+        return value
+
+    def are_set(self, vendor: str, names: tuple[str, ...]) -> bool:
+        """Whether a vendor is on: all its credentials are set. Some but not all is a mistake."""
+        missing = [name for name in names if not self.text(name)]
+        if missing and len(missing) < len(names):
+            raise ConfigurationError(f"{vendor} is only half configured: {', '.join(missing)} not set.")
+        return not missing
+
+    def required_secret(self, name: str) -> SecretStr:
+        return SecretStr(self.text(name))
+
+
+def url_fault(url: str) -> str | None:
+    """Why a base URL must not be used, or None. Credentials go to it, so plain http stays on this machine."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        return "must be an https:// address."
+    if parts.username or parts.password or parts.query or parts.fragment:
+        return "must hold neither user name, password, query nor fragment."
+    try:
+        address = ipaddress.ip_address(parts.hostname)
+    except ValueError:
+        address = None
+    is_loopback = parts.hostname == "localhost" or (address is not None and address.is_loopback)
+    if parts.scheme == "http" and not is_loopback:
+        return "plain http is accepted for this machine (127.0.0.1, localhost) only; use https."
+    if address is not None and address.is_link_local:
+        return "link-local addresses are refused."
+    return None
+
+
+def _zaptec(variables: _Variables) -> ZaptecAccount | None:
+    if not variables.are_set("zaptec", ("ZAPTEC_USERNAME", "ZAPTEC_PASSWORD")):
+        return None
+    return ZaptecAccount(
+        username=variables.text("ZAPTEC_USERNAME"),
+        password=variables.required_secret("ZAPTEC_PASSWORD"),
+        base_url=variables.url("ZAPTEC_BASE_URL", "https://api.zaptec.com"),
+        installation_ids=variables.identifiers("ZAPTEC_INSTALLATION_IDS"),
+        charger_ids=variables.identifiers("ZAPTEC_CHARGER_IDS"),
+        user_ids=variables.identifiers("ZAPTEC_USER_IDS"),
+        requests_per_second=variables.number("ZAPTEC_REQUESTS_PER_SECOND", 8),
+    )
+
+
+def _jedlix(variables: _Variables) -> JedlixAccount | None:
+    if not variables.are_set("jedlix", ("JEDLIX_CLIENT_ID", "JEDLIX_CLIENT_SECRET")):
+        return None
+    base_url = variables.url("JEDLIX_BASE_URL", "https://smartcharging.jedlix.com")
+    return JedlixAccount(
+        client_id=variables.text("JEDLIX_CLIENT_ID"),
+        client_secret=variables.required_secret("JEDLIX_CLIENT_SECRET"),
+        api_key=variables.secret("JEDLIX_API_KEY"),
+        base_url=base_url,
+        token_url=variables.url("JEDLIX_TOKEN_URL", "https://jedlix-b2e.eu.auth0.com/oauth/token"),
+        audience=variables.text("JEDLIX_AUDIENCE", base_url),
+        requests_per_second=variables.number("JEDLIX_REQUESTS_PER_SECOND", 5),
+    )
+
+
+def _greenflux(variables: _Variables) -> GreenfluxAccount | None:
+    if not variables.are_set("greenflux", ("GREENFLUX_TOKEN",)):
+        return None
+    return GreenfluxAccount(
+        token=variables.required_secret("GREENFLUX_TOKEN"),
+        base_url=variables.url("GREENFLUX_BASE_URL", "https://platform.greenflux.com"),
+        locations_version=variables.api_version("GREENFLUX_LOCATIONS_VERSION", "2.0"),
+        stations_version=variables.api_version("GREENFLUX_STATIONS_VERSION", "2.0"),
+        cdrs_version=variables.api_version("GREENFLUX_CDRS_VERSION", "1.0"),
+        requests_per_second=variables.number("GREENFLUX_REQUESTS_PER_SECOND", 2),
+    )
+
+
+def _smappee(variables: _Variables) -> SmappeeAccount | None:
+    credentials = ("SMAPPEE_CLIENT_ID", "SMAPPEE_CLIENT_SECRET", "SMAPPEE_USERNAME", "SMAPPEE_PASSWORD")
+    if not variables.are_set("smappee", credentials):
+        return None
+    park_ids = variables.identifiers("SMAPPEE_PARK_IDS")
+    if not park_ids:
+        raise ConfigurationError("smappee is only half configured: SMAPPEE_PARK_IDS not set.")
+    return SmappeeAccount(
+        client_id=variables.text("SMAPPEE_CLIENT_ID"),
+        client_secret=variables.required_secret("SMAPPEE_CLIENT_SECRET"),
+        username=variables.text("SMAPPEE_USERNAME"),
+        password=variables.required_secret("SMAPPEE_PASSWORD"),
+        base_url=variables.url("SMAPPEE_BASE_URL", "https://app1pub.smappee.net/dev/v3"),
+        park_ids=park_ids,
+        requests_per_second=variables.number("SMAPPEE_REQUESTS_PER_SECOND", 2),
+    )

@@ -1,0 +1,270 @@
+"""From the raw log to the staged tables: what has come since the last time, typed, and what it touches.
+
+Each staged table remembers, in the commit that adds the rows, the last load it has consumed. What a load touches and what
+it received is written before that commit: a run that is cut off in between finds the loads pending still and does it
+again, with the same result.
+"""
+
+import secrets
+import shutil
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+import polars as pl
+
+from pipelines.layout import LAKE_FOLDER, STAGING_FOLDER
+from pipelines.raw_log import RawLog
+from transforms.audit import load_audit
+from transforms.history import distinct_versions
+from transforms.latest import classify_receipts, winning_versions
+from transforms.stations import station_links, station_locations
+from transforms.touched import NO_MONTH, NOTHING_TOUCHED, touched_by_sessions
+from transforms.vendors import STAGINGS
+from warehouse.lake import Lake
+from warehouse.tables import (
+    LOAD_AUDIT,
+    STAGED_CHARGE_STATION,
+    STAGED_LOCATION,
+    STAGED_SESSION,
+    STAGED_USER,
+    STAGED_VEHICLE,
+    TOUCHED_MONTH,
+)
+from warehouse.tables.table import Table
+
+CONSUMED = "raw"
+"""The mark by which a table remembers the last load of the raw log that it has consumed."""
+
+NEWS = "news"
+"""The mark of a staged table that is another number after every change."""
+
+ROWS_AT_ONCE = 50_000
+
+DIMENSION_KEYS = {
+    STAGED_LOCATION: "location_id",
+    STAGED_CHARGE_STATION: "station_id",
+    STAGED_VEHICLE: "vehicle_id",
+    STAGED_USER: "user_id",
+}
+VERSION_COLUMNS = ("version_at", "is_clocked", "requested_at")
+_RECEIPT = ["run_id", "vendor", "endpoint", "scope"]
+
+
+@dataclass(frozen=True)
+class Lakes:
+    """The two roots: staged tables, which are nobody's but ours, and the published ones."""
+
+    staging: Lake
+    published: Lake
+
+    @classmethod
+    def below(cls, data: Path) -> "Lakes":
+        """The lakes of one root of everything written."""
+        return cls(Lake(data / STAGING_FOLDER), Lake(data / LAKE_FOLDER))
+
+
+@dataclass(frozen=True)
+class _Staged:
+    """What a staged table has to take in: the frame to write, and every row received with what came of it.
+
+    `receipts`: run_id, vendor, endpoint, scope, outcome (new, changed, unchanged), is_rejected.
+    `months`: for a partitioned table, the partitions that the frame replaces.
+    """
+
+    table: Table
+    frame: pl.DataFrame
+    months: frozenset[str | None]
+    receipts: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class StagingOutcome:
+    """Rows received by staged table, and the months of the facts that they touch."""
+
+    rows_received: dict[str, int]
+    touched_months: tuple[str, ...]
+
+
+def discard_staged(data: Path) -> None:
+    """Throw the staged tables away, so that the next staging takes in the whole raw log again."""
+    folder = data / STAGING_FOLDER
+    if folder.exists():
+        # A rename is whole or not at all: a run cut off here never meets half a table.
+        discarded = folder.with_name(f"{STAGING_FOLDER}.discarded-{uuid4().hex}")
+        folder.rename(discarded)
+        shutil.rmtree(discarded)
+
+
+def stage(
+    raw_log: RawLog,
+    lakes: Lakes,
+    time_zone: str,
+    as_of: datetime,
+    run_id: str,
+    rebuilt_months: Collection[str] | None = None,
+) -> StagingOutcome:
+    """Take in every load that a staged table has not consumed.
+
+    `rebuilt_months`: build exactly these months of the facts, whatever the loads touch.
+    """
+    newest = raw_log.newest_load()
+    if newest is None:
+        return StagingOutcome({}, ())
+    dimensions = [staged for table in DIMENSION_KEYS if (staged := _dimension(table, raw_log, lakes, time_zone))]
+    sessions, touched = _sessions(raw_log, lakes, time_zone)
+    relinked = _months_relinked(dimensions, lakes, time_zone)
+    staged_tables = [*dimensions, *([sessions] if sessions else [])]
+
+    touched = pl.concat([touched, relinked]).unique(maintain_order=True)
+    if rebuilt_months is not None:
+        touched = pl.DataFrame({"month": list(rebuilt_months)}, schema=["month"]).select(
+            pl.col("month").cast(pl.String), pl.lit("rebuild").alias("reason")
+        )
+    _note_touched(touched, lakes.published, as_of, run_id)
+    _note_received(raw_log, [staged.receipts for staged in staged_tables], lakes.published, newest)
+    for staged in staged_tables:
+        marks = {CONSUMED: newest} | ({NEWS: secrets.randbits(62)} if staged.frame.height else {})
+        if staged.table.partitioned_by_month:
+            lakes.staging.replace_months(staged.table, staged.frame, staged.months, marks)
+        else:
+            lakes.staging.append(staged.table, staged.frame, marks)
+    return StagingOutcome(
+        {staged.table.name: staged.receipts.height for staged in staged_tables},
+        tuple(sorted(set(touched["month"]) - {NO_MONTH})),
+    )
+
+
+def _pending(
+    table: Table, raw_log: RawLog, lakes: Lakes, time_zone: str
+) -> Iterable[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Raw rows that the table has not consumed, each piece with its staged frame."""
+    after = lakes.staging.mark(table, CONSUMED)
+    for (vendor, endpoint), staging in STAGINGS.items():
+        if staging.table != table:
+            continue
+        for file in raw_log.files(f"{vendor}_{endpoint}", after):
+            for raw in pl.read_parquet(file.path, hive_partitioning=False).iter_slices(ROWS_AT_ONCE):
+                yield raw, staging.stage(raw, time_zone)
+
+
+def _dimension(table: Table, raw_log: RawLog, lakes: Lakes, time_zone: str) -> _Staged | None:
+    key = DIMENSION_KEYS[table]
+    pieces = list(_pending(table, raw_log, lakes, time_zone))
+    if not pieces:
+        return None
+    known = lakes.staging.scan(table).collect()
+    attributes = [name for name in known.columns if name not in ("vendor", key, *VERSION_COLUMNS)]
+    received = pl.concat([staged for _, staged in pieces])
+    fresh = distinct_versions(known, received, ["vendor", key], attributes)
+    first_versions = (
+        fresh.join(known.select("vendor", key).unique(), on=["vendor", key], how="anti")
+        .group_by("vendor", key)
+        .agg(pl.col("requested_at").min())
+        .with_columns(pl.lit("new").alias("outcome"))
+    )
+    changes = fresh.select("vendor", key, "requested_at", pl.lit("changed").alias("change")).unique()
+    on = ["vendor", key, "requested_at"]
+    rows = pl.concat([raw.select(*_RECEIPT, pl.col("object_id").alias(key), "requested_at") for raw, _ in pieces])
+    receipts = (
+        rows.join(first_versions, on=on, how="left")
+        .join(changes, on=on, how="left")
+        .select(
+            *_RECEIPT,
+            pl.coalesce("outcome", "change", pl.lit("unchanged")).alias("outcome"),
+            pl.col(key).is_null().alias("is_rejected"),
+        )
+    )
+    return _Staged(table, fresh, frozenset(), receipts)
+
+
+def _sessions(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[_Staged | None, pl.DataFrame]:
+    """The sessions received since, merged with the versions known, and the months of the facts that change."""
+    pieces = list(_pending(STAGED_SESSION, raw_log, lakes, time_zone))
+    if not pieces:
+        return None, NOTHING_TOUCHED
+    received = pl.concat([staged for _, staged in pieces])
+    rows = pl.concat([raw.select(*_RECEIPT, "position") for raw, _ in pieces])
+    known = _known_versions(received, lakes)
+    winners = winning_versions(pl.concat([known, received]))
+    # A session that still runs is written again though nothing changed: it was seen running once more.
+    is_same = ["vendor", "session_id", "content_hash"]
+    changed = pl.concat(
+        [winners.join(known, on=is_same, how="anti"), winners.filter("is_open").join(known, on=is_same, how="semi")]
+    )
+    was = known.join(changed, on=["vendor", "session_id"], how="semi")
+
+    months = frozenset([*changed["month"].unique(), *was["month"].unique()])
+    kept = lakes.staging.scan(STAGED_SESSION, months).collect().join(changed, on=["vendor", "session_id"], how="anti")
+    receipts = classify_receipts(
+        known.select("vendor", pl.col("session_id").alias("object_id"), "content_hash"),
+        pl.concat([rows.drop("vendor"), received.rename({"session_id": "object_id"}).drop("scope")], how="horizontal"),
+    ).select(*_RECEIPT, "outcome", pl.col("reason").is_not_null().alias("is_rejected"))
+    frame = pl.concat([kept, changed]).sort("month", "vendor", "started_at", "session_id")
+    return _Staged(STAGED_SESSION, frame, months, receipts), touched_by_sessions(was, changed, time_zone)
+
+
+def _known_versions(received: pl.DataFrame, lakes: Lakes) -> pl.DataFrame:
+    """The staged rows of the received sessions. Their months are found by key first, so that only those are read whole."""
+    keys = received.select("vendor", "session_id").unique()
+    scan = lakes.staging.scan(STAGED_SESSION)
+    months = scan.select("vendor", "session_id", "month").join(keys.lazy(), on=["vendor", "session_id"], how="semi")
+    found = set(months.select("month").unique().collect()["month"])
+    if not found:
+        return STAGED_SESSION.schema.create_empty()
+    return (
+        lakes.staging.scan(STAGED_SESSION, found).join(keys.lazy(), on=["vendor", "session_id"], how="semi").collect()
+    )
+
+
+def _months_relinked(dimensions: Iterable[_Staged], lakes: Lakes, time_zone: str) -> pl.DataFrame:
+    """Months of sessions whose station or location becomes known, or another, through newly read charge stations."""
+    fresh = [staged.frame for staged in dimensions if staged.table == STAGED_CHARGE_STATION and staged.frame.height]
+    if not fresh:
+        return NOTHING_TOUCHED
+    known = lakes.staging.scan(STAGED_CHARGE_STATION).collect()
+    after = pl.concat([known, *fresh])
+    links = _changes(station_links(known), station_links(after))
+    locations = _changes(station_locations(known), station_locations(after))
+    sessions = lakes.staging.scan(STAGED_SESSION).filter(~pl.col("is_open"))
+    relinked = pl.concat(
+        [
+            sessions.join(links.lazy(), on=["vendor", "evse_uid"], how="semi"),
+            sessions.filter(pl.col("location_id").is_null()).join(
+                locations.lazy(), on=["vendor", "station_id"], how="semi"
+            ),
+        ]
+    ).collect()
+    return (
+        touched_by_sessions(relinked.clear(), relinked, time_zone)
+        .with_columns(pl.lit("station").alias("reason"))
+        .unique(maintain_order=True)
+    )
+
+
+def _changes(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    return after.join(before, on=before.columns, how="anti", nulls_equal=True)
+
+
+def _note_touched(touched: pl.DataFrame, published: Lake, as_of: datetime, run_id: str) -> None:
+    known = published.scan(TOUCHED_MONTH)
+    last = known.select(pl.col("number").max()).collect().item() or 0
+    mine = known.filter(pl.col("run_id") == run_id).select("month", "reason").collect()
+    fresh = touched.join(mine, on=["month", "reason"], how="anti")
+    if fresh.height:
+        published.append(
+            TOUCHED_MONTH,
+            fresh.with_columns(
+                pl.lit(run_id).alias("run_id"), pl.lit(as_of).alias("touched_at"), pl.lit(last + 1).alias("number")
+            ),
+        )
+
+
+def _note_received(raw_log: RawLog, receipts: list[pl.DataFrame], published: Lake, newest: int) -> None:
+    after = published.mark(LOAD_AUDIT, CONSUMED)
+    if after is not None and after >= newest:
+        return
+    published.append(LOAD_AUDIT, load_audit(raw_log.readings(after), receipts), {CONSUMED: newest})
+

@@ -1,0 +1,86 @@
+"""`chargehouse status`: what is covered, what is missing, what still runs, and how the last run ended."""
+
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.staging import Lakes
+from warehouse.tables import COVERAGE, LOAD_AUDIT, OPEN_SESSION
+
+
+def status_text(data: Path) -> tuple[str, bool]:
+    """The state of the warehouse as text, and whether it is free of gaps."""
+    lake = Lakes.below(data).published
+    audit = lake.scan(LOAD_AUDIT).collect()
+    if audit.is_empty():
+        return "Nothing has been read yet. Run `chargehouse refresh`.", True
+    coverage = lake.scan(COVERAGE).collect()
+    gaps = coverage.filter(pl.col("state") == "gap")
+    parts = [_last_run(audit), _coverage(coverage), _gaps(gaps), _oldest_open(lake.scan(OPEN_SESSION).collect())]
+    return "\n\n".join(parts), gaps.is_empty()
+
+
+def _last_run(audit: pl.DataFrame) -> str:
+    last = audit.filter(pl.col("as_of") == pl.col("as_of").max())
+    failed = last.filter(pl.col("state") == "failed").height
+    verdict = "everything was read" if not failed else f"{failed} of {last.height} lists could not be read"
+    return (
+        f"Last run as of {last['as_of'][0]:%Y-%m-%d %H:%M} UTC: {verdict}; "
+        f"{last['rows_received'].sum():,} rows received, {last['rows_new'].sum():,} new, "
+        f"{last['rows_changed'].sum():,} changed."
+    )
+
+
+def _coverage(coverage: pl.DataFrame) -> str:
+    """A line for each list: runs of months in the same state."""
+    lines = ["Coverage"]
+    merged = (
+        coverage.group_by("vendor", "endpoint", "month")
+        .agg(
+            pl.col("state").map_batches(_worst, return_dtype=pl.String, returns_scalar=True),
+            pl.col("rows_received").sum(),
+        )
+        .sort("vendor", "endpoint", "month")
+    )
+    for (vendor, endpoint), months in merged.group_by("vendor", "endpoint", maintain_order=True):
+        stretches = months.with_columns(pl.col("state").rle_id().alias("stretch"))
+        texts = [
+            f"{state} {_span(first, last)}"
+            for _, state, first, last in stretches.group_by("stretch", maintain_order=True)
+            .agg(pl.col("state").first(), pl.col("month").first().alias("first"), pl.col("month").last().alias("last"))
+            .iter_rows()
+        ]
+        lines.append(f"  {vendor:<10} {endpoint:<20} {', '.join(texts)}   ({months['rows_received'].sum():,} rows)")
+    return "\n".join(lines)
+
+
+def _worst(states: pl.Series) -> str:
+    present = set(states)
+    return next(state for state in ("gap", "partial", "never", "complete") if state in present)
+
+
+def _span(first: str, last: str) -> str:
+    return first if first == last else f"{first}..{last}"
+
+
+def _gaps(gaps: pl.DataFrame) -> str:
+    if gaps.is_empty():
+        return "Gaps: none."
+    rows = gaps.group_by("vendor", "endpoint", "scope", "message", maintain_order=True).agg(
+        pl.col("month").min().alias("first"), pl.col("month").max().alias("last")
+    )
+    lines = [
+        f"  {vendor} {endpoint} ({scope}) {_span(first, last)}: {message}"
+        for vendor, endpoint, scope, message, first, last in rows.iter_rows()
+    ]
+    return "\n".join(["Gaps, to be closed by the next refresh", *lines])
+
+
+def _oldest_open(running: pl.DataFrame) -> str:
+    if running.is_empty():
+        return "No session is known to be running."
+    oldest = running.sort("started_at").row(0, named=True)
+    return (
+        f"{running.height:,} sessions are running; the oldest, {oldest['vendor']} {oldest['session_id']}, since "
+        f"{oldest['started_at']:%Y-%m-%d %H:%M} UTC."
+    )

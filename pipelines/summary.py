@@ -1,0 +1,59 @@
+"""What a run prints at its end: what came in, what stands in the warehouse, and where to look next."""
+
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.layout import DATABASE
+from pipelines.staging import Lakes
+from warehouse.query import query, render
+from warehouse.tables import LOAD_AUDIT
+
+ENERGY_BY_MONTH = """
+    SELECT month,
+           sum(energy_kwh) FILTER (vendor = 'zaptec') AS zaptec_kwh,
+           sum(energy_kwh) FILTER (vendor = 'jedlix') AS jedlix_kwh,
+           sum(energy_kwh) FILTER (vendor = 'greenflux') AS greenflux_kwh,
+           sum(energy_kwh) FILTER (vendor = 'smappee') AS smappee_kwh,
+           sum(energy_kwh) AS all_kwh
+    FROM fact_energy GROUP BY month ORDER BY month
+"""
+
+
+def received(data: Path, run_id: str) -> str:
+    """Rows received by vendor in a run, and what of them was news."""
+    audit = (
+        Lakes.below(data)
+        .published.scan(LOAD_AUDIT)
+        .filter(pl.col("run_id") == run_id)
+        .group_by("vendor")
+        .agg(pl.col("rows_received", "rows_new", "rows_changed", "rows_unchanged", "requests").sum())
+        .sort("vendor")
+        .collect()
+    )
+    if audit.is_empty():
+        return "Nothing was read."
+    lines = [
+        f"  {vendor:<10} {rows:>9,} rows received: {new:,} new, {changed:,} changed, {unchanged:,} unchanged "
+        f"({requests:,} requests)"
+        for vendor, rows, new, changed, unchanged, requests in audit.iter_rows()
+    ]
+    return "\n".join(lines)
+
+
+def energy_by_month(data: Path) -> str:
+    """kWh by month and vendor, as a table."""
+    return render(query(data / DATABASE, ENERGY_BY_MONTH))
+
+
+def where_to_look(data: Path) -> str:
+    """Where the result lies and how to look at it."""
+    return "\n".join(
+        [
+            f"  the warehouse      {data / DATABASE}",
+            '  ask it             .venv/bin/chargehouse sql "SELECT * FROM fact_session LIMIT 5"',
+            "  what is covered    .venv/bin/chargehouse status",
+            "  Dagster's web UI   make ui",
+            "  what columns mean  docs/data-dictionary.md",
+        ]
+    )

@@ -1,0 +1,31 @@
+"""The charging platforms: one module each, and this registry of them.
+
+A new vendor is a module here, one in `transforms.vendors`, and a line in both registries.
+"""
+
+from collections.abc import Mapping
+
+from pipelines.personal_data import Pseudonyms
+from pipelines.settings import Settings
+from pipelines.vendors import greenflux, jedlix, smappee, zaptec
+from pipelines.vendors.contract import Endpoint, Vendor
+
+ENDPOINTS: Mapping[str, tuple[Endpoint, ...]] = {
+    "zaptec": tuple(zaptec.Zaptec.endpoints),
+    "jedlix": tuple(jedlix.Jedlix.endpoints),
+    "greenflux": tuple(greenflux.Greenflux.endpoints),
+    "smappee": tuple(smappee.Smappee.endpoints),
+}
+
+
+def open_vendor(name: str, settings: Settings, pseudonyms: Pseudonyms) -> Vendor:
+    """The vendor by its name, with the account in the settings. Raises ValueError where it is off."""
+    if name == "zaptec" and settings.zaptec:
+        return zaptec.Zaptec(settings.zaptec, settings.patience, pseudonyms)
+    if name == "jedlix" and settings.jedlix:
+        return jedlix.Jedlix(settings.jedlix, settings.patience)
+    if name == "greenflux" and settings.greenflux:
+        return greenflux.Greenflux(settings.greenflux, settings.patience)
+    if name == "smappee" and settings.smappee:
+        return smappee.Smappee(settings.smappee, settings.patience)
+    raise ValueError(f"{name} is not configured")

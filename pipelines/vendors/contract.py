@@ -1,0 +1,124 @@
+"""What a vendor module gives, and what it is given: endpoints, lines of reading, and the run's question."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
+
+from pipelines.personal_data import PersonalData
+from pipelines.vendors.http_client import Tally
+from pipelines.vendors.paging import Page
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A list of objects of one kind.
+
+    `id_field` and the `*_field`s name the object's key and times as the vendor does, dots for nesting. `is_windowed`
+    says whether readings have a window on a clock of the endpoint's own; otherwise the list is read whole. `is_open`
+    tells a running session from a closed one, where objects are sessions that may run. `id_names` is the kind of person
+    that the object's own id names, where it does.
+    """
+
+    vendor: str
+    name: str
+    description: str
+    documentation_url: str
+    id_field: str
+    started_field: str | None = None
+    ended_field: str | None = None
+    modified_field: str | None = None
+    is_windowed: bool = True
+    is_open: Callable[[Any], bool] | None = None
+    id_names: str | None = None
+
+    @property
+    def table(self) -> str:
+        """The name of its table in the raw log."""
+        return f"{self.vendor}_{self.name}"
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far an endpoint has been read for one scope, and the start of the oldest session known to run there."""
+
+    watermark: datetime | None = None
+    oldest_open_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a run asks of the vendors.
+
+    refresh: everything new since the watermarks. reconcile: the same, but back to `from_at` at least. backfill: from
+    `from_at` to `to_at` and no further, leaving the watermarks alone. Nothing looks past `as_of`, in milliseconds.
+    """
+
+    kind: Literal["refresh", "reconcile", "backfill"]
+    as_of: datetime
+    first_month_at: datetime
+    from_at: datetime | None = None
+    to_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of an endpoint's own clock, [from_at, to_at). `from_at` None: no lower bound."""
+
+    from_at: datetime | None
+    to_at: datetime
+
+
+@dataclass(frozen=True)
+class Line:
+    """One endpoint asked for one scope: windows that are read one after the other.
+
+    `scope` is safe to store. `span` says which stretch is to be read, given the position reached so far, or None for
+    nothing to do. `read` yields the pages of one window; returning proves the window complete. A window holds about
+    `rows_per_window` rows and is no longer than `longest_window`, so that memory and a restart stay cheap.
+    """
+
+    endpoint: Endpoint
+    scope: str
+    span: Callable[[Position], Window | None]
+    read: Callable[[Window, Tally], Iterator[Page]]
+    rows_per_window: int = 5_000
+    longest_window: timedelta | None = None
+
+
+class Vendor(Protocol):
+    """A charging platform: its endpoints, its personal data, and the lines that answer a question."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def endpoints(self) -> Sequence[Endpoint]: ...
+
+    @property
+    def personal_data(self) -> PersonalData: ...
+
+    def rounds(self, question: Question) -> Iterator[Sequence[Sequence[Line]]]:
+        """Rounds of chains of lines.
+
+        Rounds follow each other: what one has read (installations) may shape the next (their sessions). The chains of a
+        round run side by side; the lines of a chain in turn, ending with the first that fails.
+        """
+        ...
+
+    def check_credentials(self, tally: Tally) -> str:
+        """One small call; says what it showed. Raises ReadingError."""
+        ...
+
+
+def field_of(item: object, path: str | None) -> str | None:
+    """The value at a dotted path of a JSON object as text, or None."""
+    if path is None:
+        return None
+    for name in path.split("."):
+        if not isinstance(item, dict):
+            return None
+        item = item.get(name)
+    if item is None or isinstance(item, dict | list):
+        return None
+    return str(item)

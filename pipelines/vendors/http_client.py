@@ -1,0 +1,279 @@
+"""The one HTTP client of all vendors: rate limit, sign-in, retries, and what of an answer to believe.
+
+Credentials go to the configured addresses only: redirects are refused, and no link in an answer is ever followed.
+"""
+
+import json
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeAlias, TypeVar
+from urllib.parse import urlencode
+
+import orjson
+import urllib3
+
+from pipelines.faults import ReadingError, SignInError
+from pipelines.settings import Patience
+from pipelines.vendors.rate_limit import RateLimit
+from pipelines.vendors.sign_in import SignIn
+
+ATTEMPTS = 8
+LONGEST_PAUSE_SECONDS = 60.0
+LARGEST_BODY_BYTES = 256 * 1024 * 1024
+LONGEST_ANSWER_IN_READ_TIMEOUTS = 10
+IN_FLIGHT = 6
+SIGN_INS_AFTER_401 = 2
+
+T = TypeVar("T")
+
+
+class Refused(ReadingError):
+    """The vendor answered with a status that repeating would not change."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class AnswerFault(Exception):
+    """An answer that is no use, found by the vendor's own rules; `is_passing` says whether to ask again."""
+
+    def __init__(self, message: str, *, is_passing: bool) -> None:
+        super().__init__(message)
+        self.is_passing = is_passing
+
+
+class _PassingFault(Exception):
+    """Worth another try, after `pause_seconds` where the vendor named them."""
+
+    def __init__(self, message: str, pause_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.pause_seconds = pause_seconds
+
+
+@dataclass
+class Tally:
+    """What a reading cost. Shared by the threads that work on it."""
+
+    requests: int = 0
+    retries: int = 0
+    bytes_received: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def add(self, *, requests: int = 0, retries: int = 0, bytes_received: int = 0) -> None:
+        with self._lock:
+            self.requests += requests
+            self.retries += retries
+            self.bytes_received += bytes_received
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer: the JSON document (None for 204), its headers, and when the request was sent."""
+
+    document: Any
+    headers: Mapping[str, str]
+    requested_at: datetime
+
+
+@dataclass(frozen=True)
+class _Response:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    requested_at: datetime
+
+
+DocumentCheck: TypeAlias = Callable[[Any], None]
+
+
+class HttpClient:
+    """GETs JSON below `base_url` with the account's sign-in and rate limit. Safe to share between threads."""
+
+    def __init__(self, base_url: str, sign_in: SignIn, requests_per_second: float, patience: Patience) -> None:
+        self._base_url = base_url
+        self._sign_in = sign_in
+        self._rate_limit = RateLimit(requests_per_second)
+        self._patience = patience
+        self._in_flight = threading.BoundedSemaphore(IN_FLIGHT)
+        self._pool = urllib3.PoolManager(
+            maxsize=IN_FLIGHT,
+            retries=False,
+            timeout=urllib3.Timeout(connect=patience.connect_seconds, read=patience.read_seconds),
+            headers={"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "chargehouse"},
+        )
+
+    def get(
+        self, path: str, parameters: Mapping[str, str | int], tally: Tally, check: DocumentCheck | None = None
+    ) -> Answer:
+        """GET `path` and give its JSON document. `check` may find it no use by raising AnswerFault.
+
+        Raises ReadingError when there is no answer to be had, Refused for a final status, SignInError for refused
+        credentials.
+        """
+        url = f"{self._base_url}{path}" + (f"?{urlencode(parameters)}" if parameters else "")
+
+        def attempt() -> Answer:
+            response = self._authorised(url, tally)
+            if response.status == 204:
+                return Answer(None, response.headers, response.requested_at)
+            if response.status != 200:
+                raise Refused(response.status, _refusal(response.status))
+            document = _parsed(response.body)
+            if check is not None:
+                try:
+                    check(document)
+                except AnswerFault as fault:
+                    if fault.is_passing:
+                        raise _PassingFault(str(fault)) from None
+                    raise ReadingError(str(fault)) from None
+            return Answer(document, response.headers, response.requested_at)
+
+        return self._patiently(attempt, tally)
+
+    def _authorised(self, url: str, tally: Tally) -> _Response:
+        for _ in range(SIGN_INS_AFTER_401 + 1):
+            headers = self._sign_in.headers(lambda token_url, form: self._post_form(token_url, form, tally))
+            response = self._send("GET", url, headers, None, tally)
+            if response.status != 401 or not self._sign_in.renew(headers):
+                return response
+        return response
+
+    def _post_form(self, url: str, form: Mapping[str, str], tally: Tally) -> Mapping[str, object]:
+        body = urlencode(form).encode()
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+
+        def attempt() -> Mapping[str, object]:
+            response = self._send("POST", url, headers, body, tally)
+            if response.status in (400, 401, 403):
+                raise SignInError(f"the sign-in was refused (HTTP {response.status}); check the credentials.")
+            if response.status != 200:
+                raise SignInError(f"the sign-in was answered with HTTP {response.status}; check the base URL.")
+            document = _parsed(response.body)
+            if not isinstance(document, dict):
+                raise _PassingFault("the sign-in was answered with something that is no JSON object")
+            return document
+
+        return self._patiently(attempt, tally)
+
+    def _patiently(self, attempt: Callable[[], T], tally: Tally) -> T:
+        """Repeat what may pass, with growing, jittered pauses."""
+        for number in range(1, ATTEMPTS + 1):
+            try:
+                return attempt()
+            except _PassingFault as fault:
+                if number == ATTEMPTS:
+                    raise ReadingError(f"{fault}; gave up after {ATTEMPTS} tries.") from None
+                pause = self._patience.first_pause_seconds * 2 ** (number - 1) * random.uniform(0.5, 1.0)
+                if fault.pause_seconds is not None:
+                    pause = fault.pause_seconds * random.uniform(1.0, 1.1)
+                    self._rate_limit.pause(min(pause, LONGEST_PAUSE_SECONDS))
+                tally.add(retries=1)
+                time.sleep(min(pause, LONGEST_PAUSE_SECONDS))
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, tally: Tally) -> _Response:
+        """One request, read to its end. Raises _PassingFault for whatever may pass."""
+        with self._in_flight:
+            self._rate_limit.wait()
+            requested_at = datetime.now(UTC)
+            tally.add(requests=1)
+            try:
+                response = self._pool.request(
+                    method,
+                    url,
+                    body=body,
+                    headers={**self._pool.headers, **headers},
+                    redirect=False,
+                    preload_content=False,
+                )
+                try:
+                    content = self._body(response)
+                finally:
+                    response.close() if response.length_remaining else response.release_conn()
+            except (urllib3.exceptions.HTTPError, OSError) as fault:
+                raise _PassingFault(_connection_fault(fault)) from None
+        tally.add(bytes_received=len(content))
+        status = response.status
+        if status == 429:
+            raise _PassingFault("rate limited (HTTP 429)", _retry_after_seconds(response.headers.get("Retry-After")))
+        if status == 408 or status >= 500:
+            raise _PassingFault(f"the server answered with HTTP {status}")
+        if 300 <= status < 400:
+            raise Refused(status, f"redirected (HTTP {status}), which is refused; check the base URL.")
+        return _Response(status, response.headers, content, requested_at)
+
+    def _body(self, response: urllib3.BaseHTTPResponse) -> bytes:
+        deadline = time.monotonic() + LONGEST_ANSWER_IN_READ_TIMEOUTS * self._patience.read_seconds
+        chunks: list[bytes] = []
+        size = 0
+        for chunk in response.stream(1 << 16):
+            size += len(chunk)
+            if size > LARGEST_BODY_BYTES:
+                response.close()
+                raise ReadingError(f"the answer is larger than {LARGEST_BODY_BYTES >> 20} MiB, which is refused.")
+            if time.monotonic() > deadline:
+                response.close()
+                raise _PassingFault("the answer trickled in too slowly")
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+def _parsed(body: bytes) -> Any:
+    """The JSON document. NaN and Infinity, which are no JSON, stay readable as text, for the transforms to reject."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        try:
+            return json.loads(body, parse_constant=str)
+        except (ValueError, RecursionError):
+            raise _PassingFault("the answer is not JSON") from None
+
+
+def _refusal(status: int) -> str:
+    advice = {
+        401: "the credentials were refused (HTTP 401); check them.",
+        403: "not allowed (HTTP 403); the account lacks the right to it.",
+        404: "not found (HTTP 404); check that it exists.",
+    }
+    return advice.get(status, f"refused with HTTP {status}.")
+
+
+def _connection_fault(fault: Exception) -> str:
+    """What went wrong with a connection, without the address's query, which libraries like to quote."""
+    match fault:
+        case urllib3.exceptions.NameResolutionError():
+            return "the host is unknown; check the base URL"
+        case urllib3.exceptions.ConnectTimeoutError() | urllib3.exceptions.NewConnectionError():
+            return "the host cannot be reached; check the base URL and the network"
+        case urllib3.exceptions.ReadTimeoutError():
+            return "the server did not answer in time"
+        case urllib3.exceptions.SSLError():
+            return "no trusted TLS connection could be made"
+        case _:
+            return f"the connection broke ({type(fault).__name__})"
+
+
+def _retry_after_seconds(value: str | None) -> float | None:
+    """The pause a Retry-After header asks for, in seconds or as a date; None where it is no use.
+
+    Source: RFC 9110, 10.2.3.
+    """
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        seconds = (moment - datetime.now(UTC)).total_seconds()
+    return min(seconds, LONGEST_PAUSE_SECONDS) if 0 < seconds < float("inf") else None

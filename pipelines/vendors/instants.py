@@ -1,0 +1,29 @@
+"""Instants as the vendors write and read them. What arrives is UTC, and everything sent is UTC."""
+
+from datetime import UTC, datetime
+
+
+def iso_milliseconds(instant: datetime) -> str:
+    """`2026-03-01T07:15:00.000Z`, which every vendor that takes ISO 8601 understands."""
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def epoch_milliseconds(instant: datetime) -> int:
+    """Whole milliseconds since 1970."""
+    return round(instant.timestamp() * 1000)
+
+
+def parsed_instant(value: str | None) -> datetime | None:
+    """An instant out of a vendor's object: ISO 8601 (without a zone: UTC) or epoch milliseconds; None if unreadable.
+
+    Good enough to know where to begin reading; what a session's times are is decided in the transforms.
+    """
+    if value is None:
+        return None
+    try:
+        if value.lstrip("-").isdigit():
+            return datetime.fromtimestamp(int(value) / 1000, UTC)
+        instant = datetime.fromisoformat(value)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

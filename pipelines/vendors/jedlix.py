@@ -1,0 +1,175 @@
+"""Jedlix: sessions, and the users, vehicles and charging locations of a tenant.
+
+API: Smart Charging API v2, client credentials at the token URL, bearer token and an ApiKey header. Lists are numbered
+pages from 1, at most 100 rows, newest first, with totals. Sessions are filtered by start and by end, all bounds
+inclusive; a filter by end leaves out those that still run. Users, vehicles and locations can be filtered by creation only, so an
+edit is invisible to the filter: they are read whole.
+
+Late: times come from telemetry and may lag; a closed session is found by its end with a look-back. Running ones are asked
+for by start, which also shows closed ones: the newer reading wins.
+Known lies: the `pageSize` echoed in an answer is unreliable; status words are an open list.
+Source: "Smart Charging Api v2.0".
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+from pipelines.personal_data import PersonalData
+from pipelines.settings import JedlixAccount, Patience
+from pipelines.vendors.contract import Endpoint, Line, Question, Window
+from pipelines.vendors.http_client import AnswerFault, HttpClient, Tally
+from pipelines.vendors.instants import iso_milliseconds
+from pipelines.vendors.paging import NumberedPage, Page, read_numbered_pages
+from pipelines.vendors.sign_in import BearerToken
+from pipelines.vendors.windows import since_oldest_open, since_watermark, whole_list
+
+LOOK_BACK = timedelta(days=7)
+OPEN_MARGIN = timedelta(days=1)
+# On the first reading nobody knows the oldest running session. Closed ones are found by their end however long they
+# ran, so this bounds only how long a running one may have been running to be shown as such.
+LONGEST_UNKNOWN_OPEN = timedelta(days=60)
+PAGE_SIZE = 100
+DOCUMENTATION = "https://developer.jedlix.com"
+
+
+def _is_open(session: Any) -> bool:
+    return isinstance(session, dict) and not session.get("endTime")
+
+
+USERS = Endpoint(
+    "jedlix",
+    "users",
+    "Users of the tenant, as received.",
+    DOCUMENTATION,
+    id_field="id",
+    is_windowed=False,
+    id_names="user",
+)
+VEHICLES = Endpoint(
+    "jedlix", "vehicles", "Vehicles of the tenant, as received.", DOCUMENTATION, id_field="id", is_windowed=False
+)
+CHARGING_LOCATIONS = Endpoint(
+    "jedlix",
+    "charging_locations",
+    "Charging locations of the tenant, as received.",
+    DOCUMENTATION,
+    id_field="id",
+    modified_field="updatedAt",
+    is_windowed=False,
+)
+SESSIONS = Endpoint(
+    "jedlix",
+    "sessions",
+    "Closed sessions, asked for by their end, as received.",
+    DOCUMENTATION,
+    id_field="id",
+    started_field="startTime",
+    ended_field="endTime",
+    is_open=_is_open,
+)
+OPEN_SESSIONS = Endpoint(
+    "jedlix",
+    "open_sessions",
+    "Sessions asked for by their start, to catch the running ones, as received.",
+    DOCUMENTATION,
+    id_field="id",
+    started_field="startTime",
+    ended_field="endTime",
+    is_open=_is_open,
+)
+
+
+class Jedlix:
+    """One Jedlix tenant."""
+
+    name = "jedlix"
+    endpoints: Sequence[Endpoint] = (USERS, VEHICLES, CHARGING_LOCATIONS, SESSIONS, OPEN_SESSIONS)
+    personal_data = PersonalData(
+        pseudonymised={"userId": "user"}, dropped=frozenset({"street", "houseNumber", "postalCode"})
+    )
+
+    def __init__(self, account: JedlixAccount, patience: Patience) -> None:
+        api_key = {"ApiKey": account.api_key.get_secret_value()} if account.api_key else {}
+        self._client = HttpClient(
+            account.base_url,
+            BearerToken(
+                account.token_url,
+                {
+                    "grant_type": "client_credentials",
+                    "client_id": account.client_id,
+                    "client_secret": account.client_secret.get_secret_value(),
+                    "audience": account.audience,
+                },
+                other_headers=api_key,
+            ),
+            account.requests_per_second,
+            patience,
+        )
+
+    def rounds(self, question: Question) -> Iterator[Sequence[Sequence[Line]]]:
+        chains = [
+            [self._list_line(USERS, "/api/v2/users", question)],
+            [self._list_line(VEHICLES, "/api/v2/vehicles", question)],
+            [self._list_line(CHARGING_LOCATIONS, "/api/v2/charging-locations", question)],
+        ]
+        sessions = self._session_line(question)
+        # The running ones first: a session that ends in between is then in the closed ones, not in neither.
+        chains.append([sessions] if question.kind == "backfill" else [self._open_line(question), sessions])
+        yield chains
+
+    def check_credentials(self, tally: Tally) -> str:
+        answer = self._client.get("/api/v2/users", {"pageSize": 1, "pageIndex": 1}, tally, _check)
+        return f"{answer.document['totalCount']} users"
+
+    def _list_line(self, endpoint: Endpoint, path: str, question: Question) -> Line:
+        return Line(
+            endpoint,
+            "all",
+            lambda position: whole_list(question, position),
+            lambda window, tally: self._pages(path, {}, tally),
+        )
+
+    def _session_line(self, question: Question) -> Line:
+        return Line(
+            SESSIONS,
+            "all",
+            lambda position: since_watermark(question, position, LOOK_BACK),
+            lambda window, tally: self._pages("/api/v2/sessions", _bounds("endTime", window), tally),
+        )
+
+    def _open_line(self, question: Question) -> Line:
+        first_at = max(question.first_month_at, question.as_of - LONGEST_UNKNOWN_OPEN)
+        return Line(
+            OPEN_SESSIONS,
+            "all",
+            lambda position: since_oldest_open(question, position, first_at, OPEN_MARGIN),
+            lambda window, tally: self._pages("/api/v2/sessions", _bounds("startTime", window), tally),
+        )
+
+    def _pages(self, path: str, bounds: dict[str, str | int], tally: Tally) -> Iterator[Page]:
+        def fetch(number: int) -> NumberedPage:
+            parameters = {**bounds, "pageSize": PAGE_SIZE, "pageIndex": number}
+            answer = self._client.get(path, parameters, tally, _check)
+            document = answer.document
+            page = Page(document["items"], answer.requested_at)
+            return NumberedPage(page, document["totalCount"], document["totalPages"])
+
+        return read_numbered_pages(fetch, _key)
+
+
+def _bounds(clock: str, window: Window) -> dict[str, str | int]:
+    if window.from_at is None:
+        raise ValueError("sessions are asked for with a lower bound")
+    return {f"{clock}From": iso_milliseconds(window.from_at), f"{clock}To": iso_milliseconds(window.to_at)}
+
+
+def _key(item: Any) -> str:
+    return str(item.get("id") or item) if isinstance(item, dict) else repr(item)
+
+
+def _check(document: Any) -> None:
+    if not isinstance(document, dict) or not isinstance(document.get("items"), list):
+        raise AnswerFault("the answer holds no list of items", is_passing=True)
+    if not isinstance(document.get("totalCount"), int) or not isinstance(document.get("totalPages"), int):
+        raise AnswerFault("the answer does not say how many rows and pages there are", is_passing=True)

@@ -1,0 +1,96 @@
+"""How a client proves who it is: a static token, or a bearer token that is fetched, renewed and shared by threads."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeAlias
+
+from pipelines.faults import ReadingError, SignInError
+
+FormPost: TypeAlias = Callable[[str, Mapping[str, str]], Mapping[str, object]]
+"""Posts a form to an address and gives the JSON object answered; raises SignInError on 400 and 401."""
+
+RENEW_BEFORE_EXPIRY_SECONDS = 30.0
+
+
+class SignIn(Protocol):
+    """What the HTTP client needs to know of a way to sign in."""
+
+    def headers(self, post: FormPost) -> Mapping[str, str]:
+        """The headers that authorise a request, fetching a token first where there is none."""
+        ...
+
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        """After a 401 to `refused` headers: forget that token. False where there is no other to be had."""
+        ...
+
+
+class StaticToken:
+    """Headers that never change; a 401 to them is final."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._headers = dict(headers)
+
+    def headers(self, post: FormPost) -> Mapping[str, str]:
+        return self._headers
+
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        return False
+
+
+class BearerToken:
+    """An OAuth 2 token by `grant`, renewed shortly before it expires, or by its refresh token where it has one.
+
+    `other_headers` go along with every request, such as an API key.
+    """
+
+    def __init__(
+        self,
+        token_url: str,
+        grant: Mapping[str, str],
+        refresh_grant: Mapping[str, str] | None = None,
+        other_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._token_url = token_url
+        self._grant = dict(grant)
+        self._refresh_grant = refresh_grant
+        self._other_headers = dict(other_headers or {})
+        self._lock = threading.Lock()
+        self._headers: dict[str, str] | None = None
+        self._refresh_token: str | None = None
+        self._expires = 0.0
+
+    def headers(self, post: FormPost) -> Mapping[str, str]:
+        with self._lock:
+            if self._headers is None or time.monotonic() > self._expires:
+                self._headers = self._fetch(post)
+            return self._headers
+
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        with self._lock:
+            if self._headers is refused:
+                self._headers = None
+            return True
+
+    def _fetch(self, post: FormPost) -> dict[str, str]:
+        answer = self._post_grant(post)
+        token = answer.get("access_token")
+        if not isinstance(token, str) or not token:
+            raise ReadingError("the sign-in was answered without a token.")
+        lifetime = answer.get("expires_in")
+        seconds = float(lifetime) if isinstance(lifetime, int | float) else 3600.0
+        # A lifetime shorter than the margin must still be used, or every request would sign in anew.
+        self._expires = time.monotonic() + max(seconds - RENEW_BEFORE_EXPIRY_SECONDS, seconds / 2)
+        refresh_token = answer.get("refresh_token")
+        if isinstance(refresh_token, str):
+            self._refresh_token = refresh_token
+        return {"Authorization": f"Bearer {token}", **self._other_headers}
+
+    def _post_grant(self, post: FormPost) -> Mapping[str, object]:
+        if self._refresh_grant is not None and self._refresh_token is not None:
+            token, self._refresh_token = self._refresh_token, None
+            try:
+                return post(self._token_url, {**self._refresh_grant, "refresh_token": token})
+            except SignInError:
+                pass  # A refresh token may be spent or revoked; the password still counts.
+        return post(self._token_url, self._grant)

@@ -1,0 +1,130 @@
+"""Smappee: the sessions of charging parks, closed and running.
+
+API: password grant with client id and secret, refresh token, bearer token. The sessions of a park come all at once, without pages, filtered by
+session START in epoch milliseconds, end exclusive; `active` chooses between running and completed ones.
+
+The trap: only completed sessions are listed, under their start. A car that was plugged in for three weeks appears three weeks later
+under its old start: the window begins at the oldest session still running at the last reading. Running ones are asked for before
+completed ones, so that a session that ends in between is not in neither.
+Known lies: one session may come as a single object instead of a list, none as 204; `serialNumber` and `energy` are numbers or text;
+`duration` and the field `range` have no unit and are not used.
+Source: "Get charging sessions at a charging park".
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+from pipelines.personal_data import PersonalData
+from pipelines.settings import Patience, SmappeeAccount
+from pipelines.vendors.contract import Endpoint, Line, Question, Window
+from pipelines.vendors.http_client import AnswerFault, HttpClient, Tally
+from pipelines.vendors.instants import epoch_milliseconds
+from pipelines.vendors.paging import Page
+from pipelines.vendors.sign_in import BearerToken
+from pipelines.vendors.windows import since_oldest_open
+
+MARGIN = timedelta(days=1)
+# Without pages, a window is the only bound on the size of an answer.
+LONGEST_WINDOW = timedelta(days=31)
+DOCUMENTATION = "https://smappee.atlassian.net/wiki/spaces/DEVAPI/pages/2803007489"
+
+
+def _is_open(session: Any) -> bool:
+    return isinstance(session, dict) and str(session.get("status", "")).upper() != "STOPPED"
+
+
+SESSIONS = Endpoint(
+    "smappee",
+    "sessions",
+    "Completed sessions of the charging parks, as received.",
+    DOCUMENTATION,
+    id_field="id",
+    started_field="from",
+    ended_field="to",
+    is_open=_is_open,
+)
+OPEN_SESSIONS = Endpoint(
+    "smappee",
+    "open_sessions",
+    "Running sessions of the charging parks, as received.",
+    DOCUMENTATION,
+    id_field="id",
+    started_field="from",
+    ended_field="to",
+    is_open=_is_open,
+)
+
+
+class Smappee:
+    """One Smappee account with its charging parks."""
+
+    name = "smappee"
+    endpoints: Sequence[Endpoint] = (SESSIONS, OPEN_SESSIONS)
+    personal_data = PersonalData(
+        pseudonymised={"rfid": "token", "userId": "user"}, dropped=frozenset({"rfidToken", "address"})
+    )
+
+    def __init__(self, account: SmappeeAccount, patience: Patience) -> None:
+        self._account = account
+        client = {"client_id": account.client_id, "client_secret": account.client_secret.get_secret_value()}
+        self._client = HttpClient(
+            account.base_url,
+            BearerToken(
+                f"{account.base_url}/oauth2/token",
+                {
+                    "grant_type": "password",
+                    **client,
+                    "username": account.username,
+                    "password": account.password.get_secret_value(),
+                },
+                refresh_grant={"grant_type": "refresh_token", **client},
+            ),
+            account.requests_per_second,
+            patience,
+        )
+
+    def rounds(self, question: Question) -> Iterator[Sequence[Sequence[Line]]]:
+        yield [self._chain(question, park_id) for park_id in self._account.park_ids]
+
+    def check_credentials(self, tally: Tally) -> str:
+        for park_id in self._account.park_ids:
+            self._client.get(f"/chargingparks/{park_id}/sessions", {"range": "0,1", "active": "true"}, tally, _check)
+        return f"{len(self._account.park_ids)} charging park(s) answered"
+
+    def _chain(self, question: Question, park_id: str) -> Sequence[Line]:
+        completed = Line(
+            SESSIONS,
+            f"park:{park_id}",
+            lambda position: since_oldest_open(question, position, question.first_month_at, MARGIN),
+            lambda window, tally: self._sessions(park_id, window, "false", tally),
+            longest_window=LONGEST_WINDOW,
+        )
+        if question.kind == "backfill":
+            return [completed]
+        running = Line(
+            OPEN_SESSIONS,
+            f"park:{park_id}",
+            lambda position: since_oldest_open(question, position, question.first_month_at, MARGIN),
+            lambda window, tally: self._sessions(park_id, window, "true", tally),
+        )
+        return [running, completed]
+
+    def _sessions(self, park_id: str, window: Window, active: str, tally: Tally) -> Iterator[Page]:
+        if window.from_at is None:
+            raise ValueError("sessions are asked for with a lower bound")
+        bounds = f"{epoch_milliseconds(window.from_at)},{epoch_milliseconds(window.to_at)}"
+        parameters = {"range": bounds, "active": active}
+        answer = self._client.get(f"/chargingparks/{park_id}/sessions", parameters, tally, _check)
+        document = answer.document
+        if document is None:
+            objects = []
+        else:
+            objects = document if isinstance(document, list) else [document]
+        yield Page(objects, answer.requested_at)
+
+
+def _check(document: Any) -> None:
+    if isinstance(document, list) or (isinstance(document, dict) and "id" in document):
+        return
+    raise AnswerFault("the answer is neither a list of sessions nor a session", is_passing=True)

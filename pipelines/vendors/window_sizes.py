@@ -1,0 +1,42 @@
+"""How long the windows of a long stretch are: as long as what came so far says that they hold enough rows."""
+
+from datetime import timedelta
+
+from pipelines.vendors.contract import Window
+
+FIRST_LENGTH = timedelta(days=31)
+# A stretch hardly longer than the first window is not worth a second request.
+AT_ONCE = timedelta(days=62)
+MOST_GROWTH = 24
+
+
+class WindowSizes:
+    """Cuts a stretch into windows: `next()` gives one, `had(rows)` says how many rows it held."""
+
+    def __init__(self, span: Window, rows_per_window: int, longest: timedelta | None) -> None:
+        self._span = span
+        self._rows_per_window = rows_per_window
+        self._longest = longest
+        self._from_at = span.from_at
+        self._is_over = False
+        self._length = FIRST_LENGTH
+        if span.from_at is not None and span.to_at - span.from_at <= AT_ONCE:
+            self._length = AT_ONCE
+
+    def next(self) -> Window | None:
+        """The next window, or None at the end of the stretch."""
+        if self._is_over:
+            return None
+        if self._from_at is None:
+            self._is_over = True
+            return self._span
+        length = self._length if self._longest is None else min(self._length, self._longest)
+        window = Window(self._from_at, min(self._from_at + length, self._span.to_at))
+        self._from_at = window.to_at
+        self._is_over = window.to_at >= self._span.to_at
+        return window
+
+    def had(self, rows: int) -> None:
+        """Tell how many rows the last window held."""
+        growth = self._rows_per_window / max(rows, 1)
+        self._length = max(timedelta(days=1), self._length * min(growth, MOST_GROWTH))

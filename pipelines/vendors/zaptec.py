@@ -1,0 +1,182 @@
+"""Zaptec: the session archive, and the installations and chargers it is asked for.
+
+API: https://api.zaptec.com, password grant, bearer token. Archived sessions are asked for one installation, charger or user at
+a time, by session END in [From, To), oldest first, with an opaque cursor that belongs to its query. Installations and
+chargers are plain numbered lists without a filter, read whole.
+
+Late: a charger that was offline uploads days afterwards; a correction voids one session and adds another under the old
+times. Neither shows in any "changed since" filter, hence the look-back.
+Known lies: field names are camelCase in the archive and PascalCase elsewhere; `energyDetails` is per interval or
+cumulative (decided per session in the transforms).
+Source: "Announcement: Upcoming Changes to Session APIs"; https://docs.zaptec.com.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+from pipelines.faults import ReadingError
+from pipelines.personal_data import PersonalData, Pseudonyms
+from pipelines.settings import Patience, ZaptecAccount
+from pipelines.vendors.contract import Endpoint, Line, Question, Window
+from pipelines.vendors.http_client import AnswerFault, HttpClient, Refused, Tally
+from pipelines.vendors.instants import iso_milliseconds
+from pipelines.vendors.paging import CursorPage, NumberedPage, Page, read_cursor_pages, read_numbered_pages
+from pipelines.vendors.sign_in import BearerToken
+from pipelines.vendors.windows import since_watermark, whole_list
+
+LOOK_BACK = timedelta(days=7)
+LIST_PAGE_SIZE = 100
+# The largest page seen to work; an account where it is refused takes the size that always did.
+ARCHIVE_PAGE_SIZES = (200, 100)
+
+INSTALLATIONS = Endpoint(
+    "zaptec",
+    "installations",
+    "Installations the account can list, as received.",
+    "https://docs.zaptec.com/reference/api_installation_get",
+    id_field="Id",
+    is_windowed=False,
+)
+CHARGERS = Endpoint(
+    "zaptec",
+    "chargers",
+    "Chargers the account can list, as received.",
+    "https://docs.zaptec.com/reference/api_chargers_get",
+    id_field="Id",
+    is_windowed=False,
+)
+SESSIONS = Endpoint(
+    "zaptec",
+    "sessions",
+    "Archived (closed) sessions, as received.",
+    "https://docs.zaptec.com/reference/api_sessions_archived_get",
+    id_field="id",
+    started_field="startDateTime",
+    ended_field="endDateTime",
+    modified_field="recognizedDateTime",
+)
+
+
+class Zaptec:
+    """One Zaptec account."""
+
+    name = "zaptec"
+    endpoints: Sequence[Endpoint] = (INSTALLATIONS, CHARGERS, SESSIONS)
+    personal_data = PersonalData(
+        pseudonymised={"authorizedUser.id": "user", "tokenName": "token", "UserId": "user", "TokenName": "token"},
+        dropped=frozenset({"Pin", "UserUserName", "UserFullName", "UserEmail"}),
+        signed_readings=frozenset({"sessionSignature", "sessionSignatureEichreicht", "SignedSession"}),
+        measurements=frozenset({"energyDetails", "EnergyDetails"}),
+    )
+
+    def __init__(self, account: ZaptecAccount, patience: Patience, pseudonyms: Pseudonyms) -> None:
+        self._account = account
+        self._pseudonyms = pseudonyms
+        self._installation_ids: list[str] = list(account.installation_ids)
+        self._archive_page_size = ARCHIVE_PAGE_SIZES[0]
+        self._client = HttpClient(
+            account.base_url,
+            BearerToken(
+                f"{account.base_url}/oauth/token",
+                {
+                    "grant_type": "password",
+                    "username": account.username,
+                    "password": account.password.get_secret_value(),
+                },
+            ),
+            account.requests_per_second,
+            patience,
+        )
+
+    def rounds(self, question: Question) -> Iterator[Sequence[Sequence[Line]]]:
+        listed: list[str] = []
+        yield [
+            [_list_line(INSTALLATIONS, question, lambda tally: self._list("/api/installation", tally, listed))],
+            [_list_line(CHARGERS, question, lambda tally: self._list("/api/chargers", tally, []))],
+        ]
+        if not self._has_explicit_scopes:
+            self._installation_ids = list(dict.fromkeys(listed))
+        yield [[self._session_line(question, *scope)] for scope in self._scopes()]
+
+    def check_credentials(self, tally: Tally) -> str:
+        answer = self._client.get("/api/installation", {"PageSize": 1, "PageIndex": 0}, tally, _check_list)
+        return f"{len(answer.document['Data'])} of {answer.document['Pages']} pages of installations read"
+
+    @property
+    def _has_explicit_scopes(self) -> bool:
+        return bool(self._account.installation_ids or self._account.charger_ids or self._account.user_ids)
+
+    def _scopes(self) -> Iterator[tuple[str, str, str]]:
+        """The parameter, its value, and the label to store: a user stands there by pseudonym."""
+        for installation_id in self._installation_ids:
+            yield "InstallationId", installation_id, f"installation:{installation_id}"
+        for charger_id in self._account.charger_ids:
+            yield "ChargerId", charger_id, f"charger:{charger_id}"
+        for user_id in self._account.user_ids:
+            yield "UserId", user_id, f"user:{self._pseudonyms.of('user', user_id)}"
+
+    def _session_line(self, question: Question, parameter: str, value: str, scope: str) -> Line:
+        return Line(
+            SESSIONS,
+            scope,
+            lambda position: since_watermark(question, position, LOOK_BACK),
+            lambda window, tally: self._archived_sessions(parameter, value, window, tally),
+        )
+
+    def _archived_sessions(self, parameter: str, value: str, window: Window, tally: Tally) -> Iterator[Page]:
+        if window.from_at is None:
+            raise ValueError("the archive needs a lower bound")
+        query: dict[str, str | int] = {
+            parameter: value,
+            "From": iso_milliseconds(window.from_at),
+            "To": iso_milliseconds(window.to_at),
+        }
+
+        def fetch(cursor: str | None) -> CursorPage:
+            try:
+                return self._archive_page(query, cursor, tally)
+            except Refused as refused:
+                if refused.status != 400 or cursor is not None or self._archive_page_size == ARCHIVE_PAGE_SIZES[-1]:
+                    raise
+                self._archive_page_size = ARCHIVE_PAGE_SIZES[-1]
+                return self._archive_page(query, cursor, tally)
+
+        return read_cursor_pages(fetch)
+
+    def _archive_page(self, query: dict[str, str | int], cursor: str | None, tally: Tally) -> CursorPage:
+        parameters = {**query, "PageSize": self._archive_page_size} | ({"Cursor": cursor} if cursor else {})
+        answer = self._client.get("/api/sessions/archived", parameters, tally, _check_archive)
+        document = answer.document
+        return CursorPage(Page(document["sessions"], answer.requested_at), document.get("cursor"), document["hasMore"])
+
+    def _list(self, path: str, tally: Tally, ids: list[str]) -> Iterator[Page]:
+        """A numbered list without totals of rows: every page is asked for, 0-based, and the next until Pages is reached."""
+
+        def fetch(number: int) -> NumberedPage:
+            parameters = {"PageSize": LIST_PAGE_SIZE, "PageIndex": number - 1}
+            answer = self._client.get(path, parameters, tally, _check_list)
+            objects, pages = answer.document["Data"], answer.document["Pages"]
+            return NumberedPage(Page(objects, answer.requested_at), answer.document.get("TotalCount") or 0, pages)
+
+        for page in read_numbered_pages(fetch, lambda item: item.get("Id") if isinstance(item, dict) else None):
+            ids.extend(item["Id"] for item in page.objects if isinstance(item, dict) and item.get("Id"))
+            yield page
+
+
+def _list_line(endpoint: Endpoint, question: Question, read: Any) -> Line:
+    return Line(endpoint, "all", lambda position: whole_list(question, position), lambda window, tally: read(tally))
+
+
+def _check_archive(document: Any) -> None:
+    if not isinstance(document, dict) or not isinstance(document.get("sessions"), list):
+        raise AnswerFault("the answer holds no list of sessions", is_passing=True)
+    if not isinstance(document.get("hasMore"), bool):
+        raise AnswerFault("the answer does not say whether there is more", is_passing=True)
+
+
+def _check_list(document: Any) -> None:
+    if not isinstance(document, dict) or not isinstance(document.get("Data"), list):
+        raise AnswerFault("the answer holds no list", is_passing=True)
+    if not isinstance(document.get("Pages"), int):
+        raise ReadingError("the answer does not say how many pages there are.")

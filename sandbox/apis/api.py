@@ -1,0 +1,21 @@
+"""What a vendor's API is to the server."""
+
+from typing import Protocol
+
+from sandbox.exchange import Answer, Call
+from sandbox.tokens import TokenDesk
+
+
+class Api(Protocol):
+    """One vendor's API. A call that breaks off raises `sandbox.exchange.Refusal`."""
+
+    tokens: TokenDesk
+
+    def endpoint(self, call: Call) -> str:
+        """The name of the endpoint that a call is for: a list's, `token` for signing in, `unknown` for no such path."""
+
+    def scope(self, call: Call) -> str | None:
+        """The installation, charger, user or park that a call is for; None where the endpoint has no scopes."""
+
+    def answer(self, call: Call) -> Answer:
+        """Answers a call."""

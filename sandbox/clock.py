@@ -1,0 +1,26 @@
+"""The virtual clock: it stands still where it is set, or walks on from there with the real time."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+
+class VirtualClock:
+    """The one `now` of a sandbox. `runs` lets it walk with the real time."""
+
+    def __init__(self, now: datetime, runs: bool = False) -> None:
+        self._runs = runs
+        self.now = now
+
+    @property
+    def now(self) -> datetime:
+        """The instant the four vendors believe in, in UTC. Setting it to a naive instant raises ValueError."""
+        if not self._runs:
+            return self._set_to
+        return self._set_to + timedelta(seconds=time.monotonic() - self._set_tick)
+
+    @now.setter
+    def now(self, instant: datetime) -> None:
+        if instant.tzinfo is None:
+            raise ValueError(f"the clock must be set to an instant aware of its time zone: {instant}")
+        self._set_to = instant.astimezone(UTC)
+        self._set_tick = time.monotonic()

@@ -1,0 +1,78 @@
+"""`chargehouse sandbox`: the four APIs in the foreground, until it is told to stop."""
+
+import signal
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import TextIO
+
+from sandbox.generate import generate_world
+from sandbox.server import Sandbox
+
+DEFAULT_PORT = 9000
+DEFAULT_SESSIONS = 4000
+_HISTORY = timedelta(days=400)
+
+
+def demo_sandbox(
+    *,
+    port: int = 0,
+    seed: int = 1,
+    as_of: datetime | None = None,
+    sessions: int = DEFAULT_SESSIONS,
+    faults: str | None = None,
+) -> Sandbox:
+    """A sandbox, not started yet, over a world of `sessions` invented sessions in the 400 days before `as_of`.
+
+    The virtual clock stands at `as_of`; without one it starts at the real time and walks on with it. `faults` is a
+    profile such as `mixed:0.12`. Raises ValueError for an unknown profile or a naive `as_of`.
+    """
+    now = as_of or datetime.now(UTC)
+    # A world begins at a midnight, so that two starts on one day give the same world.
+    populated_until = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    world = generate_world(seed, populated_until - _HISTORY, populated_until, sessions)
+    sandbox = Sandbox(world, now, port, clock_runs=as_of is None)
+    if faults:
+        sandbox.faults.arm_profile(faults, seed)
+    return sandbox
+
+
+def serve(
+    *,
+    port: int = DEFAULT_PORT,
+    seed: int = 1,
+    as_of: datetime | None = None,
+    sessions: int = DEFAULT_SESSIONS,
+    faults: str | None = None,
+    output: TextIO | None = None,
+) -> int:
+    """Serves in the foreground until SIGINT or SIGTERM; returns the exit status.
+
+    Prints one line that says what it is, and the `export` lines to use it. 1 where the port cannot be opened, 2 for an
+    unusable argument. Must be called from the main thread, which is the one that receives signals.
+    """
+    stream = output or sys.stdout
+    try:
+        sandbox = demo_sandbox(port=port, seed=seed, as_of=as_of, sessions=sessions, faults=faults)
+    except ValueError as error:
+        print(f"sandbox: {error}", file=sys.stderr)
+        return 2
+    stopped = threading.Event()
+    former = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with sandbox:
+            print(
+                f"# Sandbox with invented data at {sandbox.url}: no vendor, no person and no kWh in it is real.",
+                file=stream,
+            )
+            for name, value in sandbox.environment().items():
+                print(f"export {name}='{value}'", file=stream)
+            stream.flush()
+            stopped.wait()
+    except OSError as error:
+        print(f"sandbox: port {port} cannot be opened: {error.strerror}", file=sys.stderr)
+        return 1
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+    return 0

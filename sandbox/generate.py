@@ -1,0 +1,33 @@
+"""A generated world: fully determined by its arguments, and going on for some while after it is populated."""
+
+from datetime import UTC, datetime
+
+from sandbox.generation import greenflux, jedlix, smappee, zaptec
+from sandbox.generation.brief import Brief
+from sandbox.world import World
+
+
+def generate_world(
+    seed: int,
+    begins_at: datetime,
+    populated_until: datetime,
+    sessions: int,
+    *,
+    continues_days: int = 100,
+    very_late: float = 0.0,
+) -> World:
+    """Makes up a world of about `sessions` sessions over the four vendors between two instants.
+
+    New sessions go on at the same daily rate for `continues_days` more, so that the clock can walk on. Everything late
+    (uploads, corrections, recalculations) is visible within 6 days of the session's end, but for the share `very_late`
+    of it, which takes 20 to 60 days. Raises ValueError where the instants are naive or not in order.
+    """
+    if begins_at.tzinfo is None or populated_until.tzinfo is None or begins_at >= populated_until:
+        raise ValueError("begins_at must be before populated_until, both aware of their time zone")
+    begin = begins_at.astimezone(UTC).replace(microsecond=0)
+    world = World()
+    vendors = (zaptec, jedlix, greenflux, smappee)
+    for position, vendor in enumerate(vendors):
+        share = (sessions + len(vendors) - 1 - position) // len(vendors)
+        vendor.populate(world, Brief(seed, begin, populated_until.astimezone(UTC), share, continues_days, very_late))
+    return world

@@ -1,0 +1,80 @@
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transforms.instants import instant_from_epoch_milliseconds, instant_from_iso
+
+
+def from_iso(text: str | None) -> datetime | None:
+    instant = pl.DataFrame({"text": [text]}, schema={"text": pl.String}).select(instant_from_iso(pl.col("text")))
+    assert instant.dtypes == [pl.Datetime("us", "UTC")]
+    value: datetime | None = instant.item()
+    return value
+
+
+def from_epoch(text: str | None) -> datetime | None:
+    frame = pl.DataFrame({"text": [text]}, schema={"text": pl.String})
+    value: datetime | None = frame.select(instant_from_epoch_milliseconds(pl.col("text"))).item()
+    return value
+
+
+@pytest.mark.parametrize(
+    ("text", "microsecond"),
+    [
+        ("2026-01-05T10:00:00Z", 0),
+        ("2026-01-05 10:00:00", 0),
+        ("2026-01-05T10:00:00.1Z", 100_000),
+        ("2026-01-05T10:00:00,123+00:00", 123_000),
+        ("2026-01-05T11:00:00.123456+01:00", 123_000),
+        ("2026-01-05T11:00:00.123456789+0100", 123_000),
+        ("2026-01-05T04:30:00.999999-05:30", 999_000),
+        ("  2026-01-05T10:00:00.Z ", 0),
+    ],
+)
+def test_every_way_of_writing_ten_o_clock_is_ten_o_clock(text: str, microsecond: int) -> None:
+    assert from_iso(text) == datetime(2026, 1, 5, 10, 0, 0, microsecond, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "yesterday",
+        "2026-01-05",
+        "2026-02-30T10:00:00Z",
+        "2026-01-05T24:00:01Z",
+        "2026-01-05T10:00:00:000",
+        "2026-01-05T10:00:00.1234567890Z",
+        "2026-01-05T10:00:00+99:00",
+        "1970-06-01T00:00:00Z",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+        "1772442061000",
+    ],
+)
+def test_what_is_no_time_of_a_session_is_null(text: str | None) -> None:
+    assert from_iso(text) is None
+
+
+def test_epoch_milliseconds_are_utc() -> None:
+    assert from_epoch("1635721200000") == datetime(2021, 10, 31, 23, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", [None, "", "0", "-1772442061000", "1772442061", "99999999999999", "2026-01-05"])
+def test_seconds_and_nonsense_are_no_epoch_milliseconds(text: str | None) -> None:
+    assert from_epoch(text) is None
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.datetimes(datetime(1971, 1, 1), datetime(2200, 12, 31), timezones=st.timezones()))
+def test_any_instant_survives_being_written_with_its_offset(instant: datetime) -> None:
+    offset = instant.utcoffset()
+    assert offset is not None
+    if offset.total_seconds() % 60 == 0 and 1972 <= instant.astimezone(UTC).year < 2200:
+        expected = instant.astimezone(UTC)
+        expected = expected.replace(microsecond=expected.microsecond // 1000 * 1000)
+        assert from_iso(instant.isoformat()) == expected

@@ -1,0 +1,134 @@
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from transforms.latest import classify_receipts, winning_versions
+
+RowsBuilder = Callable[..., pl.DataFrame]
+
+EARLY = datetime(2026, 4, 1, tzinfo=UTC)
+LATE = datetime(2026, 4, 2, tzinfo=UTC)
+
+
+def winner(versions: pl.DataFrame) -> dict[str, Any]:
+    return winning_versions(versions).row(0, named=True)
+
+
+def test_the_newer_version_by_the_vendors_clock_wins_over_the_later_request(staged_sessions: RowsBuilder) -> None:
+    versions = staged_sessions(
+        {"version_at": LATE, "requested_at": EARLY, "content_hash": 1},
+        {"version_at": EARLY, "requested_at": LATE, "content_hash": 2},
+        {"version_at": None, "requested_at": LATE, "content_hash": 3},
+    )
+    assert winner(versions)["content_hash"] == 1
+
+
+def test_the_later_request_wins_where_the_vendor_has_no_clock(staged_sessions: RowsBuilder) -> None:
+    versions = staged_sessions({"requested_at": LATE, "content_hash": 1}, {"requested_at": EARLY, "content_hash": 2})
+    assert winner(versions)["content_hash"] == 1
+
+
+def test_closed_beats_open_on_a_tie(staged_sessions: RowsBuilder) -> None:
+    versions = staged_sessions({"is_open": False, "content_hash": 1}, {"is_open": True, "content_hash": 2})
+    assert winner(versions)["content_hash"] == 1
+
+
+def test_the_larger_content_hash_settles_what_is_left(staged_sessions: RowsBuilder) -> None:
+    assert winner(staged_sessions({"content_hash": -5}, {"content_hash": 3}))["content_hash"] == 3
+
+
+def test_the_same_id_of_two_vendors_is_two_sessions(staged_sessions: RowsBuilder) -> None:
+    assert winning_versions(staged_sessions({"vendor": "zaptec"}, {"vendor": "smappee"})).height == 2
+
+
+def test_first_read_at_is_the_earliest_of_all_versions(staged_sessions: RowsBuilder) -> None:
+    versions = staged_sessions(
+        {"requested_at": LATE, "read_at": LATE, "first_read_at": LATE},
+        {"requested_at": EARLY, "read_at": EARLY, "first_read_at": EARLY},
+    )
+    assert winner(versions)["read_at"] == LATE
+    assert winner(versions)["first_read_at"] == EARLY
+
+
+_INSTANTS = st.sampled_from([EARLY, EARLY + timedelta(hours=1), LATE])
+_VERSIONS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "session_id": st.sampled_from("ab"),
+            "version_at": st.none() | _INSTANTS,
+            "requested_at": _INSTANTS,
+            "first_read_at": _INSTANTS,
+            "read_at": _INSTANTS,
+            "is_open": st.booleans(),
+            "content_hash": st.integers(-2, 2),
+            "scope": st.sampled_from(["all", "installation:1"]),
+        }
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(_VERSIONS, st.randoms(use_true_random=False), st.integers(0, 8))
+def test_the_winner_depends_neither_on_order_nor_on_batches(
+    staged_sessions: RowsBuilder, rows: list[dict[str, Any]], random: Any, cut: int
+) -> None:
+    at_once = winning_versions(staged_sessions(*rows))
+    shuffled = random.sample(rows, len(rows))
+    first_batch = winning_versions(staged_sessions(*shuffled[:cut]))
+    in_batches = winning_versions(pl.concat([first_batch, staged_sessions(*shuffled[cut:])]))
+    assert_frame_equal(at_once, in_batches)
+
+
+KNOWN = pl.DataFrame(
+    {"vendor": ["zaptec", "zaptec"], "object_id": ["a", "no-id-0000000000000007"], "content_hash": [1, 7]}
+)
+
+
+def outcomes(known: pl.DataFrame, *rows: tuple[str | None, int, datetime, int]) -> list[str]:
+    received = pl.DataFrame(
+        [("zaptec", *row) for row in rows],
+        schema={
+            "vendor": pl.String,
+            "object_id": pl.String,
+            "content_hash": pl.Int64,
+            "requested_at": pl.Datetime("us", "UTC"),
+            "position": pl.Int64,
+        },
+        orient="row",
+    )
+    classified = classify_receipts(known, received)
+    assert classified.columns == [*received.columns, "outcome"]
+    assert_frame_equal(classified.drop("outcome"), received)
+    return classified["outcome"].to_list()
+
+
+def test_a_row_is_new_once_and_then_unchanged_or_changed() -> None:
+    rows = [("b", 1, EARLY, 0), ("b", 1, EARLY, 1), ("b", 2, EARLY, 2), ("b", 1, LATE, 0)]
+    assert outcomes(KNOWN, *rows) == ["new", "unchanged", "changed", "changed"]
+
+
+def test_a_known_object_is_compared_with_the_version_known() -> None:
+    assert outcomes(KNOWN, ("a", 1, EARLY, 0)) == ["unchanged"]
+    assert outcomes(KNOWN, ("a", 2, EARLY, 0)) == ["changed"]
+
+
+def test_rows_are_taken_in_the_order_of_requests_whatever_the_order_received() -> None:
+    assert outcomes(KNOWN.clear(), ("a", 2, LATE, 0), ("a", 2, EARLY, 5), ("a", 1, EARLY, 0)) == [
+        "unchanged",
+        "changed",
+        "new",
+    ]
+
+
+def test_an_object_without_an_id_is_known_by_its_content() -> None:
+    assert outcomes(KNOWN, (None, 7, EARLY, 0), (None, 8, EARLY, 1), (None, 8, EARLY, 2)) == [
+        "unchanged",
+        "new",
+        "unchanged",
+    ]

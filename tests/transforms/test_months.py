@@ -1,0 +1,44 @@
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transforms.months import month_bounds, month_of, months_between
+
+ZONES = ["UTC", "Europe/Amsterdam", "America/New_York", "Asia/Kathmandu", "Pacific/Auckland"]
+
+
+def month_at(instant: datetime, time_zone: str) -> str:
+    month: str = pl.select(month_of(pl.lit(instant, dtype=pl.Datetime("us", "UTC")), time_zone)).item()
+    return month
+
+
+def test_a_month_in_amsterdam_begins_an_hour_or_two_before_utc() -> None:
+    assert month_bounds("2026-03", "Europe/Amsterdam") == (
+        datetime(2026, 2, 28, 23, tzinfo=UTC),
+        datetime(2026, 3, 31, 22, tzinfo=UTC),
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1971, 2199), st.integers(1, 12), st.sampled_from(ZONES))
+def test_an_instant_lies_in_a_month_exactly_within_its_bounds(year: int, number: int, time_zone: str) -> None:
+    month = f"{year}-{number:02d}"
+    first, end = month_bounds(month, time_zone)
+    instant = timedelta(microseconds=1)
+    assert month_at(first, time_zone) == month == month_at(end - instant, time_zone)
+    assert month_at(first - instant, time_zone) < month < month_at(end, time_zone)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "months"),
+    [
+        ("2025-11", "2026-02", ["2025-11", "2025-12", "2026-01", "2026-02"]),
+        ("2026-02", "2026-02", ["2026-02"]),
+        ("2026-03", "2026-02", []),
+    ],
+)
+def test_months_between_include_both_ends(first: str, last: str, months: list[str]) -> None:
+    assert months_between(first, last) == months

@@ -1,0 +1,62 @@
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import polars as pl
+import pytest
+
+from transforms.sessions import fact_session, open_session, rejected_session
+from warehouse.tables.facts import FactSession, OpenSession, RejectedSession
+
+RowsBuilder = Callable[..., pl.DataFrame]
+
+START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+
+
+def test_every_session_is_in_exactly_one_of_the_three_tables(staged_sessions: RowsBuilder) -> None:
+    staged = staged_sessions(
+        {"session_id": "counts"},
+        {"session_id": "runs", "is_open": True, "ended_at": None, "energy_kwh": None},
+        {"session_id": "void", "reason": "void", "payload": "{}"},
+        {"session_id": "open and void", "reason": "void", "is_open": True, "payload": "{}"},
+    )
+    facts, rejected, running = fact_session(staged), rejected_session(staged), open_session(staged)
+    FactSession.validate(facts)
+    RejectedSession.validate(rejected)
+    OpenSession.validate(running)
+    assert facts["session_id"].to_list() == ["counts"]
+    assert rejected["session_id"].to_list() == ["void", "open and void"]
+    assert running["session_id"].to_list() == ["runs"]
+
+
+@pytest.mark.parametrize(
+    ("charging_seconds", "idle_seconds"), [(1000.0, 2600.25), (3600.25, 0.0), (4000.0, 0.0), (None, None)]
+)
+def test_idle_is_connected_less_charging_and_never_negative(
+    staged_sessions: RowsBuilder, charging_seconds: float | None, idle_seconds: float | None
+) -> None:
+    ended_at = START + timedelta(hours=1, milliseconds=250)
+    fact = fact_session(staged_sessions({"ended_at": ended_at, "charging_seconds": charging_seconds}))
+    assert fact.select("connected_seconds", "idle_seconds").row(0) == (3600.25, idle_seconds)
+
+
+def test_a_session_of_no_length_counts(staged_sessions: RowsBuilder) -> None:
+    assert fact_session(staged_sessions({"ended_at": START}))["connected_seconds"].to_list() == [0.0]
+
+
+def test_energy_and_cost_are_decimals_and_an_impossible_cost_is_unknown(staged_sessions: RowsBuilder) -> None:
+    facts = fact_session(
+        staged_sessions(
+            {"energy_kwh": 31.4184995, "cost_amount": 12.34},
+            {"energy_kwh": None, "energy_source": None, "cost_amount": 1e300},
+        )
+    )
+    assert facts["energy_kwh"].to_list() == [Decimal("31.418500"), None]
+    assert facts["cost_amount"].to_list() == [Decimal("12.3400"), None]
+
+
+def test_read_at_is_the_first_reading_of_a_fact_and_the_last_of_a_running_session(staged_sessions: RowsBuilder) -> None:
+    later = START + timedelta(days=1)
+    readings = {"first_read_at": START, "read_at": later}
+    assert fact_session(staged_sessions(readings))["read_at"].to_list() == [START]
+    assert open_session(staged_sessions({**readings, "is_open": True}))["seen_at"].to_list() == [later]

@@ -1,0 +1,55 @@
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import polars as pl
+
+from transforms.stations import station_links, station_locations, with_station
+
+RowsBuilder = Callable[..., pl.DataFrame]
+
+JANUARY = datetime(2026, 1, 1, tzinfo=UTC)
+FEBRUARY = datetime(2026, 2, 1, tzinfo=UTC)
+
+
+def test_an_evse_belongs_to_the_station_that_showed_it_last(staged_stations: RowsBuilder) -> None:
+    stations = staged_stations(
+        {"station_id": "A", "evses": {"E": ["1"]}, "version_at": JANUARY},
+        {"station_id": "B", "evses": {"E": ["1"]}, "version_at": FEBRUARY},
+        # A newer version that no longer has the EVSE takes it from nobody.
+        {"station_id": "C", "evses": {}, "version_at": FEBRUARY},
+    )
+    assert station_links(stations).rows() == [("greenflux", "E", "B")]
+
+
+def test_an_evse_of_two_stations_at_once_belongs_to_the_smaller_id(staged_stations: RowsBuilder) -> None:
+    stations = staged_stations({"station_id": "B", "evses": {"E": ["1"]}}, {"station_id": "A", "evses": {"E": ["1"]}})
+    assert station_links(stations).rows() == [("greenflux", "E", "A")]
+
+
+def test_the_location_of_a_station_is_that_of_its_newest_version(staged_stations: RowsBuilder) -> None:
+    stations = staged_stations(
+        {"location_id": "new", "version_at": FEBRUARY}, {"location_id": "old", "version_at": JANUARY}
+    )
+    assert station_locations(stations).rows() == [("greenflux", "S1", "new")]
+
+
+def test_a_session_gets_its_station_through_the_evse_and_its_location_through_the_station(
+    staged_sessions: RowsBuilder, staged_stations: RowsBuilder
+) -> None:
+    stations = staged_stations({"evses": {"E": ["1"]}}, {"vendor": "zaptec", "station_id": "Z", "location_id": "I"})
+    sessions = staged_sessions(
+        {"vendor": "greenflux", "evse_uid": "E"},
+        {"vendor": "greenflux", "evse_uid": "E", "location_id": "own"},
+        {"vendor": "greenflux", "evse_uid": "unknown"},
+        {"vendor": "zaptec", "station_id": "Z"},
+        {"vendor": "smappee", "station_id": "Z"},
+    )
+    linked = with_station(sessions, station_links(stations), station_locations(stations))
+    assert linked.schema == sessions.schema
+    assert linked.select("station_id", "location_id").rows() == [
+        ("S1", "L1"),
+        ("S1", "own"),
+        (None, None),
+        ("Z", "I"),
+        ("Z", None),
+    ]

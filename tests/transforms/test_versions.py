@@ -1,0 +1,141 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from transforms.history import distinct_versions, with_validity
+from warehouse.tables.staging import StagedVehicle
+
+KEY = ["vendor", "vehicle_id"]
+ATTRIBUTES = ["user_id", "brand", "model", "version"]
+FIRST = datetime(2026, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def vehicles(
+    *rows: tuple[datetime, str], is_clocked: bool = False, requested_at: datetime | None = None
+) -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            {
+                "vendor": "jedlix",
+                "vehicle_id": "v",
+                "brand": brand,
+                "version_at": version_at,
+                "is_clocked": is_clocked,
+                "requested_at": requested_at or version_at,
+            }
+            for version_at, brand in rows
+        ],
+        schema=StagedVehicle.create_empty().schema,
+    )
+
+
+def new_brands(known: pl.DataFrame, received: pl.DataFrame) -> list[str]:
+    return distinct_versions(known, received, KEY, ATTRIBUTES)["brand"].to_list()
+
+
+def test_an_unclocked_version_is_new_only_where_it_differs_from_the_one_before() -> None:
+    received = vehicles((FIRST, "A"), (FIRST + DAY, "A"), (FIRST + 2 * DAY, "B"), (FIRST + 3 * DAY, "A"))
+    assert new_brands(vehicles(), received) == ["A", "B", "A"]
+    assert new_brands(vehicles((FIRST - DAY, "A")), received) == ["B", "A"]
+
+
+def test_a_clocked_version_is_new_even_where_nothing_but_its_time_differs() -> None:
+    known = vehicles((FIRST, "A"), is_clocked=True)
+    received = vehicles((FIRST, "A"), (FIRST + DAY, "A"), (FIRST + DAY, "A"), (FIRST, "B"), is_clocked=True)
+    assert sorted(new_brands(known, received)) == ["A", "B"]
+
+
+def test_an_edit_taken_back_under_the_same_clock_is_kept() -> None:
+    versions = [
+        vehicles((FIRST, brand), is_clocked=True, requested_at=FIRST + requested * DAY)
+        for requested, brand in enumerate("ABA")
+    ]
+    assert new_brands(versions[0], pl.concat(versions[1:])) == ["B", "A"]
+
+
+def history(versions: pl.DataFrame) -> list[tuple[Any, ...]]:
+    columns = ["brand", "valid_from", "valid_to", "is_current"]
+    return with_validity(versions, KEY, ATTRIBUTES).select(columns).rows()
+
+
+def test_versions_hold_until_the_next_that_differs() -> None:
+    versions = vehicles((FIRST + 2 * DAY, "B"), (FIRST, "A"), (FIRST + DAY, "A"))
+    assert history(versions) == [("A", FIRST, FIRST + 2 * DAY, False), ("B", FIRST + 2 * DAY, None, True)]
+
+
+def test_of_versions_that_begin_at_once_the_last_requested_holds() -> None:
+    earlier = vehicles((FIRST, "B"), requested_at=FIRST)
+    later = vehicles((FIRST, "A"), requested_at=FIRST + DAY)
+    assert history(pl.concat([later, earlier])) == [("A", FIRST, None, True)]
+
+
+_ROWS = st.lists(
+    st.tuples(st.integers(0, 4), st.integers(0, 4), st.sampled_from("AB"), st.sampled_from(["clocked", "unclocked"])),
+    max_size=10,
+)
+Rows = list[tuple[int, int, str, str]]
+
+
+def frame(rows: Rows) -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            {
+                "vendor": "jedlix",
+                "vehicle_id": vehicle_id,
+                "brand": brand,
+                # Without a clock of the vendor, a version begins when it is read.
+                "version_at": FIRST + (at if vehicle_id == "clocked" else requested) * DAY,
+                "is_clocked": vehicle_id == "clocked",
+                "requested_at": FIRST + requested * DAY,
+            }
+            for at, requested, brand, vehicle_id in rows
+        ],
+        schema=StagedVehicle.create_empty().schema,
+    )
+
+
+@settings(max_examples=80, deadline=None)
+@given(_ROWS, st.randoms(use_true_random=False))
+def test_history_never_depends_on_the_order_of_rows(rows: Rows, random: Any) -> None:
+    shuffled = random.sample(rows, len(rows))
+    assert_frame_equal(with_validity(frame(rows), KEY, ATTRIBUTES), with_validity(frame(shuffled), KEY, ATTRIBUTES))
+
+
+@settings(max_examples=80, deadline=None)
+@given(_ROWS)
+def test_validities_touch_and_never_overlap_and_one_is_current(rows: Rows) -> None:
+    for _, versions in with_validity(frame(rows), KEY, ATTRIBUTES).group_by(KEY):
+        ordered = versions.sort("valid_from")
+        assert ordered["valid_to"].to_list() == [*ordered["valid_from"].to_list()[1:], None]
+        assert ordered["is_current"].to_list() == [False] * (ordered.height - 1) + [True]
+
+
+@settings(max_examples=80, deadline=None)
+@given(_ROWS, st.integers(0, 4))
+def test_batches_in_the_order_of_time_keep_what_one_batch_keeps(rows: Rows, day: int) -> None:
+    none = vehicles()
+    at_once = distinct_versions(none, frame(rows), KEY, ATTRIBUTES)
+    first = distinct_versions(none, frame([row for row in rows if row[1] < day]), KEY, ATTRIBUTES)
+    second = distinct_versions(first, frame([row for row in rows if row[1] >= day]), KEY, ATTRIBUTES)
+    assert_frame_equal(
+        with_validity(at_once, KEY, ATTRIBUTES), with_validity(pl.concat([first, second]), KEY, ATTRIBUTES)
+    )
+
+
+@settings(max_examples=80, deadline=None)
+@given(_ROWS)
+def test_history_of_the_versions_kept_is_the_history_of_all(rows: Rows) -> None:
+    kept = distinct_versions(vehicles(), frame(rows), KEY, ATTRIBUTES)
+    assert_frame_equal(with_validity(kept, KEY, ATTRIBUTES), with_validity(frame(rows), KEY, ATTRIBUTES))
+
+
+@settings(max_examples=40, deadline=None)
+@given(_ROWS)
+def test_what_was_kept_is_never_new_again(rows: Rows) -> None:
+    kept = distinct_versions(vehicles(), frame(rows), KEY, ATTRIBUTES)
+    assert distinct_versions(kept, kept, KEY, ATTRIBUTES).height == 0

@@ -1,0 +1,217 @@
+"""The publication is a complete, consistent state that readers keep, whatever happens beside it."""
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dataframely as dy
+import duckdb
+import polars as pl
+import pytest
+
+from warehouse import columns
+from warehouse.column_types import described, duckdb_type, polars_schema
+from warehouse.errors import PublicationError
+from warehouse.lake import Lake
+from warehouse.publication import publish, published_files
+from warehouse.tables import FACT_SESSION, PUBLISHED_TABLES, REJECTED_SESSION, STAGED_SESSION, Table
+
+MARCH = datetime(2025, 3, 10, 8, tzinfo=UTC)
+APRIL = datetime(2025, 4, 10, 8, tzinfo=UTC)
+REPOSITORY = Path(__file__).resolve().parents[2]
+LONG_TYPES = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "warehouse.duckdb"
+
+
+def select(path, sql):
+    with duckdb.connect(str(path), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection.execute(sql).fetchall()
+
+
+def run(script, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("has_rows", [False, True], ids=["empty", "with rows"])
+def test_every_published_table_has_its_columns_and_types(lake, path, has_rows):
+    if has_rows:
+        for table in PUBLISHED_TABLES:
+            rows = table.schema.sample(3)
+            if table.partitioned_by_month:
+                rows = rows.with_columns(month=pl.lit("2025-03"))
+            lake.replace(table, rows)
+    publish(lake, path)
+    for table in PUBLISHED_TABLES:
+        name = f"{table.database_schema}.{table.name}"
+        shown = [(column, kind) for column, kind, *_ in select(path, f"DESCRIBE {name}")]
+        declared = [(column, duckdb_type(dtype)) for column, dtype in polars_schema(table).items()]
+        assert shown == [(column, LONG_TYPES.get(kind, kind)) for column, kind in declared]
+        assert select(path, f"SELECT count(*) FROM {name}") == [(3 if has_rows else 0,)]
+
+
+def test_every_view_and_column_is_commented_with_its_unit(lake, path):
+    publish(lake, path)
+    views = select(path, "SELECT schema_name, view_name, comment FROM duckdb_views() WHERE NOT internal")
+    assert set(views) == {(table.database_schema, table.name, table.description) for table in PUBLISHED_TABLES}
+    shown = select(path, "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE NOT internal")
+    assert all(comment for _, _, comment in shown)
+    declared = {
+        (table.name, name, described(column))
+        for table in PUBLISHED_TABLES
+        for name, column in table.schema.columns().items()
+    }
+    assert declared <= set(shown)
+    assert (
+        "fact_energy",
+        "energy_kwh",
+        "Energy delivered in the slot. NULL where the session's is NULL. [kWh]",
+    ) in shown
+
+
+def test_the_views_show_the_rows_as_they_are(lake, path, sessions, rejected):
+    lake.append(FACT_SESSION, sessions("a", MARCH, APRIL))
+    lake.append(REJECTED_SESSION, rejected("b", None, "2025-03"))
+    publication = publish(lake, path)
+    assert (publication.rows["fact_session"], publication.rows["rejected_session"], publication.files) == (2, 2, 4)
+    assert (publication.versions["fact_session"], publication.versions["fact_energy"]) == (1, None)
+    columns = "month, started_at::VARCHAR, energy_kwh::VARCHAR, station_id"
+    assert select(path, f"SELECT {columns} FROM fact_session ORDER BY month") == [
+        ("2025-03", "2025-03-10 08:00:00+00", "12.345678", None),
+        ("2025-04", "2025-04-10 08:00:00+00", "12.345678", None),
+    ]
+    assert select(path, "SELECT month FROM rejected_session ORDER BY month") == [("2025-03",), (None,)]
+
+
+def test_a_month_is_read_from_its_own_files_alone(lake, path, sessions):
+    lake.append(FACT_SESSION, sessions("a", MARCH, APRIL))
+    publish(lake, path)
+    for file in lake.files(FACT_SESSION):
+        if file.month == "2025-04":
+            Path(file.path).write_bytes(b"not parquet")
+    assert select(path, "SELECT count(energy_kwh) FROM fact_session WHERE month = '2025-03'") == [(1,)]
+
+
+class OlderSession(dy.Schema):
+    vendor = columns.vendor(primary_key=True)
+    session_id = columns.session_id(primary_key=True)
+    month = columns.month("started_at")
+
+
+def test_a_table_of_an_older_release_shows_null_in_its_new_columns(lake, path, sessions):
+    older = Table(FACT_SESSION.name, OlderSession, FACT_SESSION.group, partitioned_by_month=True)
+    lake.append(older, sessions("a", MARCH))
+    publish(lake, path)
+    assert select(path, "SELECT session_id, month, currency, energy_kwh FROM fact_session") == [
+        ("a-0", "2025-03", None, None)
+    ]
+
+
+def test_published_files_are_those_of_the_published_version(lake, path, sessions):
+    assert published_files(path) == set()
+    lake.append(FACT_SESSION, sessions("a", MARCH, APRIL))
+    publish(lake, path)
+    named = {file.path for file in lake.files(FACT_SESSION)}
+    lake.replace(FACT_SESSION, sessions("b", MARCH))
+    assert published_files(path) == named
+    assert select(path, "SELECT DISTINCT table_name, table_version FROM ops.published_file") == [("fact_session", 1)]
+
+
+def test_a_file_that_is_no_publication_is_said_to_be_none(path):
+    path.write_text("something else")
+    with pytest.raises(PublicationError, match="is no publication of the warehouse"):
+        published_files(path)
+
+
+def test_paths_are_data(tmp_path, sessions):
+    folder = tmp_path / 'o\'Brien "& Söhne" #1; DROP'
+    lake = Lake(folder / "lake")
+    lake.append(FACT_SESSION, sessions("a", MARCH))
+    publish(lake, folder / "ware'house.duckdb")
+    assert select(folder / "ware'house.duckdb", "SELECT session_id FROM fact_session") == [("a-0",)]
+
+
+def test_a_reader_in_another_process_keeps_the_publication_that_it_opened(lake, path, sessions):
+    lake.append(FACT_SESSION, sessions("old", MARCH))
+    publish(lake, path)
+    reader = run(
+        """
+import duckdb, sys
+connection = duckdb.connect(sys.argv[1], read_only=True)
+for _ in sys.stdin:
+    print(connection.execute("SELECT session_id FROM fact_session").fetchall(), flush=True)
+""",
+        path,
+    )
+
+    def asks():
+        reader.stdin.write("\n")
+        reader.stdin.flush()
+        return reader.stdout.readline().strip()
+
+    assert asks() == "[('old-0',)]"
+    lake.replace(FACT_SESSION, sessions("new", MARCH))
+    publish(lake, path)
+    lake.tidy(FACT_SESSION, keep=published_files(path))
+    assert asks() == "[('old-0',)]"
+    assert select(path, "SELECT session_id FROM fact_session") == [("new-0",)]
+    reader.communicate()
+    assert reader.returncode == 0
+
+
+def test_a_killed_build_leaves_the_old_publication(lake, path, sessions):
+    lake.append(FACT_SESSION, sessions("old", MARCH))
+    publish(lake, path)
+    lake.replace(FACT_SESSION, sessions("new", MARCH))
+    killed = run(
+        """
+import os, signal, sys
+from warehouse import publication
+from warehouse.lake import Lake
+publication.flush = lambda path: os.kill(os.getpid(), signal.SIGKILL)
+publication.publish(Lake(sys.argv[1]), sys.argv[2])
+""",
+        lake.root,
+        path,
+    )
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL
+    assert select(path, "SELECT session_id FROM fact_session") == [("old-0",)]
+    assert len(list(path.parent.glob("*.building*"))) == 1
+
+    alive = path.with_name(f"{path.name}.{os.getpid()}-0.building")
+    alive.touch()
+    publish(lake, path)
+    assert select(path, "SELECT session_id FROM fact_session") == [("new-0",)]
+    assert list(path.parent.glob("*.building*")) == [alive]
+
+
+def test_a_build_that_fails_leaves_the_old_publication_and_nothing_beside_it(lake, path, sessions):
+    lake.append(FACT_SESSION, sessions("old", MARCH))
+    publish(lake, path)
+    before = path.read_bytes()
+    Path(lake.files(FACT_SESSION)[0].path).unlink()
+    with pytest.raises(PublicationError, match="is not published anew; mend the cause and run again") as fault:
+        publish(lake, path)
+    assert "\n" not in str(fault.value)
+    assert path.read_bytes() == before
+    assert not list(path.parent.glob("*.building*"))
+
+
+def test_staged_tables_cannot_be_published(lake, path):
+    with pytest.raises(TypeError, match="cannot be published"):
+        publish(lake, path, [STAGED_SESSION])
+    assert not path.exists()

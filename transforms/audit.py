@@ -1,0 +1,47 @@
+"""What each run received from where, and what of it was news."""
+
+import polars as pl
+
+from warehouse.tables.operations import LoadAudit
+
+_PLACE = ["run_id", "vendor", "endpoint", "scope"]
+
+
+def load_audit(readings: pl.DataFrame, receipts: list[pl.DataFrame]) -> pl.DataFrame:
+    """One row per run, endpoint and scope that was read or tried, matching LoadAudit.
+
+    `readings`: the records of the windows. `receipts`: frames of the rows received: run_id, vendor, endpoint, scope,
+    outcome (new, changed, unchanged) and is_rejected.
+    """
+    read = readings.group_by(_PLACE).agg(
+        pl.col("as_of").max(),
+        pl.when((pl.col("state") == "failed").any())
+        .then(pl.lit("failed"))
+        .otherwise(pl.lit("complete"))
+        .alias("state"),
+        pl.col("rows_received", "requests", "retries").sum(),
+        pl.col("message").drop_nulls().last(),
+    )
+    received = (
+        pl.concat([_empty_receipts(), *receipts])
+        .group_by(_PLACE)
+        .agg(
+            *[(pl.col("outcome") == outcome).sum().cast(pl.Int64).alias(f"rows_{outcome}") for outcome in _OUTCOMES],
+            pl.col("is_rejected").sum().cast(pl.Int64).alias("rows_rejected"),
+        )
+    )
+    counts = [*(f"rows_{outcome}" for outcome in _OUTCOMES), "rows_rejected"]
+    return (
+        read.join(received, on=_PLACE, how="left")
+        .with_columns(pl.col(counts).fill_null(0))
+        .select(LoadAudit.column_names())
+        .sort(_PLACE)
+    )
+
+
+def _empty_receipts() -> pl.DataFrame:
+    schema = {**dict.fromkeys(_PLACE, pl.String), "outcome": pl.String, "is_rejected": pl.Boolean}
+    return pl.DataFrame(schema=schema)
+
+
+_OUTCOMES = ("new", "changed", "unchanged")

@@ -1,0 +1,105 @@
+"""How much of each month has been read, from the records of the readings."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+
+from transforms.months import month_bounds, month_of, months_between
+from warehouse.tables.operations import Coverage
+
+BEGINNING_OF_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class _Place:
+    """Everything that was read of one endpoint for one scope."""
+
+    intervals: list[tuple[datetime, datetime]] = field(default_factory=list)
+    rows: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    read_at: dict[str, datetime] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    whole_read_at: datetime | None = None
+
+
+def coverage(readings: pl.DataFrame, first_month: str, as_of: datetime, time_zone: str) -> pl.DataFrame:
+    """One row per vendor, endpoint, scope and month, matching Coverage.
+
+    `readings`: the records of all windows, oldest first. There is a row for each month from `first_month`, or the first
+    month read if that is earlier, to the month of `as_of`, the newest run's now. A list that was read whole is covered
+    from the beginning of time.
+    """
+    places: dict[tuple[str, str, str], _Place] = defaultdict(_Place)
+    for row in _with_months(readings, time_zone).iter_rows(named=True):
+        _add(places[row["vendor"], row["endpoint"], row["scope"]], row)
+    last_month = pl.select(month_of(pl.lit(as_of), time_zone)).item()
+    rows = [
+        (*key, *cells)
+        for key, place in sorted(places.items())
+        for cells in _months_of(place, first_month, last_month, as_of, time_zone)
+    ]
+    schema = {name: column.dtype for name, column in Coverage.columns().items()}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _with_months(readings: pl.DataFrame, time_zone: str) -> pl.DataFrame:
+    last_moment = pl.max_horizontal("from_at", pl.col("to_at") - pl.duration(microseconds=1))
+    return readings.with_columns(
+        month_of(pl.col("from_at"), time_zone).alias("from_month"),
+        month_of(last_moment, time_zone).alias("to_month"),
+        month_of(pl.col("as_of"), time_zone).alias("as_of_month"),
+    )
+
+
+def _add(place: _Place, row: dict[str, Any]) -> None:
+    is_whole = row["from_at"] is None
+    first = row["as_of_month"] if is_whole else row["from_month"]
+    last = row["as_of_month"] if is_whole else row["to_month"]
+    months = months_between(first, last)
+    if row["state"] == "failed":
+        place.failures.update(dict.fromkeys(months, row["message"]))
+        return
+    place.intervals.append((BEGINNING_OF_TIME if is_whole else row["from_at"], row["to_at"]))
+    place.rows[first] += row["rows_received"]
+    if is_whole:
+        place.whole_read_at = row["as_of"]
+        place.failures.clear()
+    for month in months:
+        place.failures.pop(month, None)
+        place.read_at[month] = row["as_of"]
+
+
+def _months_of(
+    place: _Place, first_month: str, last_month: str, as_of: datetime, time_zone: str
+) -> Iterable[tuple[object, ...]]:
+    seen = {*place.read_at, *place.failures}
+    merged = _merged(place.intervals)
+    for month in months_between(min([first_month, *seen]), max([last_month, *seen])):
+        from_at, to_at = month_bounds(month, time_zone)
+        covered = _covered_seconds(merged, from_at, min(to_at, as_of))
+        if month in place.failures:
+            state = "gap"
+        elif covered >= (min(to_at, as_of) - from_at).total_seconds():
+            state = "complete"
+        else:
+            state = "partial" if covered > 0 or month in place.read_at else "never"
+        read_at = place.read_at.get(month, place.whole_read_at)
+        yield month, state, place.rows.get(month, 0), read_at, place.failures.get(month)
+
+
+def _merged(intervals: list[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    merged: list[tuple[datetime, datetime]] = []
+    for from_at, to_at in sorted(intervals):
+        if merged and from_at <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], to_at))
+        else:
+            merged.append((from_at, to_at))
+    return merged
+
+
+def _covered_seconds(merged: list[tuple[datetime, datetime]], from_at: datetime, to_at: datetime) -> float:
+    pieces = (min(end, to_at) - max(start, from_at) for start, end in merged)
+    return sum(max(0.0, piece.total_seconds()) for piece in pieces)

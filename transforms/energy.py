@@ -1,0 +1,150 @@
+"""Sessions into quarter-hours: where in time the energy went.
+
+Per session, cumulative energy is a piecewise linear function of time. Its value at every quarter-hour boundary is
+rounded to whole micro-kWh; a slot is the difference of its two ends. So the slots of a session add up to its energy
+exactly, and none is negative.
+"""
+
+from datetime import timedelta
+
+import polars as pl
+
+from transforms.instants import INSTANT
+from transforms.meter_series import metered_stretches
+from transforms.micro_kwh import kwh, micro_kwh, share
+from transforms.months import month_bounds, month_of
+from warehouse.tables.facts import FactEnergy
+
+_SLOT = timedelta(minutes=15)
+_SLOT_MS = _SLOT // timedelta(milliseconds=1)
+# Slots are numbered from 1970; every instant that can be read lies in between.
+_ALL_SLOTS = (0, 10_000_000)
+_DESCRIBED_BY = ("vendor", "session_id", "station_id", "location_id")
+
+
+def fact_energy(sessions: pl.DataFrame | pl.LazyFrame, time_zone: str, month: str | None = None) -> pl.DataFrame:
+    """Linked StagedSession rows that count into FactEnergy, in the order of vendor, session_id, slot_start_at.
+
+    Every quarter-hour that overlaps [started_at, ended_at), and no other; the one slot that holds its start for a
+    session of no length. With `month`, only the slots of that month, at a cost that grows with those alone. Energy
+    follows the meter series where that is usable (method metered), else it is spread evenly (method even).
+    """
+    slots_from, slots_to = _ALL_SLOTS if month is None else _slots_of_month(month, time_zone)
+    chosen = (
+        sessions.lazy()
+        .filter(_may_have_slots_in(month, time_zone))
+        .select(
+            *_DESCRIBED_BY,
+            "meter_series",
+            "meter_series_kind",
+            start_ms=pl.col("started_at").dt.epoch("ms"),
+            end_ms=pl.col("ended_at").dt.epoch("ms"),
+            energy_micro_kwh=micro_kwh(pl.col("energy_kwh")),
+        )
+        .with_columns(_session_slots(pl.col("start_ms"), pl.col("end_ms")))
+        .sort("vendor", "session_id")
+        .with_row_index("session")
+        .collect()
+    )
+    slots = _slots(_stretches(chosen), slots_from, slots_to)
+    slot_start_at = (pl.col("slot") * (_SLOT_MS * 1000)).cast(INSTANT)
+    return FactEnergy.cast(
+        slots.hstack(chosen.select(_DESCRIBED_BY)[slots.get_column("session")]).select(
+            "vendor",
+            "session_id",
+            slot_start_at=slot_start_at,
+            month=month_of(slot_start_at, time_zone) if month is None else pl.lit(month),
+            station_id="station_id",
+            location_id="location_id",
+            energy_kwh=kwh(pl.col("slot_micro_kwh")),
+            method=pl.when("is_metered").then(pl.lit("metered")).otherwise(pl.lit("even")),
+        )
+    )
+
+
+def _may_have_slots_in(month: str | None, time_zone: str) -> pl.Expr:
+    """Lets in all that is needed and little more; plain enough for a scan to answer from a file's statistics."""
+    if month is None:
+        return pl.lit(True)
+    month_start, month_end = month_bounds(month, time_zone)
+    # A zone may break the month inside a slot.
+    return (pl.col("started_at") < month_end + _SLOT) & (pl.col("ended_at") >= month_start)
+
+
+def _slots_of_month(month: str, time_zone: str) -> tuple[int, int]:
+    """The slots that start in the month, as [from, to)."""
+    first, end = (-int(-bound.timestamp() * 1000 // _SLOT_MS) for bound in month_bounds(month, time_zone))
+    return first, end
+
+
+def _session_slots(start_ms: pl.Expr, end_ms: pl.Expr) -> list[pl.Expr]:
+    """`first_slot` and `last_slot` that overlap [start, end); the same slot where the two are equal."""
+    first_slot = start_ms // _SLOT_MS
+    return [
+        first_slot.alias("first_slot"),
+        pl.max_horizontal(first_slot, (end_ms - 1) // _SLOT_MS).alias("last_slot"),
+    ]
+
+
+def _stretches(chosen: pl.DataFrame) -> pl.DataFrame:
+    """Per session the stretches in which cumulative energy grows evenly, in the order of time.
+
+    Each comes with the slots whose ends it holds: together, those of a session's stretches are its slots, each once.
+    """
+    metered = metered_stretches(chosen)
+    even = chosen.join(metered, on="session", how="anti").select(
+        "session",
+        stretch_start_ms="start_ms",
+        stretch_end_ms="end_ms",
+        micro_kwh_at_start=pl.lit(0, dtype=pl.Int64),
+        micro_kwh_at_end="energy_micro_kwh",
+    )
+    per_session = chosen.select("session", "first_slot", "last_slot", "energy_micro_kwh")
+    return (
+        pl.concat([metered.with_columns(is_metered=pl.lit(True)), even.with_columns(is_metered=pl.lit(False))])
+        .sort("session", maintain_order=True)
+        .join(per_session, on="session", how="left", maintain_order="left")
+        .with_columns(
+            first_end_held=pl.col("stretch_start_ms") // _SLOT_MS,
+            last_end_held=pl.when(pl.col("session").is_last_distinct())
+            .then("last_slot")
+            .otherwise(pl.col("stretch_end_ms") // _SLOT_MS - 1),
+        )
+    )
+
+
+def _slots(stretches: pl.DataFrame, slots_from: int, slots_to: int) -> pl.DataFrame:
+    """session, slot, is_metered, slot_micro_kwh: the slots in [from, to)."""
+    slot = pl.col("slot")
+    micro_kwh_at_end = (
+        # Exactly all of it at the end of the last slot, which may lie beyond the end of the session.
+        pl.when(slot == pl.col("last_slot"))
+        .then("energy_micro_kwh")
+        .otherwise(
+            pl.col("micro_kwh_at_start")
+            + share(
+                pl.col("micro_kwh_at_end") - pl.col("micro_kwh_at_start"),
+                (slot + 1) * _SLOT_MS - pl.col("stretch_start_ms"),
+                pl.col("stretch_end_ms") - pl.col("stretch_start_ms"),
+            )
+        )
+    )
+    return (
+        stretches.with_columns(
+            slot=pl.int_ranges(
+                # One slot early: its end is where the first wanted slot begins.
+                pl.max_horizontal("first_end_held", pl.lit(slots_from - 1)),
+                pl.min_horizontal("last_end_held", pl.lit(slots_to - 1)) + 1,
+            )
+        )
+        .explode("slot")
+        .with_columns(until=micro_kwh_at_end)
+        .select(
+            "session",
+            "slot",
+            "is_metered",
+            slot_micro_kwh=pl.col("until")
+            - pl.when(slot == pl.col("first_slot")).then(0).otherwise(pl.col("until").shift()),
+        )
+        .filter(slot >= slots_from)
+    )

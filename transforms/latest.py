@@ -1,0 +1,59 @@
+"""Several versions of one object: which one counts, and what a received row is next to what was known."""
+
+import polars as pl
+
+from transforms.fingerprints import id_or_fingerprint
+
+_SESSION = ["vendor", "session_id"]
+
+
+def winning_versions(versions: pl.DataFrame) -> pl.DataFrame:
+    """Of StagedSession rows with any number of versions per session, the one row per session that counts.
+
+    The newest by the vendor's own clock (without one: oldest), then the later request, then closed before open, then
+    the larger content hash; whatever still ties was read twice. `first_read_at` is the earliest of all versions. The
+    result never depends on the order of rows, nor on whether they came together or batch by batch.
+    """
+    newest_first = [
+        pl.col("version_at"),
+        pl.col("requested_at"),
+        ~pl.col("is_open"),
+        pl.col("content_hash"),
+        pl.col("read_at"),
+        pl.col("scope"),
+    ]
+    return (
+        versions.with_columns(pl.col("first_read_at").min().over(_SESSION))
+        .sort([*_SESSION, *newest_first], descending=[False, False, *[True] * len(newest_first)], nulls_last=True)
+        .unique(_SESSION, keep="first", maintain_order=True)
+    )
+
+
+def classify_receipts(known: pl.DataFrame, received: pl.DataFrame) -> pl.DataFrame:
+    """`received` with `outcome`: `new`, `changed` or `unchanged`, next to the version before it.
+
+    `known`: vendor, object_id, content_hash of the version that counts, at most one per object. `received`: the same
+    columns, requested_at and position (its place in the answer), and whatever else it carries. Rows of one object are
+    taken in the order (requested_at, position). An object without an id is known by its content alone.
+    """
+    before = known.select("vendor", pl.Series("object", id_or_fingerprint(known, pl.col("object_id"))), "content_hash")
+    classified = (
+        received.with_columns(id_or_fingerprint(received, pl.col("object_id")).alias("object"))
+        .with_row_index("row")
+        .join(before, on=["vendor", "object"], how="left", suffix="_known")
+        .sort("vendor", "object", "requested_at", "position", "content_hash")
+        .with_columns(
+            content_hash_before=pl.coalesce(
+                pl.col("content_hash").shift().over("vendor", "object"), "content_hash_known"
+            )
+        )
+        .with_columns(
+            outcome=pl.when(pl.col("content_hash_before").is_null())
+            .then(pl.lit("new"))
+            .when(pl.col("content_hash_before") == pl.col("content_hash"))
+            .then(pl.lit("unchanged"))
+            .otherwise(pl.lit("changed"))
+        )
+        .sort("row")
+    )
+    return classified.select(*received.columns, "outcome")

@@ -1,0 +1,93 @@
+"""A session's meter points into stretches of time with the energy at both ends.
+
+Cumulative energy is a piecewise linear function of time: from 0 at started_at to the session's energy at ended_at,
+with a knot at every usable meter point. Energies are whole micro-kWh, times whole milliseconds since 1970.
+"""
+
+import polars as pl
+
+from transforms.micro_kwh import micro_kwh, share
+
+_GREATEST_FALL_MICRO_KWH = 1_000
+_GREATEST_MISS_MICRO_KWH = 10_000
+_GREATEST_MISS_PER_CENT = 1
+# Far above any session, far below what 64 bits hold.
+_GREATEST_POINT_KWH = 1_000_000_000.0
+
+
+def metered_stretches(sessions: pl.DataFrame) -> pl.DataFrame:
+    """The stretches of every session whose meter series is usable; the other sessions are left out.
+
+    `sessions`: session (a row number), start_ms, end_ms, energy_micro_kwh, meter_series, meter_series_kind. Columns:
+    session, stretch_start_ms, stretch_end_ms, micro_kwh_at_start, micro_kwh_at_end, in the order of time within each
+    session, from its start to its end without a gap. A stretch of no length is a jump.
+    """
+    points = _cumulative(_points(sessions))
+    total, energy = pl.col("cumulative").last().over("session"), pl.col("energy_micro_kwh")
+    miss = (total - energy).abs()
+    is_missed = (miss * 100 > energy * _GREATEST_MISS_PER_CENT) & (miss > _GREATEST_MISS_MICRO_KWH)
+    knots = (
+        points.filter((total > 0) & ~is_missed)
+        .with_columns(total=total)
+        .select(
+            "session",
+            "start_ms",
+            "end_ms",
+            "energy_micro_kwh",
+            # A clock that runs off the session says how much, not when.
+            at_ms=pl.col("at_ms").clip("start_ms", "end_ms"),
+            micro_kwh=share(energy, pl.col("cumulative"), pl.col("total")),
+        )
+    )
+    up_to_points = knots.select(
+        "session",
+        stretch_start_ms=pl.col("at_ms").shift().over("session").fill_null(pl.col("start_ms")),
+        stretch_end_ms="at_ms",
+        micro_kwh_at_start=pl.col("micro_kwh").shift().over("session").fill_null(0),
+        micro_kwh_at_end="micro_kwh",
+    )
+    after_last_point = knots.unique("session", keep="last", maintain_order=True).select(
+        "session",
+        stretch_start_ms="at_ms",
+        stretch_end_ms="end_ms",
+        micro_kwh_at_start="micro_kwh",
+        micro_kwh_at_end="energy_micro_kwh",
+    )
+    # The row after the last point is appended behind all others, and a stable sort keeps it the last of its session.
+    return pl.concat([up_to_points, after_last_point]).sort("session", maintain_order=True)
+
+
+def _points(sessions: pl.DataFrame) -> pl.DataFrame:
+    """The points of the sessions all of whose points are readable, in the order of time; value in micro-kWh."""
+    energy_kwh = pl.col("meter_series").struct.field("energy_kwh")
+    points = (
+        sessions.filter(pl.col("energy_micro_kwh").is_not_null() & (pl.col("meter_series").list.len() > 0))
+        .explode("meter_series")
+        .with_columns(
+            at_ms=pl.col("meter_series").struct.field("at").dt.epoch("ms"),
+            value=micro_kwh(pl.when(energy_kwh.abs() <= _GREATEST_POINT_KWH).then(energy_kwh)),
+        )
+    )
+    is_readable = pl.col("at_ms").is_not_null() & pl.col("value").is_not_null()
+    return (
+        points.filter(is_readable.all().over("session"))
+        .drop("meter_series")
+        .sort("session", "at_ms", maintain_order=True)
+    )
+
+
+def _cumulative(points: pl.DataFrame) -> pl.DataFrame:
+    """`cumulative` energy at each point, never falling; sessions whose energy falls by more than noise are left out.
+
+    Zaptec's details may be energy per interval or cumulative: per session, whichever comes closer to its energy, and
+    cumulative on a tie (one point reads the same either way).
+    """
+    summed = pl.col("value").cum_sum().over("session")
+    energy = pl.col("energy_micro_kwh")
+    sum_is_closer = (pl.col("value").sum() - energy.first()).abs() < (pl.col("value").last() - energy.first()).abs()
+    is_interval = (pl.col("meter_series_kind") == "interval") | sum_is_closer.over("session")
+    as_given = points.with_columns(cumulative=pl.when(is_interval).then(summed).otherwise("value"))
+    fall = pl.col("cumulative").shift().over("session").fill_null(0) - pl.col("cumulative")
+    return as_given.filter((fall <= _GREATEST_FALL_MICRO_KWH).all().over("session")).with_columns(
+        cumulative=pl.col("cumulative").cum_max().over("session").clip(lower_bound=0)
+    )

@@ -1,0 +1,23 @@
+"""Energy as whole millionths of a kWh: sums of integers are exact, sums of floats are not."""
+
+import polars as pl
+
+ENERGY_KWH = pl.Decimal(14, 6)
+
+
+def micro_kwh(energy_kwh: pl.Expr) -> pl.Expr:
+    """kWh as Float64 into whole micro-kWh, half up. The one rounding that energy undergoes."""
+    return (energy_kwh * 1_000_000 + 0.5).floor().cast(pl.Int64)
+
+
+def kwh(energy_micro_kwh: pl.Expr) -> pl.Expr:
+    """Whole micro-kWh into kWh as Decimal(14, 6), without rounding."""
+    # A decimal is its unscaled integer; six places are what makes micro-kWh of it.
+    return energy_micro_kwh.cast(pl.Int128).reinterpret(dtype=ENERGY_KWH)
+
+
+def share(whole: pl.Expr, part: pl.Expr, parts: pl.Expr) -> pl.Expr:
+    """whole * part / parts in whole numbers, half up; NULL where `parts` is 0. None of them may be negative."""
+    # 5 MWh over a month in milliseconds does not fit 64 bits.
+    whole, part, parts = (number.cast(pl.Int128) for number in (whole, part, parts))
+    return ((2 * whole * part + parts) // (2 * parts)).cast(pl.Int64)

@@ -1,0 +1,41 @@
+"""Months: text such as `2026-03`, beginning at midnight in one configured time zone."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+
+def month_of(instant: pl.Expr, time_zone: str) -> pl.Expr:
+    """Month (YYYY-MM) of a UTC instant in the zone. NULL for NULL."""
+    return instant.dt.convert_time_zone(time_zone).dt.strftime("%Y-%m")
+
+
+def month_bounds(month: str, time_zone: str) -> tuple[datetime, datetime]:
+    """UTC instants of the month's first moment and of the next month's: [from, to)."""
+    return _beginning(month, time_zone), _beginning(_month_after(month), time_zone)
+
+
+def months_between(first: str, last: str) -> list[str]:
+    """All months from the first to the last, both included; none when the last is before the first."""
+    months = []
+    while first <= last:
+        months.append(first)
+        first = _month_after(first)
+    return months
+
+
+def _month_after(month: str) -> str:
+    year, number = map(int, month.split("-"))
+    return f"{year + number // 12:04d}-{number % 12 + 1:02d}"
+
+
+def _beginning(month: str, time_zone: str) -> datetime:
+    year, number = map(int, month.split("-"))
+    midnight = datetime(year, number, 1)
+    # From the database that month_of reads: Python's goes on with daylight saving time after 2099, Polars' does not.
+    instant: datetime | None = pl.select(
+        pl.lit(midnight).dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
+    ).item()
+    # Where the clocks skip midnight, the month begins with the skip.
+    return (instant or midnight.replace(tzinfo=ZoneInfo(time_zone))).astimezone(UTC)

@@ -1,0 +1,39 @@
+"""Why a session cannot count: one word, the first that applies."""
+
+import polars as pl
+
+REASONS = ("void", "replaced", "negative_energy", "ends_before_start", "implausible_energy", "unreadable")
+
+_GREATEST_ENERGY_KWH = 5_000.0
+_GREATEST_AVERAGE_POWER_KW = 1_000.0
+# Below a minute the clocks' own error decides the average.
+_SHORTEST_JUDGED_SECONDS = 60.0
+
+
+def seconds_between(start: pl.Expr, end: pl.Expr) -> pl.Expr:
+    """Seconds from one instant to another, with their milliseconds."""
+    return ((end - start).dt.total_milliseconds() / 1000).round(3)
+
+
+def first_reason(*, is_void: pl.Expr, is_replaced: pl.Expr, is_closed: pl.Expr, is_unreadable: pl.Expr) -> pl.Expr:
+    """The first of REASONS that applies to a row with `started_at`, `ended_at` and `energy_kwh`; NULL if none does.
+
+    Energy and end are judged on closed sessions only: those of a running one are not final.
+    """
+    energy_kwh = pl.col("energy_kwh")
+    seconds = seconds_between(pl.col("started_at"), pl.col("ended_at"))
+    exceeds_power = (seconds >= _SHORTEST_JUDGED_SECONDS) & (energy_kwh * 3600 > _GREATEST_AVERAGE_POWER_KW * seconds)
+    return (
+        pl.when(is_void)
+        .then(pl.lit("void"))
+        .when(is_replaced)
+        .then(pl.lit("replaced"))
+        .when(is_closed & (energy_kwh < 0))
+        .then(pl.lit("negative_energy"))
+        .when(is_closed & (seconds < 0))
+        .then(pl.lit("ends_before_start"))
+        .when(is_closed & ((energy_kwh > _GREATEST_ENERGY_KWH) | exceeds_power))
+        .then(pl.lit("implausible_energy"))
+        .when(is_unreadable)
+        .then(pl.lit("unreadable"))
+    )

@@ -1,0 +1,39 @@
+"""Staged sessions into the fact and the two tables beside it: every session is in exactly one of the three."""
+
+import polars as pl
+
+from transforms.micro_kwh import kwh, micro_kwh
+from transforms.reasons import seconds_between
+from warehouse.tables.facts import FactSession, OpenSession, RejectedSession
+
+COUNTS = pl.col("reason").is_null() & ~pl.col("is_open")
+_IS_REJECTED = pl.col("reason").is_not_null()
+_IS_RUNNING = pl.col("reason").is_null() & pl.col("is_open")
+
+_COST = pl.Decimal(14, 4)
+
+
+def fact_session(staged: pl.DataFrame) -> pl.DataFrame:
+    """The closed, valid sessions among linked StagedSession rows, as FactSession."""
+    connected_seconds = seconds_between(pl.col("started_at"), pl.col("ended_at"))
+    facts = staged.filter(COUNTS).with_columns(
+        connected_seconds=connected_seconds,
+        idle_seconds=(connected_seconds - pl.col("charging_seconds")).round(3).clip(lower_bound=0),
+        energy_kwh=kwh(micro_kwh(pl.col("energy_kwh"))),
+        # A cost beyond ten digits is no cost; the session counts without it.
+        cost_amount=pl.col("cost_amount").cast(_COST, strict=False),
+        read_at="first_read_at",
+    )
+    return FactSession.cast(facts.select(FactSession.column_names()))
+
+
+def rejected_session(staged: pl.DataFrame) -> pl.DataFrame:
+    """The sessions among linked StagedSession rows that cannot count, with the reason, as RejectedSession."""
+    rejected = staged.filter(_IS_REJECTED).with_columns(read_at="first_read_at")
+    return RejectedSession.cast(rejected.select(RejectedSession.column_names()))
+
+
+def open_session(staged: pl.DataFrame) -> pl.DataFrame:
+    """The sessions among linked StagedSession rows that are still running, as OpenSession."""
+    running = staged.filter(_IS_RUNNING).with_columns(seen_at="read_at")
+    return OpenSession.cast(running.select(OpenSession.column_names()))

@@ -1,0 +1,140 @@
+"""The part of staging a session that is the same for every vendor: id, reason, month, payload, provenance."""
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from transforms.fingerprints import id_or_fingerprint
+from transforms.instants import instant_from_iso
+from transforms.months import month_of
+from transforms.numbers import finite_number
+from transforms.reasons import first_reason
+from transforms.texts import text_or_null
+from warehouse.tables.staging import StagedSession
+
+
+def _absent() -> pl.Expr:
+    return pl.lit(None)
+
+
+def _never() -> pl.Expr:
+    return pl.lit(False)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A value and whether the vendor gave one: given and yet without a value is unreadable."""
+
+    value: pl.Expr
+    is_given: pl.Expr
+
+    @property
+    def is_unreadable(self) -> pl.Expr:
+        return self.is_given & self.value.is_null()
+
+
+def iso_reading(text: pl.Expr) -> Reading:
+    """An instant written in ISO 8601."""
+    return Reading(instant_from_iso(text), text.is_not_null())
+
+
+def number_reading(text: pl.Expr) -> Reading:
+    """A number."""
+    return Reading(finite_number(text), text.is_not_null())
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionMeaning:
+    """What one vendor's session object says, as expressions over its decoded fields and the raw columns.
+
+    `is_closed` tells a finished session from a running one; the other names are those of StagedSession.
+    """
+
+    session_id: pl.Expr
+    started: Reading
+    ended: Reading
+    energy: Reading
+    is_closed: pl.Expr
+    status: pl.Expr
+    energy_source: pl.Expr = field(default_factory=lambda: pl.lit("reported"))
+    is_void: pl.Expr = field(default_factory=_never)
+    is_replaced: pl.Expr = field(default_factory=_never)
+    charging_seconds: pl.Expr = field(default_factory=_absent)
+    vendor_status: pl.Expr = field(default_factory=_absent)
+    station_id: pl.Expr = field(default_factory=_absent)
+    evse_uid: pl.Expr = field(default_factory=_absent)
+    connector_id: pl.Expr = field(default_factory=_absent)
+    location_id: pl.Expr = field(default_factory=_absent)
+    vehicle_id: pl.Expr = field(default_factory=_absent)
+    user_id: pl.Expr = field(default_factory=_absent)
+    token_id: pl.Expr = field(default_factory=_absent)
+    cost_amount: pl.Expr = field(default_factory=_absent)
+    currency: pl.Expr = field(default_factory=_absent)
+    meter_series: pl.Expr = field(default_factory=_absent)
+    meter_series_kind: pl.Expr = field(default_factory=_absent)
+    version_at: pl.Expr = field(default_factory=_absent)
+
+
+def staged_sessions(raw: pl.DataFrame, decoded: pl.DataFrame, meaning: SessionMeaning, time_zone: str) -> pl.DataFrame:
+    """Raw rows and their decoded fields into a StagedSession frame, one row per raw row, in the same order.
+
+    A session whose object cannot be decoded keeps the id that the raw log knows it by.
+    """
+    objects = raw.hstack(decoded)
+    read = objects.select(
+        "vendor",
+        "scope",
+        "payload",
+        "requested_at",
+        "content_hash",
+        "is_decodable",
+        own_id=text_or_null(pl.coalesce(meaning.session_id, "object_id")),
+        started_at=meaning.started.value,
+        # The end of a running session is a forecast at best.
+        ended_at=pl.when(meaning.is_closed).then(meaning.ended.value),
+        energy_kwh=meaning.energy.value,
+        energy_source=meaning.energy_source,
+        is_closed=meaning.is_closed.fill_null(False),
+        is_misread=meaning.started.is_unreadable | meaning.ended.is_unreadable | meaning.energy.is_unreadable,
+        is_void=meaning.is_void,
+        is_replaced=meaning.is_replaced,
+        charging_seconds=meaning.charging_seconds,
+        status=pl.when("is_decodable").then(meaning.status).otherwise(pl.lit("unknown")),
+        vendor_status=meaning.vendor_status,
+        station_id=text_or_null(meaning.station_id),
+        evse_uid=text_or_null(meaning.evse_uid),
+        connector_id=text_or_null(meaning.connector_id),
+        location_id=text_or_null(meaning.location_id),
+        vehicle_id=text_or_null(meaning.vehicle_id),
+        user_id=text_or_null(meaning.user_id),
+        token_id=text_or_null(meaning.token_id),
+        cost_amount=meaning.cost_amount,
+        currency=text_or_null(meaning.currency),
+        meter_series=meaning.meter_series,
+        meter_series_kind=meaning.meter_series_kind,
+        version_at=meaning.version_at,
+        read_at="as_of",
+        first_read_at="as_of",
+    )
+    is_unreadable = (
+        ~pl.col("is_decodable")
+        | pl.col("own_id").is_null()
+        | pl.col("started_at").is_null()
+        | (pl.col("is_closed") & pl.col("ended_at").is_null())
+        | pl.col("is_misread")
+    )
+    reason = first_reason(
+        is_void=pl.col("is_void"),
+        is_replaced=pl.col("is_replaced"),
+        is_closed=pl.col("is_closed"),
+        is_unreadable=is_unreadable,
+    )
+    judged = read.with_columns(
+        id_or_fingerprint(read, pl.col("own_id")).alias("session_id"),
+        reason=reason,
+        month=month_of(pl.col("started_at"), time_zone),
+        is_open=pl.col("is_decodable") & ~pl.col("is_closed"),
+        energy_source=pl.when(pl.col("energy_kwh").is_not_null()).then("energy_source"),
+        meter_series_kind=pl.when(pl.col("meter_series").is_not_null()).then("meter_series_kind"),
+    ).with_columns(payload=pl.when(pl.col("reason").is_not_null()).then("payload"))
+    return StagedSession.cast(judged.select(StagedSession.column_names()))

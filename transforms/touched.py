@@ -1,0 +1,46 @@
+"""Which months of the facts a change of sessions touches, and why."""
+
+import polars as pl
+
+from transforms.months import month_of, months_between
+
+NO_MONTH = "none"
+"""Stands for the rejected sessions that have no readable start, and so no month."""
+
+NOTHING_TOUCHED = pl.DataFrame(schema={"month": pl.String, "reason": pl.String})
+
+
+def touched_by_sessions(was: pl.DataFrame, becomes: pl.DataFrame, time_zone: str) -> pl.DataFrame:
+    """The months in which a session stood or will stand, by its start and by every slot of it.
+
+    `was` and `becomes` are StagedSession frames of the changed sessions; a session that is only in `becomes` is new.
+    One that still runs stands in no fact.
+
+    Columns: month (YYYY-MM, or `none`) and reason (new, corrected), each pair once.
+    """
+    counted = was.filter(~pl.col("is_open") | pl.col("reason").is_not_null())
+    corrected = becomes.join(counted, on=["vendor", "session_id"], how="semi")
+    new = becomes.join(counted, on=["vendor", "session_id"], how="anti").filter(
+        ~pl.col("is_open") | pl.col("reason").is_not_null()
+    )
+    pairs = [
+        (month, reason)
+        for frame, reason in ((new, "new"), (corrected, "corrected"), (counted, "corrected"))
+        for month in sorted(_months(frame, time_zone))
+    ]
+    return pl.DataFrame(pairs, schema=NOTHING_TOUCHED.schema, orient="row").unique(
+        maintain_order=True
+    )
+
+
+def _months(sessions: pl.DataFrame, time_zone: str) -> set[str]:
+    last_moment = pl.max_horizontal("started_at", pl.col("ended_at") - pl.duration(microseconds=1))
+    has_slots = pl.col("reason").is_null() & ~pl.col("is_open")
+    spans = sessions.select(
+        pl.col("month").fill_null(NO_MONTH).alias("first"),
+        pl.when(has_slots).then(month_of(last_moment, time_zone)).otherwise("month").fill_null(NO_MONTH).alias("last"),
+    ).unique()
+    months: set[str] = set()
+    for first, last in spans.iter_rows():
+        months.update([NO_MONTH] if NO_MONTH in (first, last) else months_between(first, last))
+    return months

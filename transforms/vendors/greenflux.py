@@ -1,0 +1,189 @@
+"""GreenFlux (Charge-Location Management API, OCPI 2.1.1 CDR object): locations, charge stations and CDRs.
+
+Every list is filtered by its last modification: `modified` (else `created`) for locations and charge stations,
+`last_updated` for CDRs. A CDR that comes again with a newer `last_updated` replaces the older one.
+
+Known lies: hours and kWh, but a connector's power in W; coordinates are text; countries are alpha-3; a status change
+of an EVSE is no modification; a CDR names an EVSE, not a charge station; removed assets merely change their state.
+"""
+
+import polars as pl
+
+from transforms.charging_periods import CHARGING_PERIODS, period_points
+from transforms.countries import country_alpha_2
+from transforms.instants import instant_from_iso
+from transforms.numbers import finite_number
+from transforms.objects import decode_objects
+from transforms.staged_dimensions import staged_dimension
+from transforms.staged_sessions import SessionMeaning, iso_reading, number_reading, staged_sessions
+from transforms.texts import text_or_null
+from transforms.time_zones import iana_time_zone
+from warehouse.tables.staging import StagedChargeStation, StagedLocation
+
+_CDR = pl.Struct(
+    {
+        "id": pl.String,
+        "start_date_time": pl.String,
+        "stop_date_time": pl.String,
+        "auth_id": pl.String,
+        "token_uid": pl.String,
+        "driver_external_id": pl.String,
+        "location": pl.Struct(
+            {
+                "id": pl.String,
+                "evses": pl.List(pl.Struct({"uid": pl.String, "connectors": pl.List(pl.Struct({"id": pl.String}))})),
+            }
+        ),
+        "currency": pl.String,
+        "charging_periods": CHARGING_PERIODS,
+        "total_cost": pl.String,
+        "total_energy": pl.String,
+        "total_time": pl.String,
+        "total_parking_time": pl.String,
+        "last_updated": pl.String,
+    }
+)
+_LOCATION = pl.Struct(
+    {
+        "id": pl.String,
+        "name": pl.String,
+        "city": pl.String,
+        "country": pl.String,
+        "coordinates": pl.Struct({"latitude": pl.String, "longitude": pl.String}),
+        "time_zone": pl.String,
+        "created": pl.String,
+        "modified": pl.String,
+        "last_updated": pl.String,
+    }
+)
+_CHARGE_STATION = pl.Struct(
+    {
+        "charge_station_id": pl.String,
+        "location_id": pl.String,
+        "name": pl.String,
+        "deploy_state": pl.String,
+        "firmware_version": pl.String,
+        "evses": pl.List(
+            pl.Struct(
+                {
+                    "uid": pl.String,
+                    "evse_id": pl.String,
+                    "connectors": pl.List(
+                        pl.Struct(
+                            {
+                                "id": pl.String,
+                                "standard": pl.String,
+                                "power_type": pl.String,
+                                "max_electric_power": pl.String,
+                            }
+                        )
+                    ),
+                }
+            )
+        ),
+        "created": pl.String,
+        "modified": pl.String,
+    }
+)
+
+_SECONDS_PER_HOUR = 3600
+_WATTS_PER_KW = 1000
+
+
+def stage_cdrs(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
+    """CDRs into StagedSession, each in the version of its `last_updated`."""
+    decoded = decode_objects(raw.get_column("payload"), _CDR)
+    points = period_points(decoded, instant_from_iso(pl.col("stop_date_time")))
+    location = pl.col("location").struct
+    evse = location.field("evses").list.first()
+    charging_hours = finite_number(pl.col("total_time")) - finite_number(pl.col("total_parking_time"))
+    meaning = SessionMeaning(
+        session_id=pl.col("id"),
+        started=iso_reading(pl.col("start_date_time")),
+        ended=iso_reading(pl.col("stop_date_time")),
+        energy=number_reading(pl.col("total_energy")),
+        is_closed=pl.col("stop_date_time").is_not_null(),
+        status=pl.lit("completed"),
+        charging_seconds=(charging_hours * _SECONDS_PER_HOUR).round(3).clip(lower_bound=0),
+        evse_uid=evse.struct.field("uid"),
+        connector_id=evse.struct.field("connectors").list.first().struct.field("id"),
+        location_id=location.field("id"),
+        user_id=pl.col("driver_external_id"),
+        token_id=pl.coalesce(text_or_null(pl.col("token_uid")), "auth_id"),
+        cost_amount=finite_number(pl.col("total_cost")),
+        currency=pl.col("currency"),
+        meter_series=pl.col("points"),
+        meter_series_kind=pl.lit("interval"),
+        version_at=instant_from_iso(pl.col("last_updated")),
+    )
+    return staged_sessions(raw, decoded.with_columns(points.alias("points")), meaning, time_zone)
+
+
+def stage_locations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
+    """Locations into StagedLocation."""
+    coordinates = pl.col("coordinates").struct
+    return staged_dimension(
+        raw,
+        decode_objects(raw.get_column("payload"), _LOCATION),
+        StagedLocation,
+        "location_id",
+        {
+            "location_id": text_or_null(pl.col("id")),
+            "name": text_or_null(pl.col("name")),
+            "city": text_or_null(pl.col("city")),
+            "country": country_alpha_2(pl.col("country")),
+            "latitude": finite_number(coordinates.field("latitude")),
+            "longitude": finite_number(coordinates.field("longitude")),
+            "time_zone": iana_time_zone(pl.col("time_zone")),
+        },
+        clock=pl.coalesce(instant_from_iso(pl.col("modified", "created", "last_updated"))),
+    )
+
+
+def stage_charge_stations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
+    """Charge stations, with their EVSEs and connectors, into StagedChargeStation."""
+    decoded = decode_objects(raw.get_column("payload"), _CHARGE_STATION)
+    return staged_dimension(
+        raw,
+        decoded.with_columns(_connectors(decoded).alias("connectors")),
+        StagedChargeStation,
+        "station_id",
+        {
+            "station_id": text_or_null(pl.col("charge_station_id")),
+            "location_id": text_or_null(pl.col("location_id")),
+            "name": text_or_null(pl.col("name")),
+            "deploy_state": text_or_null(pl.col("deploy_state")),
+            "firmware_version": text_or_null(pl.col("firmware_version")),
+            "connectors": pl.col("connectors"),
+        },
+        clock=pl.coalesce(instant_from_iso(pl.col("modified", "created"))),
+    )
+
+
+def _connectors(stations: pl.DataFrame) -> pl.Series:
+    """Per station its connectors in one list, each with its EVSE; an EVSE without connectors stands once."""
+    power_kw = (finite_number(pl.col("connectors").struct.field("max_electric_power")) / _WATTS_PER_KW).round(6)
+    connectors = (
+        stations.select(pl.row_index("station"), "evses")
+        .filter(pl.col("evses").list.len() > 0)
+        .explode("evses")
+        .unnest("evses")
+        .explode("connectors", empty_as_null=True)
+        .group_by("station", maintain_order=True)
+        .agg(
+            connectors=pl.struct(
+                evse_uid=text_or_null(pl.col("uid")),
+                evse_id=text_or_null(pl.col("evse_id")),
+                connector_id=text_or_null(pl.col("connectors").struct.field("id")),
+                standard=text_or_null(pl.col("connectors").struct.field("standard")),
+                power_type=text_or_null(pl.col("connectors").struct.field("power_type")),
+                # Zero stands for "not filled in".
+                max_power_kw=pl.when(power_kw != 0).then(power_kw),
+            )
+        )
+    )
+    return (
+        stations.select(pl.row_index("station"))
+        .join(connectors, on="station", how="left", maintain_order="left")
+        .get_column("connectors")
+    )

@@ -1,0 +1,123 @@
+"""Jedlix (Smart Charging Api v2.0): sessions, charging locations, vehicles and users.
+
+Sessions are filtered by start and end and carry no modification time. Charging locations carry updatedAt; vehicles
+and users only the time of their creation, so that a change shows only by reading them again.
+
+Known lies: times are promised with three fraction digits and Z, and were met with six and none; status words changed
+their case between versions; a session switched off half-way is forced to its end and followed by another. The body
+of a session is not public: the field names below are the agreed reading of it.
+"""
+
+import polars as pl
+
+from transforms.countries import country_alpha_2
+from transforms.instants import instant_from_iso
+from transforms.numbers import finite_number
+from transforms.objects import decode_objects
+from transforms.staged_dimensions import staged_dimension
+from transforms.staged_sessions import SessionMeaning, iso_reading, number_reading, staged_sessions
+from transforms.texts import text_or_null
+from warehouse.tables.staging import StagedLocation, StagedUser, StagedVehicle
+
+_SESSION = pl.Struct(
+    {
+        "id": pl.String,
+        "userId": pl.String,
+        "vehicleId": pl.String,
+        "chargingLocationId": pl.String,
+        "status": pl.String,
+        "startTime": pl.String,
+        "endTime": pl.String,
+        "energyCharged": pl.String,
+    }
+)
+_CHARGING_LOCATION = pl.Struct(
+    {
+        "id": pl.String,
+        "coordinates": pl.Struct({"latitude": pl.String, "longitude": pl.String}),
+        "address": pl.Struct({"city": pl.String, "country": pl.String}),
+        "createdAt": pl.String,
+        "updatedAt": pl.String,
+    }
+)
+_VEHICLE = pl.Struct(
+    {
+        "id": pl.String,
+        "userId": pl.String,
+        "details": pl.Struct({"brand": pl.String, "model": pl.String, "version": pl.String}),
+    }
+)
+_USER = pl.Struct({"id": pl.String, "createdAt": pl.String})
+
+# An active session with an end has ended: the end decides, not the word.
+_STATUS_BY_WORD = {"complete": "completed", "active": "completed", "forceended": "forced_end"}
+# A charging location is a home: two decimals are a kilometre.
+_COORDINATE_DECIMALS = 2
+
+
+def stage_sessions(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
+    """Sessions, open or closed, into StagedSession. A session is closed when it has an end, whatever its status."""
+    meaning = SessionMeaning(
+        session_id=pl.col("id"),
+        started=iso_reading(pl.col("startTime")),
+        ended=iso_reading(pl.col("endTime")),
+        energy=number_reading(pl.col("energyCharged")),
+        is_closed=pl.col("endTime").is_not_null(),
+        status=pl.col("status").str.to_lowercase().replace_strict(_STATUS_BY_WORD, default="unknown"),
+        vendor_status=pl.col("status"),
+        location_id=pl.col("chargingLocationId"),
+        vehicle_id=pl.col("vehicleId"),
+        user_id=pl.col("userId"),
+    )
+    return staged_sessions(raw, decode_objects(raw.get_column("payload"), _SESSION), meaning, time_zone)
+
+
+def stage_charging_locations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
+    """Charging locations into StagedLocation, without a name and with coarse coordinates."""
+    address = pl.col("address").struct
+    coordinates = pl.col("coordinates").struct
+    return staged_dimension(
+        raw,
+        decode_objects(raw.get_column("payload"), _CHARGING_LOCATION),
+        StagedLocation,
+        "location_id",
+        {
+            "location_id": text_or_null(pl.col("id")),
+            "name": pl.lit(None),
+            "city": text_or_null(address.field("city")),
+            "country": country_alpha_2(address.field("country")),
+            "latitude": finite_number(coordinates.field("latitude")).round(_COORDINATE_DECIMALS),
+            "longitude": finite_number(coordinates.field("longitude")).round(_COORDINATE_DECIMALS),
+            "time_zone": pl.lit(None),
+        },
+        clock=pl.coalesce(instant_from_iso(pl.col("updatedAt")), instant_from_iso(pl.col("createdAt"))),
+    )
+
+
+def stage_vehicles(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
+    """Vehicles into StagedVehicle."""
+    details = pl.col("details").struct
+    return staged_dimension(
+        raw,
+        decode_objects(raw.get_column("payload"), _VEHICLE),
+        StagedVehicle,
+        "vehicle_id",
+        {
+            "vehicle_id": text_or_null(pl.col("id")),
+            "user_id": text_or_null(pl.col("userId")),
+            "brand": text_or_null(details.field("brand")),
+            "model": text_or_null(details.field("model")),
+            "version": text_or_null(details.field("version")),
+        },
+    )
+
+
+def stage_users(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
+    """Users, known by pseudonym alone, into StagedUser."""
+    return staged_dimension(
+        raw,
+        decode_objects(raw.get_column("payload"), _USER),
+        StagedUser,
+        "user_id",
+        {"user_id": text_or_null(pl.col("id")), "created_at": instant_from_iso(pl.col("createdAt"))},
+    )

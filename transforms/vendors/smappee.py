@@ -1,0 +1,77 @@
+"""Smappee: sessions of a charging park, closed and open.
+
+Sessions are filtered by their start and carry no modification time. `from` and `to` are epoch milliseconds.
+
+Known lies: `serialNumber` is a number here and text there; `energy` is not in the vendor's document, yet where it is
+present it wins over the meter readings; `duration` and the field `range` have no known unit and are not read; only
+the status STOPPED is final, whatever `to` says.
+"""
+
+import polars as pl
+
+from transforms.instants import instant_from_epoch_milliseconds
+from transforms.numbers import finite_number
+from transforms.objects import decode_objects
+from transforms.staged_sessions import Reading, SessionMeaning, staged_sessions
+from transforms.texts import scoped_id
+
+_SESSION = pl.Struct(
+    {
+        "id": pl.String,
+        "serialNumber": pl.String,
+        "connector": pl.String,
+        "rfid": pl.String,
+        "userId": pl.String,
+        "from": pl.String,
+        "to": pl.String,
+        "status": pl.String,
+        "startReading": pl.String,
+        "stopReading": pl.String,
+        "energy": pl.String,
+    }
+)
+
+_CLOSED_STATUS = "STOPPED"
+# Registers count whole watt-hours or finer; what floats leave behind below a milliwatt-hour is no energy.
+_READING_DECIMALS = 6
+
+
+def _epoch_reading(text: pl.Expr) -> Reading:
+    return Reading(instant_from_epoch_milliseconds(text), text.is_not_null())
+
+
+def _energy_reading() -> Reading:
+    """`energy` where present, else the difference of the registers; without both registers there is no energy."""
+    energy, start, stop = pl.col("energy"), pl.col("startReading"), pl.col("stopReading")
+    difference_kwh = (finite_number(stop) - finite_number(start)).round(_READING_DECIMALS)
+    has_energy = energy.is_not_null()
+    unreadable_register = (start.is_not_null() & finite_number(start).is_null()) | (
+        stop.is_not_null() & finite_number(stop).is_null()
+    )
+    return Reading(
+        value=pl.when(has_energy).then(finite_number(energy)).otherwise(difference_kwh),
+        is_given=has_energy | unreadable_register,
+    )
+
+
+def stage_sessions(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
+    """Sessions of either endpoint into StagedSession. Only a STOPPED session is closed."""
+    is_closed = (pl.col("status").str.to_uppercase() == _CLOSED_STATUS).fill_null(False)
+    meaning = SessionMeaning(
+        session_id=pl.col("id"),
+        started=_epoch_reading(pl.col("from")),
+        ended=_epoch_reading(pl.col("to")),
+        energy=_energy_reading(),
+        energy_source=pl.when(pl.col("energy").is_not_null())
+        .then(pl.lit("reported"))
+        .otherwise(pl.lit("meter_readings")),
+        is_closed=is_closed,
+        status=pl.when(is_closed).then(pl.lit("completed")).otherwise(pl.lit("unknown")),
+        vendor_status=pl.col("status"),
+        station_id=pl.col("serialNumber"),
+        connector_id=pl.col("connector"),
+        location_id=scoped_id(pl.col("scope"), "park"),
+        user_id=pl.col("userId"),
+        token_id=pl.col("rfid"),
+    )
+    return staged_sessions(raw, decode_objects(raw.get_column("payload"), _SESSION), meaning, time_zone)

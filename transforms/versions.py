@@ -1,0 +1,56 @@
+"""Versions of objects: which are worth keeping, and when each held."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+
+def _content(attributes: Sequence[str]) -> pl.Expr:
+    """All attributes as one text: nested ones compare and sort like the rest, and NULL equals NULL."""
+    return pl.struct(attributes).struct.json_encode()
+
+
+def distinct_versions(
+    known: pl.DataFrame, received: pl.DataFrame, key: Sequence[str], attributes: Sequence[str]
+) -> pl.DataFrame:
+    """The rows of `received` that say something new, to be appended to `known`. Both are Staged dimension frames.
+
+    Each is compared with the version of its key before it, known or received, in the order (version_at, requested_at):
+    one without a clock of the vendor is new where an attribute differs, one with a clock also where version_at does.
+    """
+    versions = pl.concat(
+        [
+            known.with_columns(is_received=pl.lit(False)),
+            received.select(known.columns).with_columns(is_received=pl.lit(True)),
+        ]
+    ).with_columns(content=_content(attributes))
+
+    def repeats(column: str) -> pl.Expr:
+        return pl.col(column).eq_missing(pl.col(column).shift().over(*key))
+
+    return (
+        versions.sort(*key, "version_at", "requested_at", "content", "is_received")
+        .filter(pl.col("is_received") & ~(repeats("content") & (~pl.col("is_clocked") | repeats("version_at"))))
+        .select(known.columns)
+    )
+
+
+def with_validity(versions: pl.DataFrame, key: Sequence[str], attributes: Sequence[str]) -> pl.DataFrame:
+    """The history of each key: key, attributes, valid_from, valid_to, is_current; validities touch and never overlap.
+
+    Versions in the order of version_at; of several that begin at once, the last requested holds; a version that
+    changes nothing is part of the one before. valid_to is NULL and is_current True for the newest.
+    """
+    return (
+        versions.with_columns(content=_content(attributes))
+        .sort(*key, "version_at", "requested_at", "content")
+        .unique([*key, "version_at"], keep="last", maintain_order=True)
+        .filter(pl.col("content").ne_missing(pl.col("content").shift().over(*key)))
+        .select(
+            *key,
+            *attributes,
+            valid_from="version_at",
+            valid_to=pl.col("version_at").shift(-1).over(*key),
+        )
+        .with_columns(is_current=pl.col("valid_to").is_null())
+    )

@@ -1,0 +1,102 @@
+"""Columns that several tables share, each described once.
+
+A name means the same thing, in the same unit, in every table that carries it: tables take their shared columns
+from here, so two tables cannot come to disagree.
+"""
+
+import dataframely as dy
+
+
+def vendor(*, primary_key: bool = False) -> dy.String:
+    return dy.String(
+        nullable=False,
+        primary_key=primary_key,
+        description="Charging platform the row came from: zaptec, jedlix, greenflux or smappee.",
+    )
+
+
+def session_id(*, primary_key: bool = False) -> dy.String:
+    return dy.String(
+        nullable=False,
+        primary_key=primary_key,
+        description="The vendor's id of the session (GreenFlux: of the CDR). Unique within the vendor.",
+    )
+
+
+def month(of: str, *, nullable: bool = False) -> dy.String:
+    return dy.String(
+        nullable=nullable, description=f"Month (YYYY-MM) of {of} in CHARGEHOUSE_TIME_ZONE. The partition of the table."
+    )
+
+
+def instant(description: str, *, nullable: bool = True, primary_key: bool = False) -> dy.Datetime:
+    """A UTC instant, in microseconds as Delta Lake keeps it."""
+    return dy.Datetime(
+        time_unit="us",
+        time_zone="UTC",
+        nullable=nullable,
+        primary_key=primary_key,
+        description=description,
+        metadata={"unit": "UTC"},
+    )
+
+
+def seconds(description: str, *, nullable: bool = True) -> dy.Float64:
+    return dy.Float64(nullable=nullable, description=description, metadata={"unit": "s"})
+
+
+def energy_kwh(description: str) -> dy.Decimal:
+    return dy.Decimal(14, 6, nullable=True, min=0, description=description, metadata={"unit": "kWh"})
+
+
+def text(description: str, *, nullable: bool = True, primary_key: bool = False) -> dy.String:
+    return dy.String(nullable=nullable, primary_key=primary_key, description=description)
+
+
+def count(description: str, *, nullable: bool = False) -> dy.Int64:
+    return dy.Int64(nullable=nullable, description=description, metadata={"unit": "rows"})
+
+
+def station_id() -> dy.String:
+    return dy.String(
+        nullable=True,
+        description=(
+            "The vendor's id of the charge station (Zaptec: charger; Smappee: serial number as text; GreenFlux: the "
+            "charge station whose EVSE the CDR names). NULL where unknown."
+        ),
+    )
+
+
+def location_id() -> dy.String:
+    return dy.String(
+        nullable=True,
+        description=(
+            "The vendor's id of the location (Zaptec: installation; Smappee: charging park). NULL where unknown."
+        ),
+    )
+
+
+def user_id(*, primary_key: bool = False) -> dy.String:
+    return dy.String(
+        nullable=not primary_key,
+        primary_key=primary_key,
+        description=(
+            "Keyed pseudonym of the person, the same wherever this vendor names that person. NULL where unknown."
+        ),
+    )
+
+
+def valid_from(*, primary_key: bool = False) -> dy.Datetime:
+    return instant(
+        "When this version began: the vendor's modification time, else when it was first read.",
+        nullable=False,
+        primary_key=primary_key,
+    )
+
+
+def valid_to() -> dy.Datetime:
+    return instant("When the next version began. NULL for the newest.")
+
+
+def is_current() -> dy.Bool:
+    return dy.Bool(nullable=False, description="True for the newest version, also of a removed or deprecated object.")

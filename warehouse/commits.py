@@ -1,0 +1,144 @@
+"""One atomic change of a table: files taken out, files put in, and marks, in a single entry of the Delta log."""
+
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction
+from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
+
+from warehouse.column_types import delta_schema, polars_schema
+from warehouse.data_files import flush, write_data_files
+from warehouse.errors import LakeError
+from warehouse.snapshot import DataFile, remove_action, take_snapshot
+from warehouse.tables.table import Table
+
+MOST_ATTEMPTS = 20
+"""How often other writers of the table may come first before a commit gives up."""
+
+
+def commit(
+    table: Table,
+    folder: Path,
+    delta: DeltaTable | None,
+    rows: pl.DataFrame,
+    replaces: Callable[[DataFile], bool],
+    marks: Mapping[str, int] | None,
+) -> None:
+    """Replaces files of the loaded version by the conforming rows; creates the table where there is none.
+
+    What other writers commit meanwhile is kept, as long as it changes neither the files nor the marks that this
+    commit replaces.
+
+    Raises:
+        LakeError: the disk refuses, another writer was in the way, or a stored column has another type than the
+            declared one.
+    """
+    schema = delta_schema(table)
+    partition_by = ["month"] if table.partitioned_by_month else []
+    # Delta Lake's own retries would let a file slip in that this commit ought to replace, and would refuse a writer of
+    # another month: `rebased` decides instead.
+    properties = CommitProperties(
+        max_commit_retries=0,
+        app_transactions=[Transaction(name, value) for name, value in (marks or {}).items()],
+    )
+    try:
+        delta = delta or create(table, folder, schema, partition_by)
+        added = write_data_files(folder, table, rows)
+        for attempt in range(1, MOST_ATTEMPTS + 1):
+            files = take_snapshot(delta, folder).files
+            removed = [file for file in files if replaces(file)]
+            actions: list[AddAction | RemoveAction] = [*added]
+            mode = "append"
+            if is_outdated(table, delta.schema(), schema):
+                # Only an overwrite may change the schema, and it takes every file out: bring the others along.
+                mode = "overwrite"
+                for file in files:
+                    if file not in removed:
+                        actions += write_data_files(folder, table, scan_files(table, [file]).collect())
+            else:
+                actions += [remove_action(file, folder, table.partitioned_by_month) for file in removed]
+            try:
+                delta.create_write_transaction(actions, mode, schema, partition_by, commit_properties=properties)
+                break
+            except CommitFailedError:
+                if attempt == MOST_ATTEMPTS:
+                    raise
+                delta = rebased(delta, folder, removed, replaces, marks or {})
+        flush_log(folder, delta.version())
+    except (DeltaError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise LakeError(f"{table.name}: not written, the stored version stands; run again ({reason})") from error
+
+
+def rebased(
+    delta: DeltaTable,
+    folder: Path,
+    removed: Collection[DataFile],
+    replaces: Callable[[DataFile], bool],
+    marks: Collection[str],
+) -> DeltaTable:
+    """The version that another writer committed meanwhile, if this commit replaces the same in it."""
+    current = DeltaTable(str(folder))
+    before = {file.path for file in removed}, [delta.transaction_version(name) for name in marks]
+    now = (
+        {file.path for file in take_snapshot(current, folder).files if replaces(file)},
+        [current.transaction_version(name) for name in marks],
+    )
+    if now != before:
+        raise CommitFailedError("another writer changed the same rows or marks")
+    return current
+
+
+def create(table: Table, folder: Path, schema: Schema, partition_by: list[str]) -> DeltaTable:
+    """An empty table, or the one that another writer created at the same instant."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        create_table_with_add_actions(str(folder), schema, [], partition_by=partition_by, name=table.name)
+    except DeltaError:
+        if not DeltaTable.is_deltatable(str(folder)):
+            raise
+    flush_log(folder, 0)
+    return DeltaTable(str(folder))
+
+
+def is_outdated(table: Table, stored: Schema, declared: Schema) -> bool:
+    """Whether an older Chargehouse wrote the table with other columns than are declared today.
+
+    Raises:
+        LakeError: a column has another type: its values cannot be carried over.
+    """
+    stored_types = {field.name: str(field.type) for field in stored.fields}
+    declared_types = {field.name: str(field.type) for field in declared.fields}
+    changed = [name for name, kind in declared_types.items() if stored_types.get(name, kind) != kind]
+    if changed:
+        raise LakeError(
+            f"{table.name}: {', '.join(changed)} is stored in another type; remove the table's folder and run "
+            "`chargehouse rebuild`"
+        )
+    return stored_types.keys() != declared_types.keys()
+
+
+def flush_log(folder: Path, version: int) -> None:
+    log = folder / "_delta_log"
+    entry = log / f"{version:020d}.json"
+    if entry.exists():
+        flush(entry)
+    flush(log)
+
+
+def scan_files(table: Table, files: Collection[DataFile]) -> pl.LazyFrame:
+    """The rows of those files in the schema's columns, order and dtypes; a column that a file lacks is NULL."""
+    schema = polars_schema(table)
+    if not files:
+        return pl.LazyFrame(schema=schema)
+    return pl.scan_parquet(
+        [file.path for file in files],
+        glob=False,
+        schema=schema,
+        hive_partitioning=table.partitioned_by_month,
+        hive_schema={"month": pl.String()} if table.partitioned_by_month else None,
+        missing_columns="insert",
+        extra_columns="ignore",
+    ).select(schema.names())

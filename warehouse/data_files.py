@@ -1,0 +1,96 @@
+"""The Parquet files of the lake: how they are named, written durably, and described to Delta Lake.
+
+Polars writes them and Delta Lake only commits them: in half the time or less of Delta Lake's own writer, and the files
+are on the disk before a commit names them.
+"""
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+from deltalake.transaction import AddAction
+
+from warehouse.tables.table import Table
+
+NO_MONTH = "__HIVE_DEFAULT_PARTITION__"
+
+
+def now_milliseconds() -> int:
+    """The clock of the Delta log, in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def write_data_files(folder: Path, table: Table, frame: pl.DataFrame) -> list[AddAction]:
+    """Writes a conforming frame as one file (one per month where the table is partitioned), flushed to the disk.
+
+    Nothing refers to the files until the returned actions are committed.
+    """
+    return [write_data_file(folder, part, values) for values, part in partitions(table, frame)]
+
+
+def partitions(table: Table, frame: pl.DataFrame) -> Iterator[tuple[dict[str, str | None], pl.DataFrame]]:
+    if frame.is_empty():
+        return
+    if not table.partitioned_by_month:
+        yield {}, frame
+        return
+    months = frame.get_column("month")
+    if months.n_unique() == 1:
+        yield {"month": months[0]}, frame.drop("month")
+        return
+    for (month,), part in frame.partition_by("month", as_dict=True, include_key=False, maintain_order=True).items():
+        yield {"month": month}, part
+
+
+def write_data_file(folder: Path, rows: pl.DataFrame, values: dict[str, str | None]) -> AddAction:
+    name = f"part-{uuid.uuid4()}.zstd.parquet"
+    parents = [f"{column}={value or NO_MONTH}" for column, value in values.items()]
+    relative = "/".join([*parents, name])
+    path = folder / relative
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows.write_parquet(path, compression="zstd")
+    flush(path)
+    flush(path.parent)
+    return AddAction(
+        path=relative,
+        size=path.stat().st_size,
+        partition_values=values,
+        modification_time=now_milliseconds(),
+        data_change=True,
+        stats=json.dumps(statistics(rows)),
+    )
+
+
+def statistics(rows: pl.DataFrame) -> dict[str, object]:
+    """Row count, and the earliest and latest value and the NULLs of every instant, as the Delta protocol words them."""
+    instants = [column for column in rows if isinstance(column.dtype, pl.Datetime)]
+    ranges = {column.name: (column.min(), column.max()) for column in instants}
+    return {
+        "numRecords": rows.height,
+        "minValues": {name: log_instant(low) for name, (low, _) in ranges.items() if isinstance(low, datetime)},
+        # The log keeps milliseconds: a bound that were rounded down would hide rows from a reader that skips files.
+        "maxValues": {
+            name: log_instant(high + timedelta(microseconds=999))
+            for name, (_, high) in ranges.items()
+            if isinstance(high, datetime)
+        },
+        "nullCount": {column.name: column.null_count() for column in instants},
+    }
+
+
+def log_instant(instant: datetime) -> str:
+    return instant.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def flush(path: Path) -> None:
+    """Forces a file or folder to the disk, so that a loss of power cannot leave a commit without its data."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,17 @@
+"""The faults that the warehouse foresees. Every message is one line that says what to do."""
+
+
+class WarehouseError(Exception):
+    """A foreseeable fault of the lake, the publication or a query."""
+
+
+class LakeError(WarehouseError):
+    """A table cannot be read or written as asked; the stored version is untouched."""
+
+
+class PublicationError(WarehouseError):
+    """The DuckDB file could not be built; the published one, if any, is untouched."""
+
+
+class QueryError(WarehouseError):
+    """A query cannot be answered: nothing is published yet, or the SQL is wrong or would write."""

@@ -1,0 +1,247 @@
+"""The lake: every table as a Delta Lake table, and the only place that knows where tables lie.
+
+Each write is one commit of the Delta log, so a reader sees a table before it or after it and never between. A writer
+killed at any instant leaves the version before it; the files that it had already written belong to no version and
+`tidy` removes them. Each `Lake` stands for one root: the published tables have one, the staged tables another.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from warehouse.commits import commit, scan_files
+from warehouse.conformity import check_month, conform
+from warehouse.errors import LakeError
+from warehouse.snapshot import DataFile, Snapshot, take_snapshot
+from warehouse.tables.table import Table
+
+RETENTION_HOURS = 7 * 24
+
+MOST_FILES_IN_A_PARTITION = 32
+"""Above this many files `tidy` writes a partition anew as one: every append leaves a small file."""
+
+UNREADABLE_IN_PATHS = "*?[=%"
+"""Wildcards and partitions to the query engines, an escape to the Delta log."""
+
+
+class Lake:
+    """The tables under one root: each lies in `{root}/{table.name}`, a folder per month where it is partitioned.
+
+    Writers of different months of a table do not disturb each other; of two that replace the same rows, or set the
+    same mark, at the same time the later fails with LakeError.
+
+    Raises:
+        LakeError: the root is not a local folder, or has a character in its path that engines do not take as it
+            stands (* ? [ = %).
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        if "://" in str(root):
+            raise LakeError(f"{root}: object stores are not supported yet; choose a local folder")
+        self.root = Path(root).resolve()
+        unreadable = [character for character in UNREADABLE_IN_PATHS if character in str(self.root)]
+        if unreadable:
+            raise LakeError(f"{self.root}: choose a folder without {' '.join(unreadable)} in its path")
+
+    def folder(self, table: Table) -> Path:
+        """Where the table lies, whether it exists or not."""
+        return self.root / table.name
+
+    def exists(self, table: Table) -> bool:
+        """Whether the table was ever written, be it empty."""
+        return DeltaTable.is_deltatable(str(self.folder(table)))
+
+    def version(self, table: Table) -> int | None:
+        """The current version, 1 after the first write; None for a table never written."""
+        delta = self._open(table)
+        return None if delta is None else delta.version()
+
+    def mark(self, table: Table, name: str) -> int | None:
+        """What the latest commit that carried the mark set it to; None where none did."""
+        delta = self._open(table)
+        return None if delta is None else delta.transaction_version(name)
+
+    def snapshot(self, table: Table) -> Snapshot | None:
+        """The current version with its files and their statistics; None for a table never written."""
+        delta = self._open(table)
+        return None if delta is None else take_snapshot(delta, self.folder(table))
+
+    def files(self, table: Table) -> list[DataFile]:
+        """The exact files of the current version, by month."""
+        return list(self._files(table, self._open(table)))
+
+    def months(self, table: Table) -> list[str]:
+        """The months that have rows, in order; the partition of rows without a month is not among them."""
+        return sorted({file.month for file in self.files(table) if file.month is not None})
+
+    def row_counts(self, table: Table) -> dict[str | None, int]:
+        """Rows per partition, from the log alone; a table that is not partitioned has one partition, None."""
+        counts: dict[str | None, int] = {}
+        for file in self.files(table):
+            counts[file.month] = counts.get(file.month, 0) + file.rows
+        return counts
+
+    def scan(self, table: Table, months: Collection[str | None] | None = None) -> pl.LazyFrame:
+        """The rows of the current version, in exactly the schema's columns, order and dtypes.
+
+        The frame keeps the version it was made from. A table never written is an empty frame.
+
+        Args:
+            months: the partitions to read, None among them for the rows without a month; all when not given.
+
+        Raises:
+            LakeError: months are given for a table that is not partitioned.
+        """
+        if months is None:
+            return scan_files(table, self.files(table))
+        check_partitioned(table)
+        return scan_files(table, [file for file in self.files(table) if file.month in months])
+
+    def scan_overlapping(self, table: Table, from_at: datetime, to_at: datetime) -> pl.LazyFrame:
+        """The rows that started before `to_at` and ended at or after `from_at`.
+
+        Files whose statistics rule that out are not read. A row without started_at or ended_at spans no time and is
+        left out.
+        """
+        return scan_files(table, self.files_overlapping(table, from_at, to_at)).filter(
+            pl.col("started_at") < to_at, pl.col("ended_at") >= from_at
+        )
+
+    def files_overlapping(self, table: Table, from_at: datetime, to_at: datetime) -> list[DataFile]:
+        """The files that `scan_overlapping` reads: those whose statistics do not rule an overlap out."""
+        return [file for file in self.files(table) if file.may_overlap(from_at, to_at)]
+
+    def append(self, table: Table, frame: pl.DataFrame, marks: Mapping[str, int] | None = None) -> None:
+        """Adds the rows; with an empty frame only the marks.
+
+        Args:
+            marks: named numbers written in the same commit; `mark` reads them.
+
+        Raises:
+            LakeError: the frame does not fit the schema.
+        """
+        commit(table, self.folder(table), self._open(table), conform(table, frame), lambda _: False, marks)
+
+    def replace(self, table: Table, frame: pl.DataFrame, marks: Mapping[str, int] | None = None) -> None:
+        """Replaces the whole table in one commit.
+
+        Raises:
+            LakeError: the frame does not fit the schema, or another writer changed the table meanwhile.
+        """
+        commit(table, self.folder(table), self._open(table), conform(table, frame), lambda _: True, marks)
+
+    def replace_months(
+        self,
+        table: Table,
+        frame: pl.DataFrame,
+        months: Collection[str | None],
+        marks: Mapping[str, int] | None = None,
+    ) -> None:
+        """Replaces those partitions in one commit; a month of which the frame has no rows becomes empty.
+
+        Args:
+            months: what is replaced, None among them for the rows without a month.
+
+        Raises:
+            LakeError: the frame does not fit the schema or has rows outside `months`, the table is not partitioned,
+                or another writer changed one of the months meanwhile.
+        """
+        check_partitioned(table)
+        for month in months:
+            check_month(table, month)
+        rows = conform(table, frame)
+        outside = sorted({str(month) for month in rows.get_column("month").unique() if month not in months})
+        if outside:
+            raise LakeError(f"{table.name}: the frame has rows of {', '.join(outside)}, which are not to be replaced")
+        commit(table, self.folder(table), self._open(table), rows, lambda file: file.month in months, marks)
+
+    def replace_rows(
+        self,
+        table: Table,
+        frame: pl.DataFrame,
+        column: str,
+        values: Collection[str],
+        marks: Mapping[str, int] | None = None,
+    ) -> None:
+        """Replaces the rows whose text `column` holds one of `values` by the frame, in one commit.
+
+        Only the files that hold such rows are written anew, together with the frame.
+
+        Raises:
+            LakeError: the frame does not fit the schema, or another writer changed one of the files meanwhile.
+        """
+        rows = conform(table, frame)
+        is_replaced = pl.col(column).is_in(list(values)).fill_null(False)
+        delta = self._open(table)
+        removed = [
+            file
+            for file in self._files(table, delta)
+            if scan_files(table, [file]).select(is_replaced.any()).collect().item()
+        ]
+        kept = scan_files(table, removed).filter(~is_replaced).collect()
+        self._replace_files(table, delta, removed, pl.concat([kept, rows]), marks)
+
+    def tidy(self, table: Table, keep: Collection[str] = ()) -> list[str]:
+        """Removes the files that no version of the last 7 days and no publication names; returns their paths.
+
+        A partition of many small files is first written anew as one, in the order of the key. The log needs no care:
+        Delta Lake writes a checkpoint every 100 commits, and then drops what is older than a checkpoint of 30 days.
+
+        Args:
+            keep: the files that publications name (`published_files`).
+
+        Raises:
+            LakeError: another writer changed a partition while it was written anew.
+        """
+        self._merge_small_files(table)
+        delta = self._open(table)
+        if delta is None:
+            return []
+        unnamed = delta.vacuum(retention_hours=RETENTION_HOURS, dry_run=True, full=True)
+        # Names are unique, whereas the same path may be spelled in another way where the publication was built.
+        kept = {Path(path).name for path in keep}
+        paths = [self.folder(table) / name for name in unnamed]
+        # The log goes on listing files that an earlier call removed.
+        removed = [path for path in paths if path.name not in kept and path.exists()]
+        for path in removed:
+            path.unlink()
+        return [str(path) for path in removed]
+
+    def _merge_small_files(self, table: Table) -> None:
+        for month in {file.month for file in self.files(table)}:
+            delta = self._open(table)
+            small = [file for file in self._files(table, delta) if file.month == month]
+            if len(small) > MOST_FILES_IN_A_PARTITION:
+                rows = scan_files(table, small).sort(table.schema.primary_key()).collect()
+                self._replace_files(table, delta, small, rows, None)
+
+    def _replace_files(
+        self,
+        table: Table,
+        delta: DeltaTable | None,
+        files: Collection[DataFile],
+        rows: pl.DataFrame,
+        marks: Mapping[str, int] | None,
+    ) -> None:
+        paths = {file.path for file in files}
+        commit(table, self.folder(table), delta, rows, lambda file: file.path in paths, marks)
+
+    def _open(self, table: Table) -> DeltaTable | None:
+        try:
+            return DeltaTable(str(self.folder(table))) if self.exists(table) else None
+        except DeltaError as error:
+            reason = " ".join(str(error).split())
+            raise LakeError(f"{self.folder(table)} is damaged: restore it or rebuild it ({reason})") from error
+
+    def _files(self, table: Table, delta: DeltaTable | None) -> Sequence[DataFile]:
+        return () if delta is None else take_snapshot(delta, self.folder(table)).files
+
+
+def check_partitioned(table: Table) -> None:
+    """Raises LakeError for a table that is not stored by month."""
+    if not table.partitioned_by_month:
+        raise LakeError(f"{table.name} is not stored by month; replace it whole")

@@ -1,0 +1,153 @@
+"""The publication: a DuckDB file of views over the exact files of one version of each table.
+
+It is built under another name and renamed over the old one, so a reader keeps the complete state that it opened and
+nobody waits for a lock. `ops.published_file` inside it lists every file of the lake that it names.
+"""
+
+import os
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from warehouse.data_files import flush
+from warehouse.errors import PublicationError
+from warehouse.lake import Lake
+from warehouse.quoting import literal
+from warehouse.snapshot import DataFile, Snapshot
+from warehouse.tables import PUBLISHED_TABLES
+from warehouse.tables.table import Table
+from warehouse.views import comment_statements, view_statement
+
+STORAGE_VERSION = "v1.0.0"
+"""The oldest that DuckDB 2.0 writes: a file of a newer one does not open in DuckDB 1.x."""
+
+BUILDING = "building"
+
+PUBLISHED_FILE_STATEMENTS = (
+    "CREATE TABLE ops.published_file (table_name VARCHAR, table_version BIGINT, month VARCHAR, rows BIGINT, "
+    "path VARCHAR)",
+    "COMMENT ON TABLE ops.published_file IS 'One row per Parquet file of the lake that this publication reads.'",
+    "COMMENT ON COLUMN ops.published_file.table_name IS 'Table of the lake.'",
+    "COMMENT ON COLUMN ops.published_file.table_version IS 'Version of the Delta table that is published.'",
+    "COMMENT ON COLUMN ops.published_file.month IS 'Month (YYYY-MM) of the rows; NULL where the file has no month.'",
+    "COMMENT ON COLUMN ops.published_file.rows IS 'Rows in the file. [rows]'",
+    "COMMENT ON COLUMN ops.published_file.path IS 'Absolute path of the file.'",
+)
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What was published."""
+
+    path: Path
+    rows: Mapping[str, int]
+    """Rows by table name."""
+    versions: Mapping[str, int | None]
+    """Version of the Delta table by table name; None for a table never written."""
+    files: int
+    """Number of Parquet files that the views read."""
+
+
+def publish(lake: Lake, path: str | Path, tables: Collection[Table] = PUBLISHED_TABLES) -> Publication:
+    """Publishes the current version of each table at `path`, in place of what is published there.
+
+    Raises:
+        PublicationError: the file cannot be built; what was published before stays.
+    """
+    target = Path(path).absolute()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    remove_abandoned_builds(target)
+    aside = target.with_name(f"{target.name}.{os.getpid()}-{uuid.uuid4().hex}.{BUILDING}")
+    snapshots = {table: lake.snapshot(table) for table in tables}
+    try:
+        build(aside, snapshots)
+        flush(aside)
+        aside.replace(target)
+        flush(target.parent)
+    except (duckdb.Error, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise PublicationError(f"{target} is not published anew; mend the cause and run again ({reason})") from error
+    finally:
+        remove_build(aside)
+    return Publication(
+        path=target,
+        rows={table.name: sum(file.rows for file in files_of(snapshot)) for table, snapshot in snapshots.items()},
+        versions={table.name: None if snapshot is None else snapshot.version for table, snapshot in snapshots.items()},
+        files=sum(len(files_of(snapshot)) for snapshot in snapshots.values()),
+    )
+
+
+def published_files(path: str | Path) -> set[str]:
+    """The absolute paths of the lake's files that the publication at `path` names; none where nothing is published.
+
+    Raises:
+        PublicationError: there is a file, and it is not a publication.
+    """
+    target = Path(path).absolute()
+    if not target.exists():
+        return set()
+    try:
+        with duckdb.connect(":memory:") as connection:
+            connection.execute(f"ATTACH {literal(str(target))} AS publication (READ_ONLY)")
+            rows = connection.execute("SELECT path FROM publication.ops.published_file").fetchall()
+    except duckdb.Error as error:
+        reason = " ".join(str(error).split())
+        raise PublicationError(f"{target} is no publication of the warehouse; move it away ({reason})") from error
+    return {file for (file,) in rows}
+
+
+def build(path: Path, snapshots: Mapping[Table, Snapshot | None]) -> None:
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"ATTACH {literal(str(path))} AS publication (STORAGE_VERSION {literal(STORAGE_VERSION)})")
+        connection.execute("USE publication")
+        connection.execute("BEGIN TRANSACTION")
+        connection.execute("CREATE SCHEMA ops")
+        for table, snapshot in snapshots.items():
+            connection.execute(view_statement(table, snapshot))
+            for statement in comment_statements(table):
+                connection.execute(statement)
+        for statement in PUBLISHED_FILE_STATEMENTS:
+            connection.execute(statement)
+        rows = [
+            (table.name, snapshot.version, file.month, file.rows, file.path)
+            for table, snapshot in snapshots.items()
+            if snapshot is not None
+            for file in snapshot.files
+        ]
+        if rows:
+            connection.executemany("INSERT INTO ops.published_file VALUES (?, ?, ?, ?, ?)", rows)
+        connection.execute("COMMIT")
+        connection.execute("USE memory")
+        # Detaching writes what is still in the write-ahead log into the file, so the file alone is the publication.
+        connection.execute("DETACH publication")
+
+
+def remove_abandoned_builds(target: Path) -> None:
+    """Removes what killed runs left beside the publication; a build whose process lives is left alone."""
+    for path in target.parent.glob(f"*.{BUILDING}"):
+        owner, _, _ = path.name.removeprefix(f"{target.name}.").partition("-")
+        if path.name.startswith(f"{target.name}.") and owner.isdigit() and not is_running(int(owner)):
+            remove_build(path)
+
+
+def remove_build(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
+
+
+def is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def files_of(snapshot: Snapshot | None) -> tuple[DataFile, ...]:
+    return () if snapshot is None else snapshot.files

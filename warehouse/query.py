@@ -1,0 +1,133 @@
+"""Read-only SQL over the published warehouse, and its answer as plain text."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from warehouse.errors import QueryError
+from warehouse.quoting import literal, literals
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The rows that answer a query. Instants are UTC, decimals exact."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    """The SQL type of each column."""
+    rows: list[tuple[Any, ...]]
+    is_cut: bool
+    """Whether there were more rows than were asked for."""
+
+
+def query(path: str | Path, sql: str, most_rows: int | None = None) -> Answer:
+    """Answers one SELECT (also DESCRIBE, SHOW and SUMMARIZE) over the publication at `path`.
+
+    The query can read the published tables and nothing else, and it can write nothing.
+
+    Args:
+        most_rows: how many rows to fetch at most; all when not given.
+
+    Raises:
+        QueryError: nothing is published yet, the SQL is wrong, or it is not a single reading statement.
+    """
+    target = Path(path).absolute()
+    if not target.exists():
+        raise QueryError(f"nothing is published at {target} yet: run `chargehouse refresh` first")
+    with tempfile.TemporaryDirectory(prefix="chargehouse-") as scratch, duckdb.connect(":memory:") as connection:
+        files = open_publication(connection, target, scratch)
+        try:
+            check_reads_only(connection, sql)
+            connection.execute(sql)
+            description = connection.description or []
+            rows = connection.fetchall() if most_rows is None else connection.fetchmany(most_rows + 1)
+        except duckdb.Error as error:
+            gone = next((file for file in files if not Path(file).exists()), None)
+            if gone is not None:
+                raise QueryError(f"{gone} is published and gone: run `chargehouse rebuild`") from error
+            raise QueryError(sql_fault(error)) from error
+    return Answer(
+        columns=tuple(column[0] for column in description),
+        types=tuple(str(column[1]) for column in description),
+        rows=rows if most_rows is None else rows[:most_rows],
+        is_cut=most_rows is not None and len(rows) > most_rows,
+    )
+
+
+def open_publication(connection: duckdb.DuckDBPyConnection, path: Path, scratch: str) -> list[str]:
+    """Attaches the publication as the default database and shuts out everything but the files it names; returns these.
+
+    It is attached to a database in memory, because DuckDB keeps an opened file per path and process: a connection to
+    the path itself would show an old publication as long as another connection of the process has it open.
+    """
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"SET temp_directory = {literal(scratch)}")
+        connection.execute(f"ATTACH {literal(str(path))} AS warehouse (READ_ONLY)")
+        connection.execute("USE warehouse")
+        files = [path for (path,) in connection.execute("SELECT path FROM ops.published_file").fetchall()]
+        connection.execute(f"SET allowed_paths = {literals(files)}")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+    except duckdb.Error as error:
+        reason = " ".join(str(error).split())
+        raise QueryError(f"{path} is no publication of the warehouse: run `chargehouse rebuild` ({reason})") from error
+    return files
+
+
+def check_reads_only(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Raises duckdb.Error unless the SQL is a single statement that only reads.
+
+    A file that may be read may also be written: DuckDB 2.0 knows no other permission, and it counts
+    `WITH x AS (COPY ... TO ...) SELECT ...` among the SELECT statements. The table function `query` takes a single
+    SELECT and refuses one that writes anywhere inside; EXPLAIN binds it without running it.
+    """
+    connection.execute(f"EXPLAIN SELECT * FROM query({literal(sql)})")
+
+
+def sql_fault(error: duckdb.Error) -> str:
+    text, _, _ = str(error).partition("\n\nLINE ")
+    if "Expected a single SELECT statement" in text or "must be at the top level" in text:
+        return "only one SELECT (or DESCRIBE, SHOW, SUMMARIZE) is answered here, and nothing that writes"
+    return " ".join(text.split())
+
+
+def render(answer: Answer) -> str:
+    """The answer as a plain text table: numbers to the right, NULL as NULL, decimals and instants as they are."""
+    texts = [[cell(value) for value in row] for row in answer.rows]
+    widths = [max(len(text) for text in column) for column in zip(answer.columns, *texts, strict=True)]
+    is_number = [is_numeric(kind) for kind in answer.types]
+
+    def line(row: Sequence[str]) -> str:
+        aligned = [
+            text.rjust(width) if number else text.ljust(width)
+            for text, width, number in zip(row, widths, is_number, strict=True)
+        ]
+        return "  ".join(aligned).rstrip()
+
+    count = f"{len(texts)} row{'' if len(texts) == 1 else 's'}"
+    footer = f"(the first {count}, there are more)" if answer.is_cut else f"({count})"
+    rule = "  ".join("-" * width for width in widths)
+    return "\n".join([line(answer.columns), rule, *(line(row) for row in texts), footer])
+
+
+def cell(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            return value.isoformat(sep=" ")
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ") + "Z"
+    # A name may hold line breaks or terminal commands; they are shown, not obeyed.
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in str(value))
+
+
+def is_numeric(sql_type: str) -> bool:
+    return sql_type.startswith(("DECIMAL", "DOUBLE", "FLOAT")) or sql_type.endswith("INT") or sql_type == "INTEGER"

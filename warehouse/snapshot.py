@@ -1,0 +1,85 @@
+"""One version of a table: its exact files and what the Delta log says about each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from deltalake import DeltaTable
+from deltalake.transaction import RemoveAction
+
+from warehouse.data_files import now_milliseconds
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One Parquet file of a version."""
+
+    path: str
+    """Absolute path."""
+    month: str | None
+    """The partition; None for rows without a month and in a table that is not partitioned."""
+    rows: int
+    size_bytes: int
+    earliest: Mapping[str, datetime]
+    """Lower bound of each instant column; a column without statistics is absent."""
+    latest: Mapping[str, datetime]
+    """Upper bound of each instant column; a column without statistics is absent."""
+
+    def may_overlap(self, from_at: datetime, to_at: datetime) -> bool:
+        """False only where the statistics prove that no [started_at, ended_at] in the file meets [from_at, to_at)."""
+        started_at = self.earliest.get("started_at")
+        ended_at = self.latest.get("ended_at")
+        return (started_at is None or started_at < to_at) and (ended_at is None or ended_at >= from_at)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What one version of a table consists of. Stays readable for 7 days after a newer version replaces it."""
+
+    version: int
+    columns: frozenset[str]
+    """The columns that the files hold; fewer than declared when an older Chargehouse wrote them."""
+    files: tuple[DataFile, ...]
+
+
+def take_snapshot(delta: DeltaTable, folder: Path) -> Snapshot:
+    """The files of the version that `delta` has loaded, which lie under `folder`."""
+    # Not DeltaTable.file_uris(): it percent-encodes the folder, so a path with a space or an umlaut cannot be opened.
+    actions = pl.DataFrame(delta.get_add_actions()).to_dicts()
+    files = [data_file(action, folder) for action in actions]
+    return Snapshot(
+        version=delta.version(),
+        columns=frozenset(field.name for field in delta.schema().fields),
+        files=tuple(sorted(files, key=lambda file: (file.month or "", file.path))),
+    )
+
+
+def data_file(action: Mapping[str, Any], folder: Path) -> DataFile:
+    path = str(folder / action["path"])
+    rows = action["num_records"]
+    return DataFile(
+        path=path,
+        month=(action.get("partition") or {}).get("month"),
+        rows=pl.scan_parquet(path, glob=False).select(pl.len()).collect().item() if rows is None else rows,
+        size_bytes=action["size_bytes"],
+        earliest=instants(action.get("min")),
+        latest=instants(action.get("max")),
+    )
+
+
+def instants(bounds: Mapping[str, object] | None) -> dict[str, datetime]:
+    return {name: value for name, value in (bounds or {}).items() if isinstance(value, datetime)}
+
+
+def remove_action(file: DataFile, folder: Path, partitioned_by_month: bool) -> RemoveAction:
+    """The entry of a commit that takes the file out of the table; the file itself stays for readers of old versions."""
+    return RemoveAction(
+        path=Path(file.path).relative_to(folder).as_posix(),
+        data_change=True,
+        deletion_timestamp=now_milliseconds(),
+        size=file.size_bytes,
+        partition_values={"month": file.month} if partitioned_by_month else {},
+    )
