@@ -60,7 +60,7 @@ def build_raw_assets(settings: Settings, progress: Progress) -> dg.AssetsDefinit
         if not vendors:
             raise dg.Failure("No vendor is configured: set its variables (see .env.example).", allow_retries=False)
         question = _asked(config, settings)
-        readings = extract(settings, vendors, question, context.run_id, progress.on_reading)
+        readings = extract(settings, vendors, question, context.run.run_id, progress.on_reading)
         for endpoint in endpoints:
             if raw_key(endpoint) in context.selected_asset_keys:
                 yield _result(endpoint, [each for each in readings if _is_of(each, endpoint)])

@@ -95,7 +95,7 @@ def _staged_tables(settings: Settings, progress: Progress) -> dg.AssetsDefinitio
                 discard_staged(settings.data)
                 rebuilt = _asked_months(config)
             outcome = stage(
-                raw_log, lakes, settings.time_zone, _as_of(raw_log, context.run_id), context.run_id, rebuilt
+                raw_log, lakes, settings.time_zone, _as_of(raw_log, context.run.run_id), context.run.run_id, rebuilt
             )
         for table in staged:
             yield _result(
@@ -178,7 +178,7 @@ def _coverage(settings: Settings) -> dg.AssetsDefinition:
     @dg.multi_asset(name=COVERAGE.name, specs=[_spec(COVERAGE, deps=[table_key(LOAD_AUDIT)])])
     def coverage(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         raw_log = RawLog(settings.data)
-        as_of = _as_of(raw_log, context.run_id)
+        as_of = _as_of(raw_log, context.run.run_id)
         with exclusive(settings.data, LAKE):
             rows = build_coverage(
                 Lakes.below(settings.data), raw_log, settings.first_month_at(as_of), as_of, settings.time_zone
@@ -212,7 +212,7 @@ def _warehouse(settings: Settings, progress: Progress) -> dg.AssetsDefinition:
                 **{f"rows_{name}": rows for name, rows in publication.rows.items()},
             }
         )
-        failures = failed_readings(lakes, context.run_id)
+        failures = failed_readings(lakes, context.run.run_id)
         if failures:
             raise dg.Failure(f"Published, but not everything could be read. {' '.join(failures)}", allow_retries=False)
 

@@ -2,7 +2,7 @@
 
 GET, POST /sandbox/clock        {"now": "2026-03-01T00:00:00Z"} or {"advance_seconds": 3600}
 GET       /sandbox/requests     the request log
-GET, POST, DELETE /sandbox/faults   {"kind": "status", "vendor": "jedlix", "value": 503, "times": 2}, or {"profile": "mixed:0.1"}
+GET, POST, DELETE /sandbox/faults   {"kind": "status", "vendor": "jedlix", "value": 503}, or {"profile": "mixed:0.1"}
 GET       /sandbox/truth?refresh=...&refresh=...&time_zone=...&first_read_at=...
 GET       /sandbox/environment  the variables that point Chargehouse here
 """

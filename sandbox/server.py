@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, get_args
 from urllib.parse import parse_qsl
 
 import orjson
@@ -23,9 +23,10 @@ from sandbox.clock import VirtualClock
 from sandbox.control import Control
 from sandbox.environment import environment
 from sandbox.exchange import Answer, Call, Refusal
-from sandbox.fault_kinds import distort
+from sandbox.fault_kinds import TransportFaultKind, distort
 from sandbox.faults import Fault, FaultScript
 from sandbox.judgement.dimensions import Pseudonym
+from sandbox.responses import response_to
 from sandbox.settings import Settings
 from sandbox.stir import Spoon
 from sandbox.throttle import Throttle
@@ -34,9 +35,7 @@ from sandbox.truth import plain, truth
 from sandbox.world import World
 
 _HOST = "127.0.0.1"
-_TRANSPORT_FAULTS = frozenset(
-    ("reset_before_body", "reset_mid_body", "truncated_body", "wrong_length", "hang", "oversized_body", "gzip_bomb")
-)
+_TRANSPORT_FAULTS = frozenset(get_args(TransportFaultKind))
 _KEPT_REQUESTS = 200_000
 
 
@@ -166,7 +165,7 @@ class Sandbox:
         content = await request.read() if request.method != "GET" else b""
         if vendor == "sandbox":
             answer = await asyncio.to_thread(self._control.answer, request.method, path, request.query, content)
-            return _response(answer)
+            return response_to(answer)
         api = self.apis.get(vendor)
         if api is None:
             return web.Response(status=404)
@@ -205,7 +204,7 @@ class Sandbox:
         self._after_page(vendor, endpoint, answer, fault)
         if fault is not None and fault.kind in _TRANSPORT_FAULTS:
             return await act_out(fault.kind, fault.value, answer, request)
-        return _response(answer)
+        return response_to(answer)
 
     def _after_page(self, vendor: str, endpoint: str, answer: Answer, fault: Fault | None) -> None:
         if any(armed.kind == "stir" for armed in self.faults.armed()):
@@ -231,12 +230,3 @@ def _form(content_type: str, content: bytes) -> Mapping[str, str]:
             return {}
         return {str(name): str(value) for name, value in fields.items()} if isinstance(fields, dict) else {}
     return dict(parse_qsl(content.decode("utf-8", "replace")))
-
-
-def _response(answer: Answer) -> web.Response:
-    return web.Response(
-        status=answer.status,
-        body=answer.body,
-        headers=answer.headers,
-        content_type=answer.content_type if answer.body else None,
-    )

@@ -1,3 +1,4 @@
+# ruff: noqa: S105 - the passwords here open nothing but the sandbox
 """How the four APIs behave: every habit of a vendor that nobody is sure of is a switch here.
 
 Settings may be changed while the server runs; the next request follows them.
@@ -17,7 +18,7 @@ class VendorSettings:
     """
 
     token_seconds: float = 3600.0
-    token_clock: Literal["virtual", "real"] = "real"
+    expiry_clock: Literal["virtual", "real"] = "real"
     token_uses: int | None = None
     denied_scopes: set[str] = field(default_factory=set)
     latency_seconds: float = 0.0

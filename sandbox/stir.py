@@ -33,7 +33,7 @@ class Spoon:
         self._served.setdefault((vendor, endpoint), []).extend(object_ids)
 
     def stir(self, vendor: str, endpoint: str, now: datetime) -> datetime:
-        """Makes one edit as of a millisecond after `now`; returns that instant, or `now` where there was none to make."""
+        """Makes one edit a millisecond after `now`; returns that instant, or `now` where there was none to make."""
         served = self._served.get((vendor, endpoint), [])
         if (vendor, endpoint) not in STIRRED_ENDPOINTS or not served:
             return now

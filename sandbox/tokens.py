@@ -61,6 +61,6 @@ class TokenDesk:
         settings = self._settings
         if settings.token_uses is not None and token.uses > settings.token_uses:
             return True
-        if settings.token_clock == "virtual":
+        if settings.expiry_clock == "virtual":
             return now - token.issued_at >= timedelta(seconds=settings.token_seconds)
         return time.monotonic() - token.issued_tick >= settings.token_seconds

@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.exchange import Answer
+from sandbox.responses import response_to
 
 _DEFAULT_SIZE = 256 * 1024 * 1024
 _CHUNK = b" " * (1024 * 1024)
@@ -19,7 +20,7 @@ async def act_out(kind: str, value: Any, answer: Answer, request: web.BaseReques
     """Carries out a transport fault in place of sending `answer`."""
     if kind == "hang":
         await asyncio.sleep(float(30 if value is None else value))
-        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+        return response_to(answer)
     if kind == "oversized_body":
         return await _oversized(request, int(value or _DEFAULT_SIZE))
     if kind == "gzip_bomb":

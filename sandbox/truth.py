@@ -129,7 +129,8 @@ def _stations_of_evses(world: World, refreshes: list[datetime]) -> dict[str | No
 
 
 def _fact(session: Session, station_id: str | None, calendar: _Calendar, pseudonym: Pseudonym) -> Row:
-    assert session.started_at is not None and session.ended_at is not None
+    assert session.started_at is not None
+    assert session.ended_at is not None
     connected = (session.ended_at - session.started_at).total_seconds()
     charging = session.charging_seconds
     cost = session.cost_amount

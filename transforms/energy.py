@@ -96,8 +96,9 @@ def _stretches(chosen: pl.DataFrame) -> pl.DataFrame:
         "session",
         stretch_start_ms="start_ms",
         stretch_end_ms="end_ms",
-        micro_kwh_at_start=pl.lit(0, dtype=pl.Int64),
-        micro_kwh_at_end="energy_micro_kwh",
+        metered_at_start=pl.lit(0, dtype=pl.Int64),
+        metered_at_end=pl.lit(1, dtype=pl.Int64),
+        metered_in_all=pl.lit(1, dtype=pl.Int64),
     )
     per_session = chosen.select("session", "first_slot", "last_slot", "energy_micro_kwh")
     return (
@@ -116,17 +117,19 @@ def _stretches(chosen: pl.DataFrame) -> pl.DataFrame:
 def _slots(stretches: pl.DataFrame, slots_from: int, slots_to: int) -> pl.DataFrame:
     """session, slot, is_metered, slot_micro_kwh: the slots in [from, to)."""
     slot = pl.col("slot")
+    length = pl.col("stretch_end_ms") - pl.col("stretch_start_ms")
+    # By the meter, times the stretch's length so that it stays a whole number; 64 bits would not hold it.
+    metered_by_slot_end = pl.col("metered_at_start").cast(pl.Int128) * length + (
+        pl.col("metered_at_end") - pl.col("metered_at_start")
+    ).cast(pl.Int128) * ((slot + 1) * _SLOT_MS - pl.col("stretch_start_ms"))
     micro_kwh_at_end = (
         # Exactly all of it at the end of the last slot, which may lie beyond the end of the session.
         pl.when(slot == pl.col("last_slot"))
         .then("energy_micro_kwh")
         .otherwise(
-            pl.col("micro_kwh_at_start")
-            + share(
-                pl.col("micro_kwh_at_end") - pl.col("micro_kwh_at_start"),
-                (slot + 1) * _SLOT_MS - pl.col("stretch_start_ms"),
-                pl.col("stretch_end_ms") - pl.col("stretch_start_ms"),
-            )
+            share(
+                pl.col("energy_micro_kwh"), metered_by_slot_end, pl.col("metered_in_all").cast(pl.Int128) * length
+            ).fill_null(pl.when(pl.col("metered_in_all") == 0).then(0))
         )
     )
     return (

@@ -1,12 +1,13 @@
 """A session's meter points into stretches of time with the energy at both ends.
 
-Cumulative energy is a piecewise linear function of time: from 0 at started_at to the session's energy at ended_at,
-with a knot at every usable meter point. Energies are whole micro-kWh, times whole milliseconds since 1970.
+Cumulative energy is a piecewise linear function of time: from 0 at started_at to the series' total at ended_at, with a
+knot at every usable meter point. Energies are whole micro-kWh as the meter gave them; scaling them to the session's
+energy is left to the one place that rounds. Times are whole milliseconds since 1970.
 """
 
 import polars as pl
 
-from transforms.micro_kwh import micro_kwh, share
+from transforms.micro_kwh import micro_kwh
 
 _GREATEST_FALL_MICRO_KWH = 1_000
 _GREATEST_MISS_MICRO_KWH = 10_000
@@ -19,39 +20,37 @@ def metered_stretches(sessions: pl.DataFrame) -> pl.DataFrame:
     """The stretches of every session whose meter series is usable; the other sessions are left out.
 
     `sessions`: session (a row number), start_ms, end_ms, energy_micro_kwh, meter_series, meter_series_kind. Columns:
-    session, stretch_start_ms, stretch_end_ms, micro_kwh_at_start, micro_kwh_at_end, in the order of time within each
-    session, from its start to its end without a gap. A stretch of no length is a jump.
+    session, stretch_start_ms, stretch_end_ms, metered_at_start, metered_at_end, metered_in_all (micro-kWh by the
+    meter), in the order of time within each session, from its start to its end without a gap. A stretch of no length
+    is a jump.
     """
     points = _cumulative(_points(sessions))
     total, energy = pl.col("cumulative").last().over("session"), pl.col("energy_micro_kwh")
     miss = (total - energy).abs()
     is_missed = (miss * 100 > energy * _GREATEST_MISS_PER_CENT) & (miss > _GREATEST_MISS_MICRO_KWH)
     knots = (
-        points.filter((total > 0) & ~is_missed)
-        .with_columns(total=total)
-        .select(
-            "session",
-            "start_ms",
-            "end_ms",
-            "energy_micro_kwh",
+        # A series without energy can be scaled to a session without energy alone.
+        points.filter(((total > 0) | (energy == 0)) & ~is_missed).with_columns(
+            metered_in_all=total,
             # A clock that runs off the session says how much, not when.
             at_ms=pl.col("at_ms").clip("start_ms", "end_ms"),
-            micro_kwh=share(energy, pl.col("cumulative"), pl.col("total")),
         )
     )
     up_to_points = knots.select(
         "session",
         stretch_start_ms=pl.col("at_ms").shift().over("session").fill_null(pl.col("start_ms")),
         stretch_end_ms="at_ms",
-        micro_kwh_at_start=pl.col("micro_kwh").shift().over("session").fill_null(0),
-        micro_kwh_at_end="micro_kwh",
+        metered_at_start=pl.col("cumulative").shift().over("session").fill_null(0),
+        metered_at_end="cumulative",
+        metered_in_all="metered_in_all",
     )
     after_last_point = knots.unique("session", keep="last", maintain_order=True).select(
         "session",
         stretch_start_ms="at_ms",
         stretch_end_ms="end_ms",
-        micro_kwh_at_start="micro_kwh",
-        micro_kwh_at_end="energy_micro_kwh",
+        metered_at_start="cumulative",
+        metered_at_end="cumulative",
+        metered_in_all="metered_in_all",
     )
     # The row after the last point is appended behind all others, and a stable sort keeps it the last of its session.
     return pl.concat([up_to_points, after_last_point]).sort("session", maintain_order=True)

@@ -32,10 +32,10 @@ def _month_after(month: str) -> str:
 
 def _beginning(month: str, time_zone: str) -> datetime:
     year, number = map(int, month.split("-"))
-    midnight = datetime(year, number, 1)
+    midnight = pl.datetime(year, number, 1)
     # From the database that month_of reads: Python's goes on with daylight saving time after 2099, Polars' does not.
     instant: datetime | None = pl.select(
-        pl.lit(midnight).dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
+        midnight.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
     ).item()
     # Where the clocks skip midnight, the month begins with the skip.
-    return (instant or midnight.replace(tzinfo=ZoneInfo(time_zone))).astimezone(UTC)
+    return (instant or datetime(year, number, 1, tzinfo=ZoneInfo(time_zone))).astimezone(UTC)

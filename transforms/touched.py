@@ -28,9 +28,7 @@ def touched_by_sessions(was: pl.DataFrame, becomes: pl.DataFrame, time_zone: str
         for frame, reason in ((new, "new"), (corrected, "corrected"), (counted, "corrected"))
         for month in sorted(_months(frame, time_zone))
     ]
-    return pl.DataFrame(pairs, schema=NOTHING_TOUCHED.schema, orient="row").unique(
-        maintain_order=True
-    )
+    return pl.DataFrame(pairs, schema=NOTHING_TOUCHED.schema, orient="row").unique(maintain_order=True)
 
 
 def _months(sessions: pl.DataFrame, time_zone: str) -> set[str]:

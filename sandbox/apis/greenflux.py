@@ -1,7 +1,7 @@
 """The GreenFlux platform API, close to OCPI 2.1.1: a static token, offset and limit, errors inside HTTP 200.
 
-`date_from` is inclusive and `date_to` exclusive, on the last modification (on the creation of an object never modified).
-Paths are not case-sensitive. The headers are those of OCPI 2.1.1, transport: paginated response.
+`date_from` is inclusive and `date_to` exclusive, on the last modification (the creation of an object never modified).
+Paths ignore case. The headers are those of OCPI 2.1.1, transport: paginated response.
 """
 
 import hashlib

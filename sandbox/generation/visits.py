@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 @dataclass(frozen=True)
 class Habit:
-    """A way to charge: arrival between two local hours, a stay in hours, a need in kWh, the power of the charger in kW."""
+    """A way to charge: arrival between two local hours, stay in hours, need in kWh, power of the charger in kW."""
 
     name: str
     arrival: tuple[float, float]

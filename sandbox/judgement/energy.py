@@ -42,7 +42,8 @@ def _half_up(numerator: int, denominator: int) -> int:
 
 def slots(session: Session) -> Slots:
     """The quarter-hours of a closed, valid session: all that overlap it, one for a session of no length."""
-    assert session.started_at is not None and session.ended_at is not None
+    assert session.started_at is not None
+    assert session.ended_at is not None
     start, end = epoch_milliseconds(session.started_at), epoch_milliseconds(session.ended_at)
     first = start // SLOT_MILLISECONDS * SLOT_MILLISECONDS
     count = max(1, -(-(end - first) // SLOT_MILLISECONDS))

@@ -25,7 +25,7 @@ def test_a_broken_connection_fires_once_and_is_over(caller, sandbox, kind):
 
 def test_a_wrong_length_cuts_the_json(caller, sandbox):
     sandbox.faults.arm("wrong_length", "jedlix", endpoint="sessions")
-    with pytest.raises(ValueError, match="Expecting|delimiter|Unterminated"):
+    with pytest.raises(ValueError, match=r"Expecting|delimiter|Unterminated"):
         caller.get("jedlix", JEDLIX).json()
 
 
@@ -57,7 +57,7 @@ def test_answers_that_are_no_answer(caller, sandbox):
         sandbox.faults.arm(kind, "jedlix", endpoint="sessions")
         response = caller.get("jedlix", JEDLIX)
         assert response.status == 200
-        with pytest.raises(ValueError, match="Expecting|Unterminated"):
+        with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
             response.json()
 
 
@@ -106,7 +106,12 @@ def test_bodies_too_large(caller, sandbox):
 
 def test_cursors_that_lead_nowhere(caller, sandbox):
     installation = caller.get("zaptec", "/api/installation").json()["Data"][0]["Id"]
-    query = {"InstallationId": installation, "From": "2026-01-01T00:00:00Z", "To": "2027-01-01T00:00:00Z", "PageSize": 5}
+    query = {
+        "InstallationId": installation,
+        "From": "2026-01-01T00:00:00Z",
+        "To": "2027-01-01T00:00:00Z",
+        "PageSize": 5,
+    }
     path = "/api/sessions/archived"
     cursor = caller.get("zaptec", path, **query).json()["cursor"]
     sandbox.faults.arm("repeated_cursor", "zaptec", endpoint="sessions")
@@ -118,7 +123,8 @@ def test_cursors_that_lead_nowhere(caller, sandbox):
     sandbox.faults.arm("endless_cursor", "zaptec", endpoint="sessions", times=None)
     first = caller.get("zaptec", path, **query).json()
     second = caller.get("zaptec", path, Cursor=first["cursor"], **query).json()
-    assert first["hasMore"] and second["hasMore"]
+    assert first["hasMore"]
+    assert second["hasMore"]
     assert first["cursor"] != second["cursor"]
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+WRONG = "wrong"
 LISTS = {
     "/api/v2/users": "users",
     "/api/v2/vehicles": "vehicles",
@@ -44,8 +45,12 @@ def test_both_bounds_are_inclusive_and_an_end_filter_leaves_out_what_has_none(ca
     ended = sorted((row for row in rows if row["endTime"]), key=lambda row: row["endTime"])
     first, last = ended[3]["endTime"], ended[9]["endTime"]
     found = _everything(caller, "/api/v2/sessions", endTimeFrom=first, endTimeTo=last)
-    assert {row["id"] for row in found} == {row["id"] for row in rows if row["endTime"] and first <= row["endTime"] <= last}
-    assert all(row["endTime"] for row in _everything(caller, "/api/v2/sessions", endTimeFrom="2020-01-01T00:00:00.000Z"))
+    assert {row["id"] for row in found} == {
+        row["id"] for row in rows if row["endTime"] and first <= row["endTime"] <= last
+    }
+    assert all(
+        row["endTime"] for row in _everything(caller, "/api/v2/sessions", endTimeFrom="2020-01-01T00:00:00.000Z")
+    )
     start = ended[5]["startTime"]
     by_start = _everything(caller, "/api/v2/sessions", startTimeFrom=start, startTimeTo=start)
     assert [row["startTime"] for row in by_start] == [start]
@@ -66,7 +71,7 @@ def test_a_query_that_is_not_valid_is_refused(caller, query):
 
 
 def test_key_token_and_audience_are_checked(caller):
-    assert caller.sign_in("jedlix", client_secret="wrong").status == 401
+    assert caller.sign_in("jedlix", client_secret=WRONG).status == 401
     assert caller.sign_in("jedlix", audience="https://elsewhere.example.net").status == 403
     caller.headers("jedlix")["ApiKey"] = "wrong"
     assert caller.get("jedlix", "/api/v2/users").status == 401

@@ -2,6 +2,8 @@
 
 import pytest
 
+WRONG = "wrong"
+
 
 def _sessions(caller, park, **query):
     return caller.get("smappee", f"/chargingparks/{park}/sessions", **{"range": 0, **query})
@@ -68,4 +70,4 @@ def test_a_refresh_token_is_good_once(caller):
     assert again.json()["refresh_token"] != granted["refresh_token"]
     spent = caller.sign_in("smappee", grant_type="refresh_token", refresh_token=granted["refresh_token"])
     assert spent.status == 400
-    assert caller.sign_in("smappee", client_secret="wrong").status == 401
+    assert caller.sign_in("smappee", client_secret=WRONG).status == 401

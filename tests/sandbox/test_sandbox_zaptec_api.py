@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 ARCHIVE = "/api/sessions/archived"
+WRONG = "wrong"
 ALL_TIME = {"From": "2025-01-01T00:00:00Z", "To": "2026-12-01T00:00:00Z"}
 
 
@@ -53,7 +54,9 @@ def test_a_charger_and_a_user_are_scopes_too(caller):
     by_charger = _archive(caller, ChargerId=charger, **ALL_TIME)
     by_user = _archive(caller, UserId=user, **ALL_TIME)
     assert {row["id"] for row in by_charger} == {row["id"] for row in rows if row["chargerId"] == charger}
-    assert {row["id"] for row in by_user} == {row["id"] for row in rows if (row["authorizedUser"] or {}).get("id") == user}
+    assert {row["id"] for row in by_user} == {
+        row["id"] for row in rows if (row["authorizedUser"] or {}).get("id") == user
+    }
 
 
 def test_lists_page_from_zero_and_name_their_pages(caller, world):
@@ -105,7 +108,7 @@ def test_scopes_without_rights_or_existence(caller, sandbox):
 
 
 def test_signing_in_and_the_end_of_a_token(caller, sandbox):
-    refused = caller.sign_in("zaptec", password="wrong")
+    refused = caller.sign_in("zaptec", password=WRONG)
     assert refused.status == 400
     assert refused.json()["error"] == "invalid_grant"
     sandbox.settings.zaptec.token_uses = 2
@@ -113,7 +116,7 @@ def test_signing_in_and_the_end_of_a_token(caller, sandbox):
 
 
 def test_a_token_can_expire_on_the_virtual_clock(caller, sandbox):
-    sandbox.settings.zaptec.token_clock = "virtual"
+    sandbox.settings.zaptec.expiry_clock = "virtual"
     assert caller.get("zaptec", "/api/installation").status == 200
     sandbox.now += timedelta(hours=1)
     assert caller.get("zaptec", "/api/installation").status == 401

@@ -32,6 +32,13 @@ def test_an_instant_lies_in_a_month_exactly_within_its_bounds(year: int, number:
     assert month_at(first - instant, time_zone) < month < month_at(end, time_zone)
 
 
+def test_a_month_whose_midnight_the_clocks_skip_begins_with_the_skip() -> None:
+    # Algiers, 1981-05-01: from midnight at once to one o'clock.
+    first, _ = month_bounds("1981-05", "Africa/Algiers")
+    assert first == datetime(1981, 5, 1, tzinfo=UTC)
+    assert month_at(first, "Africa/Algiers") == "1981-05"
+
+
 @pytest.mark.parametrize(
     ("first", "last", "months"),
     [

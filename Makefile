@@ -1,0 +1,38 @@
+# Everything runs from .venv, which the first target that needs it creates from the exact versions in constraints.txt.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+BIN := .venv/bin
+
+.PHONY: run test test-long check ui bench dictionary clean
+
+run: .venv/ready
+	@$(BIN)/chargehouse run
+
+test: .venv/ready
+	@$(BIN)/python -m pytest -n auto --dist loadscope
+
+check: .venv/ready
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m warehouse.dictionary --check
+	@$(BIN)/dagster definitions validate -w workspace.yaml --log-level error
+
+ui: .venv/ready
+	@$(BIN)/chargehouse ui
+
+bench: .venv/ready
+	@$(BIN)/python -m benchmarks
+
+dictionary: .venv/ready
+	@$(BIN)/python -m warehouse.dictionary
+
+clean:
+	rm -rf .venv
+
+.venv/ready: pyproject.toml constraints.txt
+	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "Chargehouse needs Python 3.11 to 3.13; found: $$("$(PYTHON)" --version 2>&1). Set PYTHON=..."; exit 1; }
+	@echo "Setting up .venv (about a minute, once) ..."
+	@"$(PYTHON)" -m venv --clear .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[development]'
+	@touch $@
