@@ -14,6 +14,7 @@ import polars as pl
 from pipelines.layout import DATABASE
 from pipelines.raw_log import RawLog
 from pipelines.staging import NEWS, Lakes
+from pipelines.vendors import ENDPOINTS
 from transforms.coverage import coverage
 from transforms.energy import fact_energy
 from transforms.history import dim_charge_station, dim_connector, dim_location, dim_user, dim_vehicle
@@ -126,7 +127,10 @@ def build_dimension(lakes: Lakes, table: Table) -> int:
 
 def build_coverage(lakes: Lakes, raw_log: RawLog, first_month_at: datetime, as_of: datetime, time_zone: str) -> int:
     """Build the coverage from the records of every reading. Gives the rows."""
-    readings = raw_log.readings()
+    snapshots = [endpoint.table for each in ENDPOINTS.values() for endpoint in each if not endpoint.is_windowed]
+    is_snapshot = pl.concat_str("vendor", pl.lit("_"), "endpoint").is_in(snapshots)
+    # A list of what stands or runs now is whole once read, whatever bounds it was asked with.
+    readings = raw_log.readings().with_columns(pl.when(~is_snapshot).then("from_at").alias("from_at"))
     newest = max([as_of, *readings["as_of"]]) if readings.height else as_of
     first_month = pl.select(month_of(pl.lit(first_month_at), time_zone)).item()
     rows = coverage(readings, first_month, newest, time_zone)

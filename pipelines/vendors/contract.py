@@ -15,7 +15,8 @@ class Endpoint:
     """A list of objects of one kind.
 
     `id_field` and the `*_field`s name the object's key and times as the vendor does, dots for nesting. `is_windowed`
-    says whether readings have a window on a clock of the endpoint's own; otherwise the list is read whole. `is_open`
+    says whether a reading covers a stretch of the endpoint's own clock; otherwise it shows how things stand at the
+    reading. `is_open`
     tells a running session from a closed one, where objects are sessions that may run. `id_names` is the kind of person
     that the object's own id names, where it does.
     """

@@ -76,6 +76,7 @@ OPEN_SESSIONS = Endpoint(
     id_field="id",
     started_field="startTime",
     ended_field="endTime",
+    is_windowed=False,
     is_open=_is_open,
 )
 

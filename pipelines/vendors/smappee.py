@@ -52,6 +52,7 @@ OPEN_SESSIONS = Endpoint(
     id_field="id",
     started_field="from",
     ended_field="to",
+    is_windowed=False,
     is_open=_is_open,
 )
 

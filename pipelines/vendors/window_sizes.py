@@ -8,6 +8,8 @@ FIRST_LENGTH = timedelta(days=31)
 # A stretch hardly longer than the first window is not worth a second request.
 AT_ONCE = timedelta(days=62)
 MOST_GROWTH = 24
+SHORTEST_LENGTH = timedelta(days=1)
+LONGEST_LENGTH = timedelta(days=3650)
 
 
 class WindowSizes:
@@ -38,5 +40,5 @@ class WindowSizes:
 
     def had(self, rows: int) -> None:
         """Tell how many rows the last window held."""
-        growth = self._rows_per_window / max(rows, 1)
-        self._length = max(timedelta(days=1), self._length * min(growth, MOST_GROWTH))
+        growth = min(self._rows_per_window / max(rows, 1), MOST_GROWTH)
+        self._length = min(max(SHORTEST_LENGTH, self._length * growth), LONGEST_LENGTH)
