@@ -1,8 +1,8 @@
-"""From the staged tables to the published ones: the months of the facts that were touched, the dimensions, the coverage.
+"""From the staged tables to the published ones: the months of the facts that were touched, the dimensions, the
+coverage.
 
-Every published table remembers, in the commit that changes it, up to which entry of the touched months, or which news of
-its staged table, it was built. A run that is cut off builds again what its last commit does not vouch for.
-"""
+Every published table remembers, in the commit that changes it, up to which entry of the touched months, or which news
+of its staged table, it was built. A run that is cut off builds again what its last commit does not vouch for."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass

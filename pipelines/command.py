@@ -172,7 +172,7 @@ def _run(options: argparse.Namespace) -> int:
     if settings.vendors:
         return _run_and_show(settings, as_of)
     print(
-        "No vendor is configured: this run reads the SANDBOX, which plays all four on this machine with invented data.\n"
+        "No vendor is configured: this run reads the SANDBOX, which plays all four with invented data.\n"
         "For your own chargers, copy .env.example to .env and fill in your accounts."
     )
     with sandboxed(settings, as_of) as demonstration:

@@ -14,6 +14,4 @@ def build_definitions(settings: Settings, progress: Progress | None = None) -> d
     """Assets, jobs and schedules over the settings. `progress` tells a person what a run is doing."""
     told = progress or Progress()
     assets = [build_raw_assets(settings, told), *build_table_assets(settings, month_partitions(settings), told)]
-    return dg.Definitions.merge(
-        dg.Definitions(assets=assets, executor=dg.in_process_executor), build_jobs(settings)
-    )
+    return dg.Definitions.merge(dg.Definitions(assets=assets, executor=dg.in_process_executor), build_jobs(settings))

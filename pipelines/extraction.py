@@ -1,8 +1,7 @@
 """Asking the vendors: every vendor at its own pace, side by side, window by window, into the raw log.
 
-A window's rows, its record and the position it proves are appended together, a few windows to a load, so that a run that
-is cut off loses at most the windows since the last load, and reads those again.
-"""
+A window's rows, its record and the position it proves are appended together, a few windows to a load, so that a run
+that is cut off loses at most the windows since the last load, and reads those again."""
 
 import threading
 import time
@@ -39,7 +38,7 @@ Watcher: TypeAlias = Callable[[Reading], None]
 
 @dataclass(frozen=True)
 class _WindowRead:
-    """What came of one window: its record and, where it was read, its rows and the sessions it showed running or closed."""
+    """What came of one window: its record and, where it was read, its rows."""
 
     reading: Reading
     endpoint: Endpoint

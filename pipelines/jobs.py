@@ -19,7 +19,7 @@ touched months builds them, and records each month as a partition."""
 
 
 def build_jobs(settings: Settings) -> dg.Definitions:
-    """refresh, reconcile, backfill and rebuild, which read the vendors that are on; and a refresh a day, off at first."""
+    """refresh, reconcile, backfill and rebuild over the vendors that are on; and a refresh a day, off at first."""
     read = raw_keys(settings.vendors)
     schedule = dg.ScheduleDefinition(
         name="daily_refresh",

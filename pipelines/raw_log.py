@@ -30,7 +30,7 @@ FORGET_OPEN_AFTER = timedelta(days=90)
 
 @dataclass
 class Positions:
-    """How far everything has been read: watermarks by (vendor, endpoint, scope), running sessions by (vendor, scope)."""
+    """How far everything is read: watermarks by (vendor, endpoint, scope), running sessions by (vendor, scope)."""
 
     watermarks: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
     open_sessions: dict[tuple[str, str], dict[str, tuple[datetime | None, datetime]]] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Positions:
         return Position(self.watermarks.get((vendor, endpoint, scope)), min(started, default=None))
 
     def forget_long_unseen(self, as_of: datetime) -> None:
-        """Give up on sessions that ran once and have been in no list for months: they would hold the window open for ever."""
+        """Give up on sessions that have been in no list for months: they would hold the window open for ever."""
         for sessions in self.open_sessions.values():
             for session_id, (_, seen_at) in list(sessions.items()):
                 if seen_at < as_of - FORGET_OPEN_AFTER:

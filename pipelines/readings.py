@@ -30,7 +30,7 @@ READING_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Reading:
-    """One window of one line: complete with all its rows, or failed with none. Bounds are on the endpoint's own clock."""
+    """One window: complete with all its rows, or failed with none. Its bounds are on the endpoint's own clock."""
 
     run_id: str
     as_of: datetime

@@ -1,9 +1,8 @@
 """From the raw log to the staged tables: what has come since the last time, typed, and what it touches.
 
-Each staged table remembers, in the commit that adds the rows, the last load it has consumed. What a load touches and what
-it received is written before that commit: a run that is cut off in between finds the loads pending still and does it
-again, with the same result.
-"""
+Each staged table remembers, in the commit that adds the rows, the last load it has consumed. What a load touches and
+what it received is written before that commit: a run that is cut off in between finds the loads pending still and does
+it again, with the same result."""
 
 import secrets
 import shutil
@@ -207,7 +206,7 @@ def _sessions(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[_Staged | 
 
 
 def _known_versions(received: pl.DataFrame, lakes: Lakes) -> pl.DataFrame:
-    """The staged rows of the received sessions. Their months are found by key first, so that only those are read whole."""
+    """The staged rows of the received sessions. Their months are found by key, so that only those are read whole."""
     keys = received.select("vendor", "session_id").unique()
     scan = lakes.staging.scan(STAGED_SESSION)
     months = scan.select("vendor", "session_id", "month").join(keys.lazy(), on=["vendor", "session_id"], how="semi")
@@ -267,4 +266,3 @@ def _note_received(raw_log: RawLog, receipts: list[pl.DataFrame], published: Lak
     if after is not None and after >= newest:
         return
     published.append(LOAD_AUDIT, load_audit(raw_log.readings(after), receipts), {CONSUMED: newest})
-

@@ -16,9 +16,8 @@ class Endpoint:
 
     `id_field` and the `*_field`s name the object's key and times as the vendor does, dots for nesting. `is_windowed`
     says whether a reading covers a stretch of the endpoint's own clock; otherwise it shows how things stand at the
-    reading. `is_open`
-    tells a running session from a closed one, where objects are sessions that may run. `id_names` is the kind of person
-    that the object's own id names, where it does.
+    reading. `is_open` tells a running session from a closed one, where objects are sessions that may run. `id_names` is
+    the kind of person that the object's own id names, where it does.
     """
 
     vendor: str

@@ -1,16 +1,15 @@
 """GreenFlux: locations, charge stations and charge detail records (CDRs), in the style of OCPI 2.1.1.
 
-API: static token; lists with offset and limit, filtered by last modification: `date_from` inclusive, `date_to` exclusive, on
-`modified` (`created` where that is null) for locations and charge stations, on `last_updated` for CDRs. Business errors come
-as HTTP 200 with a status_code of 2xxx or 3xxx and no data.
+API: static token; lists with offset and limit, filtered by last modification: `date_from` inclusive, `date_to`
+exclusive, on `modified` (`created` where that is null) for locations and charge stations, on `last_updated` for CDRs.
+Business errors come as HTTP 200 with a status_code of 2xxx or 3xxx and no data.
 
-The trap: an object that is edited while its list is paged leaves the window and pulls its neighbours one place forward, so that one
-row is never shown. The reader watches the total and steps back.
-Late: only as late as its modification; the overlap covers a server whose clock or commit lags. Status changes of an EVSE do not
-count as a modification. A CDR may be issued again under its id.
+The trap: an object that is edited while its list is paged leaves the window and pulls its neighbours one place forward,
+so that one row is never shown. The reader watches the total and steps back.
+Late: only as late as its modification; the overlap covers a server whose clock or commit lags. Status changes of an
+EVSE do not count as a modification. A CDR may be issued again under its id.
 Known lies: Link, X-Total-Count and X-Limit headers may be missing, and the list may come bare, without its envelope.
-Source: "Intro to Charge-Location Management API"; OCPI 2.1.1, transport and CDRs.
-"""
+Source: "Intro to Charge-Location Management API"; OCPI 2.1.1, transport and CDRs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta

@@ -2,14 +2,13 @@
 
 API: Smart Charging API v2, client credentials at the token URL, bearer token and an ApiKey header. Lists are numbered
 pages from 1, at most 100 rows, newest first, with totals. Sessions are filtered by start and by end, all bounds
-inclusive; a filter by end leaves out those that still run. Users, vehicles and locations can be filtered by creation only, so an
-edit is invisible to the filter: they are read whole.
+inclusive; a filter by end leaves out those that still run. Users, vehicles and locations can be filtered by creation
+only, so an edit is invisible to the filter: they are read whole.
 
-Late: times come from telemetry and may lag; a closed session is found by its end with a look-back. Running ones are asked
-for by start, which also shows closed ones: the newer reading wins.
+Late: times come from telemetry and may lag; a closed session is found by its end with a look-back. Running ones are
+asked for by start, which also shows closed ones: the newer reading wins.
 Known lies: the `pageSize` echoed in an answer is unreliable; status words are an open list.
-Source: "Smart Charging Api v2.0".
-"""
+Source: "Smart Charging Api v2.0"."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta

@@ -1,15 +1,15 @@
 """Smappee: the sessions of charging parks, closed and running.
 
-API: password grant with client id and secret, refresh token, bearer token. The sessions of a park come all at once, without pages, filtered by
-session START in epoch milliseconds, end exclusive; `active` chooses between running and completed ones.
+API: password grant with client id and secret, refresh token, bearer token. The sessions of a park come all at once,
+without pages, filtered by session START in epoch milliseconds, end exclusive; `active` chooses between running and
+completed ones.
 
-The trap: only completed sessions are listed, under their start. A car that was plugged in for three weeks appears three weeks later
-under its old start: the window begins at the oldest session still running at the last reading. Running ones are asked for before
-completed ones, so that a session that ends in between is not in neither.
-Known lies: one session may come as a single object instead of a list, none as 204; `serialNumber` and `energy` are numbers or text;
-`duration` and the field `range` have no unit and are not used.
-Source: "Get charging sessions at a charging park".
-"""
+The trap: only completed sessions are listed, under their start. A car that was plugged in for three weeks appears three
+weeks later under its old start: the window begins at the oldest session still running at the last reading. Running ones
+are asked for before completed ones, so that a session that ends in between is not in neither.
+Known lies: one session may come as a single object instead of a list, none as 204; `serialNumber` and `energy` are
+numbers or text; `duration` and the field `range` have no unit and are not used.
+Source: "Get charging sessions at a charging park"."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -118,11 +118,8 @@ class Smappee:
         parameters = {"range": bounds, "active": active}
         answer = self._client.get(f"/chargingparks/{park_id}/sessions", parameters, tally, _check)
         document = answer.document
-        if document is None:
-            objects = []
-        else:
-            objects = document if isinstance(document, list) else [document]
-        yield Page(objects, answer.requested_at)
+        objects = document if isinstance(document, list) else [document]
+        yield Page([] if document is None else objects, answer.requested_at)
 
 
 def _check(document: Any) -> None:

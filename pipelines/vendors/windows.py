@@ -16,7 +16,8 @@ def since_watermark(question: Question, position: Position, look_back: timedelta
 
 
 def since_oldest_open(question: Question, position: Position, first_at: datetime, margin: timedelta) -> Window | None:
-    """From the start of the oldest running session, or the watermark if that is older, less `margin`; first: `first_at`.
+    """From the start of the oldest running session, or the watermark if that is older, less `margin`; first:
+    `first_at`.
 
     A list filtered by the start of sessions shows a session under a start that may be weeks old by the time it ends.
     """

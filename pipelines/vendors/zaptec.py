@@ -1,8 +1,8 @@
 """Zaptec: the session archive, and the installations and chargers it is asked for.
 
-API: https://api.zaptec.com, password grant, bearer token. Archived sessions are asked for one installation, charger or user at
-a time, by session END in [From, To), oldest first, with an opaque cursor that belongs to its query. Installations and
-chargers are plain numbered lists without a filter, read whole.
+API: https://api.zaptec.com, password grant, bearer token. Archived sessions are asked for one installation, charger or
+user at a time, by session END in [From, To), oldest first, with an opaque cursor that belongs to its query.
+Installations and chargers are plain numbered lists without a filter, read whole.
 
 Late: a charger that was offline uploads days afterwards; a correction voids one session and adds another under the old
 times. Neither shows in any "changed since" filter, hence the look-back.
@@ -151,7 +151,7 @@ class Zaptec:
         return CursorPage(Page(document["sessions"], answer.requested_at), document.get("cursor"), document["hasMore"])
 
     def _list(self, path: str, tally: Tally, ids: list[str]) -> Iterator[Page]:
-        """A numbered list without totals of rows: every page is asked for, 0-based, and the next until Pages is reached."""
+        """A numbered list, 0-based, that tells its pages but not always its rows."""
 
         def fetch(number: int) -> NumberedPage:
             parameters = {"PageSize": LIST_PAGE_SIZE, "PageIndex": number - 1}
