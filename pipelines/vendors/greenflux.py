@@ -127,7 +127,7 @@ class Greenflux:
                 page = Page(_objects(answer.document), answer.requested_at)
                 return OffsetPage(page, _total(answer.headers), self._has_next(answer.headers))
 
-            return read_offset_pages(fetch, lambda item: _key(item, endpoint.id_field))
+            return read_offset_pages(fetch, lambda item: _key(item, endpoint.id_field), LIMIT)
 
         return read
 

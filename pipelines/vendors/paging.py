@@ -7,7 +7,7 @@ count as read. Readers yield pages as received, repeats included: which version 
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,10 @@ from pipelines.faults import ReadingError
 PASSES = 5
 PAGES_AT_ONCE = 4
 MOST_PAGES = 100_000
+# A server that filters its pages may send some without a row; one that sends nothing else has no end.
+MOST_EMPTY_PAGES = 1_000
+# Servers that answer with different totals in turn would have the reader step to and fro for ever.
+MOST_STEPS_BACK = 20
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,10 @@ class CursorPage:
 
 @dataclass(frozen=True)
 class NumberedPage:
+    """`total_count` is None where the vendor does not say."""
+
     page: Page
-    total_count: int
+    total_count: int | None
     total_pages: int
 
 
@@ -49,6 +55,62 @@ class OffsetPage:
     has_next: bool | None
 
 
+@dataclass
+class _Pass:
+    """What one reading of a list from its beginning has shown.
+
+    `keys` are those of its rows as they came, `rows` the places of the list that were read, `risen` by how much the total
+    rose on the way, `is_steady` whether it stayed the same. `is_anchored`: every page was tied to the one before.
+    """
+
+    keys: list[Hashable] = field(default_factory=list)
+    seen: set[Hashable] = field(default_factory=set)
+    rows: int = 0
+    total: int | None = None
+    risen: int = 0
+    is_steady: bool = True
+    is_anchored: bool = True
+    _steps_back: int = 0
+
+    def fall(self, total: int | None) -> int:
+        """Note the total of an answer; gives by how much it fell since the last one."""
+        change = 0 if total is None or self.total is None else total - self.total
+        self.risen += max(0, change)
+        self.is_steady = self.is_steady and change == 0
+        self.total = total
+        return max(0, -change)
+
+    def step_back(self) -> int:
+        """Note that the list moved; gives how often it did since there was anything new.
+
+        Raises ReadingError where stepping back does not come to an end.
+        """
+        self._steps_back += 1
+        if self._steps_back > MOST_STEPS_BACK:
+            raise ReadingError("the list moves to and fro, so it cannot be read to its end.")
+        return self._steps_back
+
+    def take(self, keys: Sequence[Hashable], rows: int) -> None:
+        """Take in the rows of an answer; `rows` places of the list are read with them."""
+        if not self.seen.issuperset(keys):
+            self._steps_back = 0
+        self.keys.extend(keys)
+        self.seen.update(keys)
+        self.rows = rows
+
+    def is_whole(self, previous: "_Pass") -> bool:
+        """Whether every row that was in the list all the while was seen.
+
+        As many different rows as the total counts prove it. Where rows share a key, or no total is told, the
+        same rows in the same order twice do.
+        """
+        if self.total is None:
+            return self.is_anchored or self.keys == previous.keys
+        if len(self.seen) >= self.total - self.risen:
+            return True
+        return self.is_steady and self.rows >= self.total and self.keys == previous.keys
+
+
 def read_cursor_pages(fetch: Callable[[str | None], CursorPage]) -> Iterator[Page]:
     """Follow a cursor until the vendor says there is no more.
 
@@ -56,6 +118,7 @@ def read_cursor_pages(fetch: Callable[[str | None], CursorPage]) -> Iterator[Pag
     """
     seen: set[str] = set()
     cursor: str | None = None
+    empty_pages = 0
     while True:
         answer = fetch(cursor)
         yield answer.page
@@ -63,8 +126,11 @@ def read_cursor_pages(fetch: Callable[[str | None], CursorPage]) -> Iterator[Pag
             return
         if not answer.cursor:
             raise ReadingError("there is more to read, but the answer names no cursor.")
-        if answer.cursor in seen or len(seen) >= MOST_PAGES:
+        if answer.cursor in seen:
             raise ReadingError("the cursor repeats itself, so the list cannot be read to its end.")
+        empty_pages = 0 if answer.page.objects else empty_pages + 1
+        if empty_pages >= MOST_EMPTY_PAGES or len(seen) >= MOST_PAGES:
+            raise ReadingError("the list has no end.")
         seen.add(answer.cursor)
         cursor = answer.cursor
 
@@ -75,26 +141,25 @@ def read_numbered_pages(fetch: Callable[[int], NumberedPage], key: Callable[[Any
     The first pass fetches several pages at once, and counts when every page told the same total and that many
     different rows came. A list that moved meanwhile is read again, page by page: a row that appears pushes its
     neighbours to a later page (seen twice: harmless, and read to the new end); one that leaves pulls them to an earlier
-    page, and the reader steps back over the fall.
+    page, and the reader steps back over the fall. Without totals, several pages are read until they are the same twice.
     """
-    keys: set[Hashable] = set()
-    totals: set[int] = set()
+    previous = _Pass()
     for answer in _pages_at_once(fetch):
-        keys.update(map(key, answer.page.objects))
-        totals.add(answer.total_count)
+        previous.fall(answer.total_count)
+        previous.take(list(map(key, answer.page.objects)), previous.rows + len(answer.page.objects))
+        previous.is_anchored = previous.is_anchored and answer.total_pages <= 1
         yield answer.page
-    if len(totals) == 1 and len(keys) >= max(totals):
+    # More rows than the total counts show that it is wrong: only turning pages until nothing comes finds the end.
+    is_believed = previous.total is None or (previous.is_steady and previous.rows <= previous.total)
+    if is_believed and previous.is_whole(_Pass()):
         return
     for _ in range(PASSES):
-        keys.clear()
-        total = risen = 0
-        for answer in _pages_in_turn(fetch):
-            risen += max(0, answer.total_count - total) if keys else 0
-            total = answer.total_count
-            keys.update(map(key, answer.page.objects))
+        reading = _Pass(is_anchored=False)
+        for answer in _pages_in_turn(fetch, key, reading):
             yield answer.page
-        if len(keys) >= total - risen:
+        if reading.is_whole(previous):
             return
+        previous = reading
     raise ReadingError(f"the list kept moving, or its totals are wrong: not whole after {PASSES} readings.")
 
 
@@ -109,71 +174,83 @@ def _pages_at_once(fetch: Callable[[int], NumberedPage]) -> Iterator[NumberedPag
             yield from executor.map(fetch, pages[start : start + PAGES_AT_ONCE])
 
 
-def _pages_in_turn(fetch: Callable[[int], NumberedPage]) -> Iterator[NumberedPage]:
+def _pages_in_turn(
+    fetch: Callable[[int], NumberedPage], key: Callable[[Any], Hashable], reading: _Pass
+) -> Iterator[NumberedPage]:
     number = 1
-    total: int | None = None
+    largest = 1
     for _ in range(MOST_PAGES):
         answer = fetch(number)
-        has_fallen = total is not None and answer.total_count < total
-        total = answer.total_count
-        if has_fallen and number > 1:
-            number -= 1
+        fallen = reading.fall(answer.total_count)
+        if fallen and number > 1:
+            reading.step_back()
+            number = max(1, number - -(-fallen // largest))
             continue
+        rows = len(answer.page.objects)
+        reading.take(list(map(key, answer.page.objects)), (number - 1) * largest + rows)
         yield answer
-        if number >= answer.total_pages or not answer.page.objects:
+        largest = max(largest, rows)
+        counts_too_few = answer.total_count is not None and reading.rows > answer.total_count
+        if number >= answer.total_pages and not (counts_too_few and rows):
             return
         number += 1
     raise ReadingError("the list has no end.")
 
 
-def read_offset_pages(fetch: Callable[[int], OffsetPage], key: Callable[[Any], Hashable]) -> Iterator[Page]:
-    """Read an offset-and-limit list.
+def read_offset_pages(
+    fetch: Callable[[int], OffsetPage], key: Callable[[Any], Hashable], limit: int
+) -> Iterator[Page]:
+    """Read an offset-and-limit list, `limit` rows at a time.
 
-    An object edited while the list is paged leaves the window and pulls everything behind it forward. Where the vendor
-    tells the total, a fall shows it, and the offset steps back by the loss (OCPI 2.1.1, transport: pagination). Where
-    it does not, every page begins with the last row of the one before, and the offset steps back until it meets a row
-    that was seen.
-    The end is where the vendor says so, by its total or by a missing next link; without either, an empty page. A short
-    page is no end: the server may cap its pages.
+    An object edited while the list is paged leaves the window and pulls everything behind it forward. Every page begins
+    with the last row of the one before: where another row stands there, the list moved, and the offset steps
+    back until it meets a row that was seen. A fall of the total, where it is told, shows the same, and how far to step
+    (OCPI 2.1.1, transport: pagination).
+    The end is where the vendor says so, by its total or by a missing next link; without either, or where the total is
+    proved wrong, where nothing comes. A short page is no end: the server may cap its pages.
     """
+    previous = _Pass()
     for _ in range(PASSES):
-        keys: set[Hashable] = set()
-        total: int | None = None
-        for answer in _offset_pass(fetch, key, keys):
-            total = answer.total_count
+        reading = _Pass()
+        for answer in _offset_pass(fetch, key, limit, reading):
             yield answer.page
-        if total is None or len(keys) >= total:
+        # Rows that entered on the way may have entered anywhere, so that no rise is an excuse here.
+        reading.risen = 0
+        if reading.is_whole(previous):
             return
+        previous = reading
     raise ReadingError(f"the list kept moving, or its total is wrong: not whole after {PASSES} readings.")
 
 
 def _offset_pass(
-    fetch: Callable[[int], OffsetPage], key: Callable[[Any], Hashable], seen: set[Hashable]
+    fetch: Callable[[int], OffsetPage], key: Callable[[Any], Hashable], limit: int, reading: _Pass
 ) -> Iterator[OffsetPage]:
-    """Pages from offset 0 to the end; adds the keys of their rows to `seen`."""
+    """Pages from offset 0 to the end."""
     offset = 0
-    total: int | None = None
+    largest = 1
+    has_anchor = False
     for _ in range(MOST_PAGES):
         answer = fetch(offset)
         keys = [key(item) for item in answer.page.objects]
-        fallen = total - answer.total_count if total is not None and answer.total_count is not None else 0
-        total = answer.total_count
-        if fallen > 0 and offset > 0:
-            offset = max(0, offset - fallen)
+        fallen = reading.fall(answer.total_count)
+        is_tied = (bool(keys) and keys[0] in reading.seen) if has_anchor else not fallen
+        if offset > 0 and not is_tied:
+            # Ever further where the list keeps moving; without an anchor one more, so that the next page has one.
+            offset = max(0, offset - max(fallen + (not has_anchor), 2 ** (reading.step_back() - 1)))
+            has_anchor = offset > 0
             continue
-        if total is None and offset > 0 and keys and keys[0] not in seen:
-            offset = max(0, offset - len(keys))
-            continue
-        yield answer
-        is_news = not seen.issuperset(keys)
-        seen.update(keys)
+        if keys and offset > 0 and not has_anchor:
+            reading.is_anchored = False
+        is_cut = len(keys) >= limit or (offset > 0 and len(keys) >= largest)
+        largest = max(largest, len(keys))
         reached = offset + len(keys)
-        if total is not None:
-            if (reached >= total and not answer.has_next) or not keys:
-                return
-            offset = reached
-        else:
-            if answer.has_next is False or not is_news:
-                return
-            offset = reached - 1
+        reading.take(keys, reached)
+        yield answer
+        if not keys or (answer.has_next is False and answer.total_count in (None, reached)):
+            return
+        if answer.has_next is None and answer.total_count == reached and not is_cut:
+            return
+        # A page of one row has none to spare as the anchor of the next.
+        has_anchor = len(keys) > 1
+        offset = reached - has_anchor
     raise ReadingError("the list has no end.")
