@@ -8,7 +8,8 @@ import hmac
 import os
 import re
 import secrets
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +17,10 @@ from typing import Any
 
 import orjson
 
-E_MAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
+from pipelines.faults import ReadingError
+
+# One character before the sign is enough to find it; more would make the search of a long text take for ever.
+E_MAIL = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
 EVERYWHERE_DROPPED = frozenset(
     {"email", "useremail", "fullname", "userfullname", "firstname", "lastname", "username", "userusername"}
     | {"phone", "phonenumber", "phone_number", "telephone", "mobile", "mobilenumber"}
@@ -25,16 +29,18 @@ EVERYWHERE_DROPPED = frozenset(
 
 @dataclass(frozen=True)
 class PersonalData:
-    """A vendor's personal fields, by the names it uses, wherever in an object they stand.
+    """A vendor's personal fields, by the names it uses, in capitals or not, wherever in an object they stand.
 
     `pseudonymised` maps a field to the kind of thing it names: user, token or customer. A dotted name (`parent.field`)
     holds only directly inside `parent`. `dropped` fields are left out. `signed_readings` are dropped too, or kept
-    apart where the settings ask for it. `measurements` are long lists of numbers, not searched.
+    apart where the settings ask for it. `rounded` numbers keep so many decimals. `measurements` are long lists of numbers,
+    not searched.
     """
 
     pseudonymised: Mapping[str, str] = field(default_factory=dict)
     dropped: frozenset[str] = frozenset()
     signed_readings: frozenset[str] = frozenset()
+    rounded: Mapping[str, int] = field(default_factory=dict)
     measurements: frozenset[str] = frozenset()
 
 
@@ -57,8 +63,9 @@ class Pseudonyms:
 
 @dataclass(frozen=True)
 class CleanObject:
-    """An object as it may be written: JSON without personal data, and its signed readings where they are kept."""
+    """An object as it may be written: without personal data, also as JSON; its signed readings where they are kept."""
 
+    content: Any
     payload: bytes
     signed_readings: str | None
 
@@ -70,28 +77,36 @@ class Cleaner:
         self._rules = personal_data
         self._pseudonyms = pseudonyms
         self._keep_signed_readings = keep_signed_readings
-        self._dropped = personal_data.dropped | personal_data.signed_readings
-        self._anywhere = {name: kind for name, kind in personal_data.pseudonymised.items() if "." not in name}
+        self._dropped = EVERYWHERE_DROPPED | _lowered(personal_data.dropped | personal_data.signed_readings)
+        self._rounded = {name.lower(): decimals for name, decimals in personal_data.rounded.items()}
+        self._measurements = _lowered(personal_data.measurements)
+        self._anywhere = {name.lower(): kind for name, kind in personal_data.pseudonymised.items() if "." not in name}
         self._inside: dict[str, dict[str, str]] = {}
         for dotted, kind in personal_data.pseudonymised.items():
-            parent, separator, name = dotted.partition(".")
+            parent, separator, name = dotted.lower().partition(".")
             if separator:
                 self._inside.setdefault(parent, {})[name] = kind
 
     def clean(self, item: Any, *, id_names: str | None = None) -> CleanObject:
-        """The object without personal data. `id_names`: the kind of person or card that the object's own `id` names."""
+        """The object without personal data. `id_names`: the kind of person or card that the object's own `id` names.
+
+        Raises ReadingError for an object that cannot be searched.
+        """
         signed = self._signed_readings(item) if self._keep_signed_readings else None
-        cleaned = self._without_personal_data(item, "")
+        try:
+            cleaned = self._without_personal_data(item, "")
+            return self._written(cleaned, id_names, signed)
+        except RecursionError:
+            raise ReadingError("an object is nested too deeply to be searched for personal data.") from None
+
+    def _written(self, cleaned: Any, id_names: str | None, signed: str | None) -> CleanObject:
         if id_names is not None and isinstance(cleaned, dict) and cleaned.get("id") is not None:
             cleaned["id"] = self._pseudonyms.of(id_names, cleaned["id"])
         payload = as_json(cleaned)
         if b"@" in payload:
-            payload = as_json(_without_e_mail_addresses(cleaned))
-        return CleanObject(payload, signed)
-
-    def pseudonym(self, kind: str, value: str) -> str:
-        """The pseudonym of a value that stands outside an object."""
-        return self._pseudonyms.of(kind, value)
+            cleaned = _without_e_mail_addresses(cleaned)
+            payload = as_json(cleaned)
+        return CleanObject(cleaned, payload, signed)
 
     def _signed_readings(self, item: Any) -> str | None:
         if not isinstance(item, dict):
@@ -107,18 +122,33 @@ class Cleaner:
         kinds = {**self._anywhere, **self._inside[parent]} if parent in self._inside else self._anywhere
         result: dict[str, Any] = {}
         for name, inner in value.items():
-            if name in self._dropped or name.lower() in EVERYWHERE_DROPPED:
+            plain_name = name.lower()
+            if plain_name in self._dropped:
                 continue
-            kind = kinds.get(name)
+            kind = kinds.get(plain_name)
             if kind is not None:
                 # A person named by a whole object is dropped with it: only a plain value can be a key.
                 if inner is not None and inner != "" and not isinstance(inner, dict | list):
                     result[name] = self._pseudonyms.of(kind, inner)
-            elif isinstance(inner, dict | list) and name not in self._rules.measurements:
-                result[name] = self._without_personal_data(inner, name)
+            elif isinstance(inner, dict | list) and plain_name not in self._measurements:
+                result[name] = self._without_personal_data(inner, plain_name)
+            elif plain_name in self._rounded:
+                result[name] = _rounded(inner, self._rounded[plain_name])
             else:
                 result[name] = inner
         return result
+
+
+def _lowered(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(name.lower() for name in names)
+
+
+def _rounded(value: Any, decimals: int) -> float | None:
+    """The number, also out of a text, to so many decimals; None for anything else, which may be as exact as it likes."""
+    try:
+        return round(float(value), decimals)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def as_json(value: Any) -> bytes:
@@ -138,7 +168,7 @@ def _encodable(value: Any) -> Any:
         case str():
             return value.encode(errors="replace").decode()
         case int() if not -(2**63) <= value < 2**64:
-            return float(value)
+            return float(value) if abs(value) < 10**300 else str(value)
         case _:
             return value
 
@@ -154,6 +184,8 @@ def _without_e_mail_addresses(value: Any) -> Any:
         case list():
             kept = (inner for inner in value if not (isinstance(inner, str) and E_MAIL.search(inner)))
             return [_without_e_mail_addresses(inner) for inner in kept]
+        case str():
+            return None if E_MAIL.search(value) else value
         case _:
             return value
 
@@ -165,8 +197,10 @@ def pseudonym_key(configured: str | None, folder: Path) -> bytes:
     path = folder / "pseudonym.key"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        beside = folder / f".pseudonym.key.{os.getpid()}"
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        # A file of its own for every maker, readable by its owner only.
+        descriptor, name = tempfile.mkstemp(prefix=".pseudonym.key.", dir=folder)
+        beside = Path(name)
+        with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_hex(32))
         # A link is made whole or not at all, and never over a key that another process made meanwhile.
         try:

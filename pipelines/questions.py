@@ -8,6 +8,9 @@ from pipelines.settings import MONTH, Settings
 from pipelines.vendors.contract import Question
 
 
+MOST_MONTHS = 600
+
+
 def refresh(settings: Settings, as_of: datetime) -> Question:
     """Everything new."""
     return Question("refresh", as_of, settings.first_month_at(as_of))
@@ -15,8 +18,8 @@ def refresh(settings: Settings, as_of: datetime) -> Question:
 
 def reconcile(settings: Settings, as_of: datetime, months: int) -> Question:
     """Everything new, and the current month and the `months` - 1 before it again. Raises ConfigurationError."""
-    if months < 1:
-        raise ConfigurationError(f"--months must be 1 or more, not {months}.")
+    if not 1 <= months <= MOST_MONTHS:
+        raise ConfigurationError(f"--months must be from 1 to {MOST_MONTHS}, not {months}.")
     zone = ZoneInfo(settings.time_zone)
     local = as_of.astimezone(zone)
     from_at = _month_at(local.year, local.month - months + 1, zone)
@@ -48,9 +51,11 @@ def run_instant(text: str) -> datetime:
     """
     try:
         instant = datetime.fromisoformat(text) if text else datetime.now(UTC)
-    except ValueError:
-        raise ConfigurationError(f"--as-of must be an instant such as 2026-03-01T06:00:00Z, not {text!r}.") from None
-    instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+        instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        instant = datetime.min.replace(tzinfo=UTC)
+    if not 2000 <= instant.year < 3000:
+        raise ConfigurationError(f"--as-of must be an instant such as 2026-03-01T06:00:00Z, not {text!r}.")
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 

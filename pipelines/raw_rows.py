@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.personal_data import Cleaner
+from pipelines.personal_data import Cleaner, CleanObject
 from pipelines.vendors.contract import Endpoint, field_of
 from pipelines.vendors.instants import parsed_instant
 from pipelines.vendors.paging import Page
@@ -56,14 +56,12 @@ def raw_rows(
     for page in pages:
         for item in page.objects:
             clean = cleaner.clean(item, id_names=endpoint.id_names)
-            object_id = field_of(item, endpoint.id_field)
-            if object_id is not None and endpoint.id_names is not None:
-                object_id = cleaner.pseudonym(endpoint.id_names, object_id)
+            object_id = _field_of(clean, endpoint.id_field)
             payload_bytes += len(clean.payload)
             columns["object_id"].append(object_id or None)
-            columns["vendor_started"].append(field_of(item, endpoint.started_field))
-            columns["vendor_ended"].append(field_of(item, endpoint.ended_field))
-            columns["vendor_modified"].append(field_of(item, endpoint.modified_field))
+            columns["vendor_started"].append(_field_of(clean, endpoint.started_field))
+            columns["vendor_ended"].append(_field_of(clean, endpoint.ended_field))
+            columns["vendor_modified"].append(_field_of(clean, endpoint.modified_field))
             columns["payload"].append(clean.payload)
             columns["signed_readings"].append(clean.signed_readings)
             columns["content_hash"].append(_fingerprint(clean.payload))
@@ -86,6 +84,12 @@ def raw_rows(
     ]
     table = pa.Table.from_arrays(arrays, schema=RAW_SCHEMA)
     return RawRows(table, payload_bytes, open_sessions, frozenset(closed_ids))
+
+
+def _field_of(clean: CleanObject, path: str | None) -> str | None:
+    value = field_of(clean.content, path)
+    # Half a surrogate pair, which JSON can spell, is no text that can be stored.
+    return None if value is None else value.encode(errors="replace").decode()
 
 
 def _fingerprint(payload: bytes) -> int:

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from pipelines.faults import ConfigurationError
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
-MONTH = re.compile(r"^\d{4}-(0[1-9]|1[0-2])$")
+MONTH = re.compile(r"^[12][0-9]{3}-(0[1-9]|1[0-2])$")
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def load_settings(environment: Mapping[str, str] | None = None, file: Path | Non
     """
     environment = os.environ if environment is None else environment
     file = PROJECT_FOLDER / ".env" if file is None else file
-    in_file = {name: value for name, value in dotenv_values(file).items() if value} if file.is_file() else {}
+    in_file = _in_file(file) if file.is_file() else {}
     set_outside = {name: value for name, value in environment.items() if value.strip()}
     variables = _Variables({**in_file, **set_outside})
     data_base = Path.cwd() if "CHARGEHOUSE_DATA" in set_outside else PROJECT_FOLDER
@@ -134,8 +134,8 @@ def load_settings(environment: Mapping[str, str] | None = None, file: Path | Non
         pseudonym_key=variables.secret("CHARGEHOUSE_PSEUDONYM_KEY"),
         keep_signed_readings=variables.flag("CHARGEHOUSE_KEEP_SIGNED_READINGS"),
         patience=Patience(
-            connect_seconds=variables.number("CHARGEHOUSE_CONNECT_TIMEOUT_SECONDS", Patience.connect_seconds),
-            read_seconds=variables.number("CHARGEHOUSE_READ_TIMEOUT_SECONDS", Patience.read_seconds),
+            connect_seconds=variables.seconds("CHARGEHOUSE_CONNECT_TIMEOUT_SECONDS", Patience.connect_seconds),
+            read_seconds=variables.seconds("CHARGEHOUSE_READ_TIMEOUT_SECONDS", Patience.read_seconds),
             first_pause_seconds=variables.number("CHARGEHOUSE_RETRY_PAUSE_SECONDS", Patience.first_pause_seconds),
         ),
         zaptec=_zaptec(variables),
@@ -145,6 +145,15 @@ def load_settings(environment: Mapping[str, str] | None = None, file: Path | Non
     )
 
 
+def _in_file(file: Path) -> dict[str, str]:
+    try:
+        # Nothing is interpolated: a password may hold a dollar sign. Some editors begin a file with a byte order mark.
+        values = dotenv_values(file, interpolate=False, encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{file.name} must be UTF-8 text.") from None
+    return {name: value for name, value in values.items() if value}
+
+
 class _Variables:
     """The variables, each read with its type; a bad one is named in the error."""
 
@@ -152,10 +161,22 @@ class _Variables:
         self._values = {name: value.strip() for name, value in values.items()}
 
     def text(self, name: str, default: str = "") -> str:
-        return self._values.get(name) or default
+        value = self._values.get(name) or default
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ConfigurationError(f"{name} must be UTF-8 text.") from None
+        return value
 
     def secret(self, name: str) -> SecretStr | None:
         value = self.text(name)
+        return SecretStr(value) if value else None
+
+    def header_secret(self, name: str) -> SecretStr | None:
+        """A secret that goes into a header. HTTP libraries quote one that cannot stand there."""
+        value = self.text(name)
+        if not value.isascii() or not value.isprintable():
+            raise ConfigurationError(f"{name} must be printable ASCII text.")
         return SecretStr(value) if value else None
 
     def flag(self, name: str) -> bool:
@@ -163,6 +184,13 @@ class _Variables:
         if value not in ("0", "1"):
             raise ConfigurationError(f"{name} must be 0 or 1, not {value!r}.")
         return value == "1"
+
+    def seconds(self, name: str, default: float) -> float:
+        """A time to wait at most, which cannot be none."""
+        seconds = self.number(name, default)
+        if seconds == 0:
+            raise ConfigurationError(f"{name} must be more than 0.")
+        return seconds
 
     def number(self, name: str, default: float) -> float:
         value = self.text(name, str(default))
@@ -206,10 +234,10 @@ class _Variables:
             raise ConfigurationError(f"{name} must be a version such as {default}, or off, not {value!r}.")
         return value
 
-    def are_set(self, vendor: str, names: tuple[str, ...]) -> bool:
-        """Whether a vendor is on: all its credentials are set. Some but not all is a mistake."""
+    def are_set(self, vendor: str, names: tuple[str, ...], optional: str = "") -> bool:
+        """Whether a vendor is on: all its credentials are set. Some but not all, or only `optional`, is a mistake."""
         missing = [name for name in names if not self.text(name)]
-        if missing and len(missing) < len(names):
+        if missing and (len(missing) < len(names) or self.text(optional)):
             raise ConfigurationError(f"{vendor} is only half configured: {', '.join(missing)} not set.")
         return not missing
 
@@ -219,15 +247,21 @@ class _Variables:
 
 def url_fault(url: str) -> str | None:
     """Why a base URL must not be used, or None. Credentials go to it, so plain http stays on this machine."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("https", "http") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
         return "must be an https:// address."
-    if parts.username or parts.password or parts.query or parts.fragment:
+    if parts.scheme not in ("https", "http") or not parts.hostname or port == 0 or re.search(r"\s|\\", url):
+        return "must be an https:// address."
+    if any(mark in url for mark in "@?#"):
         return "must hold neither user name, password, query nor fragment."
     try:
         address = ipaddress.ip_address(parts.hostname)
     except ValueError:
         address = None
+    # An IPv4 address has a second spelling in IPv6.
+    address = getattr(address, "ipv4_mapped", None) or address
     is_loopback = parts.hostname == "localhost" or (address is not None and address.is_loopback)
     if parts.scheme == "http" and not is_loopback:
         return "plain http is accepted for this machine (127.0.0.1, localhost) only; use https."
@@ -251,13 +285,13 @@ def _zaptec(variables: _Variables) -> ZaptecAccount | None:
 
 
 def _jedlix(variables: _Variables) -> JedlixAccount | None:
-    if not variables.are_set("jedlix", ("JEDLIX_CLIENT_ID", "JEDLIX_CLIENT_SECRET")):
+    if not variables.are_set("jedlix", ("JEDLIX_CLIENT_ID", "JEDLIX_CLIENT_SECRET"), "JEDLIX_API_KEY"):
         return None
     base_url = variables.url("JEDLIX_BASE_URL", "https://smartcharging.jedlix.com")
     return JedlixAccount(
         client_id=variables.text("JEDLIX_CLIENT_ID"),
         client_secret=variables.required_secret("JEDLIX_CLIENT_SECRET"),
-        api_key=variables.secret("JEDLIX_API_KEY"),
+        api_key=variables.header_secret("JEDLIX_API_KEY"),
         base_url=base_url,
         token_url=variables.url("JEDLIX_TOKEN_URL", "https://jedlix-b2e.eu.auth0.com/oauth/token"),
         audience=variables.text("JEDLIX_AUDIENCE", base_url),
@@ -266,10 +300,11 @@ def _jedlix(variables: _Variables) -> JedlixAccount | None:
 
 
 def _greenflux(variables: _Variables) -> GreenfluxAccount | None:
-    if not variables.are_set("greenflux", ("GREENFLUX_TOKEN",)):
+    token = variables.header_secret("GREENFLUX_TOKEN")
+    if token is None:
         return None
     return GreenfluxAccount(
-        token=variables.required_secret("GREENFLUX_TOKEN"),
+        token=token,
         base_url=variables.url("GREENFLUX_BASE_URL", "https://platform.greenflux.com"),
         locations_version=variables.api_version("GREENFLUX_LOCATIONS_VERSION", "2.0"),
         stations_version=variables.api_version("GREENFLUX_STATIONS_VERSION", "2.0"),

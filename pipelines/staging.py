@@ -18,12 +18,14 @@ from pipelines.layout import LAKE_FOLDER, STAGING_FOLDER
 from pipelines.raw_log import RawLog
 from transforms.audit import load_audit
 from transforms.history import distinct_versions
+from transforms.lateness import lateness
 from transforms.latest import classify_receipts, winning_versions
 from transforms.stations import station_links, station_locations
 from transforms.touched import NO_MONTH, NOTHING_TOUCHED, touched_by_sessions
 from transforms.vendors import STAGINGS
 from warehouse.lake import Lake
 from warehouse.tables import (
+    LATENESS,
     LOAD_AUDIT,
     STAGED_CHARGE_STATION,
     STAGED_LOCATION,
@@ -71,12 +73,14 @@ class _Staged:
 
     `receipts`: run_id, vendor, endpoint, scope, outcome (new, changed, unchanged), is_rejected.
     `months`: for a partitioned table, the partitions that the frame replaces.
+    `first_seen`: the sessions that were not known before.
     """
 
     table: Table
     frame: pl.DataFrame
     months: frozenset[str | None]
     receipts: pl.DataFrame
+    first_seen: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,7 @@ def stage(
         )
     _note_touched(touched, lakes.published, as_of, run_id)
     _note_received(raw_log, [staged.receipts for staged in staged_tables], lakes.published, newest)
+    _note_lateness(raw_log, sessions, lakes.published, newest)
     for staged in staged_tables:
         marks = {CONSUMED: newest} | ({NEWS: secrets.randbits(62)} if staged.frame.height else {})
         if staged.table.partitioned_by_month:
@@ -176,7 +181,7 @@ def _dimension(table: Table, raw_log: RawLog, lakes: Lakes, time_zone: str) -> _
             pl.col(key).is_null().alias("is_rejected"),
         )
     )
-    return _Staged(table, fresh, frozenset(), receipts)
+    return _Staged(table, fresh, frozenset(), receipts, STAGED_SESSION.schema.create_empty())
 
 
 def _sessions(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[_Staged | None, pl.DataFrame]:
@@ -202,7 +207,8 @@ def _sessions(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[_Staged | 
         pl.concat([rows.drop("vendor"), received.rename({"session_id": "object_id"}).drop("scope")], how="horizontal"),
     ).select(*_RECEIPT, "outcome", pl.col("reason").is_not_null().alias("is_rejected"))
     frame = pl.concat([kept, changed]).sort("month", "vendor", "started_at", "session_id")
-    return _Staged(STAGED_SESSION, frame, months, receipts), touched_by_sessions(was, changed, time_zone)
+    first_seen = changed.join(known, on=["vendor", "session_id"], how="anti")
+    return _Staged(STAGED_SESSION, frame, months, receipts, first_seen), touched_by_sessions(was, changed, time_zone)
 
 
 def _known_versions(received: pl.DataFrame, lakes: Lakes) -> pl.DataFrame:
@@ -266,3 +272,10 @@ def _note_received(raw_log: RawLog, receipts: list[pl.DataFrame], published: Lak
     if after is not None and after >= newest:
         return
     published.append(LOAD_AUDIT, load_audit(raw_log.readings(after), receipts), {CONSUMED: newest})
+
+
+def _note_lateness(raw_log: RawLog, sessions: _Staged | None, published: Lake, newest: int) -> None:
+    after = published.mark(LATENESS, CONSUMED)
+    if sessions is None or sessions.first_seen.is_empty() or (after is not None and after >= newest):
+        return
+    published.append(LATENESS, lateness(sessions.first_seen, raw_log.readings()), {CONSUMED: newest})

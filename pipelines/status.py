@@ -5,7 +5,8 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.staging import Lakes
-from warehouse.tables import COVERAGE, LOAD_AUDIT, OPEN_SESSION
+from pipelines.vendors import LOOK_BACKS
+from warehouse.tables import COVERAGE, LATENESS, LOAD_AUDIT, OPEN_SESSION
 
 
 def status_text(data: Path) -> tuple[str, bool]:
@@ -16,7 +17,13 @@ def status_text(data: Path) -> tuple[str, bool]:
         return "Nothing has been read yet. Run `chargehouse refresh`.", True
     coverage = lake.scan(COVERAGE).collect()
     gaps = coverage.filter(pl.col("state") == "gap")
-    parts = [_last_run(audit), _coverage(coverage), _gaps(gaps), _oldest_open(lake.scan(OPEN_SESSION).collect())]
+    parts = [
+        _last_run(audit),
+        _coverage(coverage),
+        _gaps(gaps),
+        _lateness(lake.scan(LATENESS).collect()),
+        _oldest_open(lake.scan(OPEN_SESSION).collect()),
+    ]
     return "\n\n".join(parts), gaps.is_empty()
 
 
@@ -74,6 +81,23 @@ def _gaps(gaps: pl.DataFrame) -> str:
         for vendor, endpoint, scope, message, first, last in rows.iter_rows()
     ]
     return "\n".join(["Gaps, to be closed by the next refresh", *lines])
+
+
+def _lateness(lateness: pl.DataFrame) -> str:
+    """How much of the look-back late rows have used so far."""
+    late = (
+        lateness.filter(pl.col("previous_as_of").is_not_null())
+        .group_by("vendor")
+        .agg(pl.col("sessions_new", "sessions_late").sum(), pl.col("late_seconds_most").max())
+        .sort("vendor")
+    )
+    if late.is_empty():
+        return "Late rows: nothing to say before the second refresh."
+    lines = ["Late rows: sessions that had ended before the reading before the one that first saw them"]
+    for vendor, new, count, most in late.iter_rows():
+        worst = f", the latest {most / 86_400:.1f} days" if count else ""
+        lines.append(f"  {vendor:<10} {count:,} of {new:,}{worst}; {LOOK_BACKS[vendor]}")
+    return "\n".join(lines)
 
 
 def _oldest_open(running: pl.DataFrame) -> str:

@@ -31,6 +31,7 @@ from transforms.months import months_between
 from transforms.vendors import STAGINGS
 from warehouse.tables import (
     COVERAGE,
+    LATENESS,
     LOAD_AUDIT,
     OPEN_SESSION,
     PUBLISHED_TABLES,
@@ -81,6 +82,7 @@ def _staged_tables(settings: Settings, progress: Progress) -> dg.AssetsDefinitio
         specs=[
             *(_spec(table, deps=_raw_keys_of(table)) for table in staged),
             _spec(LOAD_AUDIT, deps=[raw_key(endpoint) for vendor in ENDPOINTS for endpoint in ENDPOINTS[vendor]]),
+            _spec(LATENESS, deps=_raw_keys_of(STAGED_SESSION)),
         ],
     )
     def staged_tables(context: dg.AssetExecutionContext, config: Anew) -> Iterator[dg.MaterializeResult[None]]:
@@ -108,6 +110,7 @@ def _staged_tables(settings: Settings, progress: Progress) -> dg.AssetsDefinitio
             sum(lakes.published.row_counts(LOAD_AUDIT).values()),
             months_touched=", ".join(outcome.touched_months) or "none",
         )
+        yield _result(LATENESS, sum(lakes.published.row_counts(LATENESS).values()))
 
     return staged_tables
 

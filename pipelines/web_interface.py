@@ -25,8 +25,10 @@ def serve(settings: Settings, port: int) -> int:
             environment = stack.enter_context(sandbox_environment(settings, run_instant("")))
         print(f"Dagster web UI: http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
         server = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "dagster", "dev"]
-            + ["-w", str(PROJECT_FOLDER / "workspace.yaml"), "-h", "127.0.0.1", "-p", str(port)],
+            [
+                *(sys.executable, "-W", "ignore", "-m", "dagster", "dev"),
+                *("-w", str(PROJECT_FOLDER / "workspace.yaml"), "-h", "127.0.0.1", "-p", str(port)),
+            ],
             cwd=home,
             env={**environment, "DAGSTER_HOME": str(home)},
             process_group=0,

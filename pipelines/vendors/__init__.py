@@ -17,6 +17,14 @@ ENDPOINTS: Mapping[str, tuple[Endpoint, ...]] = {
     "smappee": tuple(smappee.Smappee.endpoints),
 }
 
+LOOK_BACKS: Mapping[str, str] = {
+    "zaptec": f"the look-back is {zaptec.LOOK_BACK.days} days",
+    "jedlix": f"the look-back is {jedlix.LOOK_BACK.days} days",
+    "greenflux": "lists follow the modification, however late",
+    "smappee": f"the window begins {smappee.MARGIN.days} day before the oldest running session",
+}
+"""What each vendor's readings reach back to, for a person who compares it with how late rows come."""
+
 
 def open_vendor(name: str, settings: Settings, pseudonyms: Pseudonyms) -> Vendor:
     """The vendor by its name, with the account in the settings. Raises ValueError where it is off."""

@@ -144,14 +144,20 @@ class Greenflux:
             target, _, relation = part.partition(";")
             if 'rel="next"' not in relation.replace("'", '"') and "rel=next" not in relation:
                 continue
-            own, named = (
-                urlsplit(self._account.base_url),
-                urlsplit(urljoin(self._account.base_url, target.strip(" <>"))),
-            )
-            if (named.scheme, named.netloc) != (own.scheme, own.netloc):
+            if _origin(self._account.base_url, target.strip(" <>")) != _origin(self._account.base_url):
                 raise ReadingError("the link to the next page leads to another host, which is refused.")
             return True
         return False
+
+
+def _origin(base_url: str, link: str = "") -> tuple[str, str | None, int | None, str | None] | None:
+    """Scheme, host, port and user of a link from a page below `base_url`; None for one that cannot be read."""
+    try:
+        parts = urlsplit(urljoin(base_url, link))
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    except ValueError:
+        return None
+    return parts.scheme, parts.hostname, port, parts.username
 
 
 def _objects(document: Any) -> list[Any]:
@@ -162,7 +168,7 @@ def _objects(document: Any) -> list[Any]:
 
 def _total(headers: Mapping[str, str]) -> int | None:
     value = headers.get("X-Total-Count", "")
-    return int(value) if value.isdigit() else None
+    return int(value) if value.isdecimal() else None
 
 
 def _key(item: Any, id_field: str) -> str:

@@ -4,6 +4,7 @@ Credentials go to the configured addresses only: redirects are refused, and no l
 """
 
 import json
+import math
 import random
 import threading
 import time
@@ -109,9 +110,17 @@ class HttpClient:
         )
 
     def get(
-        self, path: str, parameters: Mapping[str, str | int], tally: Tally, check: DocumentCheck | None = None
+        self,
+        path: str,
+        parameters: Mapping[str, str | int],
+        tally: Tally,
+        check: DocumentCheck | None = None,
+        *,
+        may_be_empty: bool = False,
     ) -> Answer:
         """GET `path` and give its JSON document. `check` may find it no use by raising AnswerFault.
+
+        Only with `may_be_empty` is HTTP 204 an answer; elsewhere it stands for data that is not there yet.
 
         Raises ReadingError when there is no answer to be had, Refused for a final status, SignInError for refused
         credentials.
@@ -120,8 +129,10 @@ class HttpClient:
 
         def attempt() -> Answer:
             response = self._authorised(url, tally)
-            if response.status == 204:
+            if response.status == 204 and may_be_empty:
                 return Answer(None, response.headers, response.requested_at)
+            if response.status == 204:
+                raise _PassingFault("the answer is empty (HTTP 204)")
             if response.status != 200:
                 raise Refused(response.status, _refusal(response.status))
             document = _parsed(response.body)
@@ -212,7 +223,8 @@ class HttpClient:
         deadline = time.monotonic() + LONGEST_ANSWER_IN_READ_TIMEOUTS * self._patience.read_seconds
         chunks: list[bytes] = []
         size = 0
-        for chunk in response.stream(1 << 16):
+        # What has arrived, not a full piece: a server that trickles would stretch one piece past every deadline.
+        while chunk := response.read1(1 << 16):
             size += len(chunk)
             if size > LARGEST_BODY_BYTES:
                 response.close()
@@ -225,14 +237,19 @@ class HttpClient:
 
 
 def _parsed(body: bytes) -> Any:
-    """The JSON document. NaN and Infinity, which are no JSON, stay readable as text, for the transforms to reject."""
+    """The JSON document. NaN and what is as large as infinity stay readable as text, for the transforms to reject."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         try:
-            return json.loads(body, parse_constant=str)
+            return json.loads(body, parse_constant=str, parse_float=_float_or_text)
         except (ValueError, RecursionError):
             raise _PassingFault("the answer is not JSON") from None
+
+
+def _float_or_text(digits: str) -> float | str:
+    number = float(digits)
+    return number if math.isfinite(number) else digits
 
 
 def _refusal(status: int) -> str:
@@ -271,7 +288,7 @@ def _retry_after_seconds(value: str | None) -> float | None:
     except ValueError:
         try:
             moment = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)

@@ -86,7 +86,9 @@ class Jedlix:
     name = "jedlix"
     endpoints: Sequence[Endpoint] = (USERS, VEHICLES, CHARGING_LOCATIONS, SESSIONS, OPEN_SESSIONS)
     personal_data = PersonalData(
-        pseudonymised={"userId": "user"}, dropped=frozenset({"street", "houseNumber", "postalCode"})
+        pseudonymised={"userId": "user"},
+        dropped=frozenset({"street", "houseNumber", "postalCode"}),
+        rounded={"latitude": 2, "longitude": 2},
     )
 
     def __init__(self, account: JedlixAccount, patience: Patience) -> None:

@@ -5,7 +5,8 @@ again, and returns only when the list is proved complete; otherwise it raises Re
 count as read. Readers yield pages as received, repeats included: which version of an object wins is decided later.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -90,8 +91,9 @@ class _Pass:
             raise ReadingError("the list moves to and fro, so it cannot be read to its end.")
         return self._steps_back
 
-    def take(self, keys: Sequence[Hashable], rows: int) -> None:
+    def take(self, objects: Sequence[Any], key: Callable[[Any], Hashable], rows: int) -> None:
         """Take in the rows of an answer; `rows` places of the list are read with them."""
+        keys = _distinct(map(key, objects))
         if not self.seen.issuperset(keys):
             self._steps_back = 0
         self.keys.extend(keys)
@@ -101,14 +103,23 @@ class _Pass:
     def is_whole(self, previous: "_Pass") -> bool:
         """Whether every row that was in the list all the while was seen.
 
-        As many different rows as the total counts prove it. Where rows share a key, or no total is told, the
-        same rows in the same order twice do.
+        As many different rows as the total counts prove it. Where no total is told and nothing ties the pages together,
+        the same rows in the same order twice do, none of them twice in one reading: a list that lost a row showed another
+        one again, or had one more the other time.
         """
-        if self.total is None:
-            return self.is_anchored or self.keys == previous.keys
-        if len(self.seen) >= self.total - self.risen:
-            return True
-        return self.is_steady and self.rows >= self.total and self.keys == previous.keys
+        if self.total is not None:
+            return len(self.seen) >= self.total - self.risen
+        return self.is_anchored or (self.keys == previous.keys and len(self.keys) == len(self.seen))
+
+
+def _distinct(keys: Iterable[Hashable]) -> list[Hashable]:
+    """The keys of one answer's rows. Rows that share a key in one and the same answer are different rows."""
+    times: Counter[Hashable] = Counter()
+    distinct: list[Hashable] = []
+    for key in keys:
+        distinct.append((key, times[key]))
+        times[key] += 1
+    return distinct
 
 
 def read_cursor_pages(fetch: Callable[[str | None], CursorPage]) -> Iterator[Page]:
@@ -146,7 +157,7 @@ def read_numbered_pages(fetch: Callable[[int], NumberedPage], key: Callable[[Any
     previous = _Pass()
     for answer in _pages_at_once(fetch):
         previous.fall(answer.total_count)
-        previous.take(list(map(key, answer.page.objects)), previous.rows + len(answer.page.objects))
+        previous.take(answer.page.objects, key, previous.rows + len(answer.page.objects))
         previous.is_anchored = previous.is_anchored and answer.total_pages <= 1
         yield answer.page
     # More rows than the total counts show that it is wrong: only turning pages until nothing comes finds the end.
@@ -187,7 +198,7 @@ def _pages_in_turn(
             number = max(1, number - -(-fallen // largest))
             continue
         rows = len(answer.page.objects)
-        reading.take(list(map(key, answer.page.objects)), (number - 1) * largest + rows)
+        reading.take(answer.page.objects, key, (number - 1) * largest + rows)
         yield answer
         largest = max(largest, rows)
         counts_too_few = answer.total_count is not None and reading.rows > answer.total_count
@@ -197,9 +208,7 @@ def _pages_in_turn(
     raise ReadingError("the list has no end.")
 
 
-def read_offset_pages(
-    fetch: Callable[[int], OffsetPage], key: Callable[[Any], Hashable], limit: int
-) -> Iterator[Page]:
+def read_offset_pages(fetch: Callable[[int], OffsetPage], key: Callable[[Any], Hashable], limit: int) -> Iterator[Page]:
     """Read an offset-and-limit list, `limit` rows at a time.
 
     An object edited while the list is paged leaves the window and pulls everything behind it forward. Every page begins
@@ -231,26 +240,26 @@ def _offset_pass(
     has_anchor = False
     for _ in range(MOST_PAGES):
         answer = fetch(offset)
-        keys = [key(item) for item in answer.page.objects]
+        objects = answer.page.objects
         fallen = reading.fall(answer.total_count)
-        is_tied = (bool(keys) and keys[0] in reading.seen) if has_anchor else not fallen
+        is_tied = (bool(objects) and (key(objects[0]), 0) in reading.seen) if has_anchor else not fallen
         if offset > 0 and not is_tied:
             # Ever further where the list keeps moving; without an anchor one more, so that the next page has one.
             offset = max(0, offset - max(fallen + (not has_anchor), 2 ** (reading.step_back() - 1)))
             has_anchor = offset > 0
             continue
-        if keys and offset > 0 and not has_anchor:
+        if objects and offset > 0 and not has_anchor:
             reading.is_anchored = False
-        is_cut = len(keys) >= limit or (offset > 0 and len(keys) >= largest)
-        largest = max(largest, len(keys))
-        reached = offset + len(keys)
-        reading.take(keys, reached)
+        is_cut = len(objects) >= limit or (offset > 0 and len(objects) >= largest)
+        largest = max(largest, len(objects))
+        reached = offset + len(objects)
+        reading.take(objects, key, reached)
         yield answer
-        if not keys or (answer.has_next is False and answer.total_count in (None, reached)):
+        if not objects or (answer.has_next is False and answer.total_count in (None, reached)):
             return
         if answer.has_next is None and answer.total_count == reached and not is_cut:
             return
         # A page of one row has none to spare as the anchor of the next.
-        has_anchor = len(keys) > 1
+        has_anchor = len(objects) > 1
         offset = reached - has_anchor
     raise ReadingError("the list has no end.")

@@ -58,6 +58,7 @@ class BearerToken:
         self._lock = threading.Lock()
         self._headers: dict[str, str] | None = None
         self._refresh_token: str | None = None
+        self._refusal: str | None = None
         self._expires = 0.0
 
     def headers(self, post: FormPost) -> Mapping[str, str]:
@@ -75,8 +76,9 @@ class BearerToken:
     def _fetch(self, post: FormPost) -> dict[str, str]:
         answer = self._post_grant(post)
         token = answer.get("access_token")
-        if not isinstance(token, str) or not token:
-            raise ReadingError("the sign-in was answered without a token.")
+        # Anything else in a header would be refused by the HTTP library, which quotes it.
+        if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
+            raise ReadingError("the sign-in was answered without a usable token.")
         lifetime = answer.get("expires_in")
         seconds = float(lifetime) if isinstance(lifetime, int | float) else 3600.0
         # A lifetime shorter than the margin must still be used, or every request would sign in anew.
@@ -93,4 +95,11 @@ class BearerToken:
                 return post(self._token_url, {**self._refresh_grant, "refresh_token": token})
             except SignInError:
                 pass  # A refresh token may be spent or revoked; the password still counts.
-        return post(self._token_url, self._grant)
+        # Every line of a run comes here: asking again with refused credentials may lock the account.
+        if self._refusal is not None:
+            raise SignInError(self._refusal)
+        try:
+            return post(self._token_url, self._grant)
+        except SignInError as refusal:
+            self._refusal = str(refusal)
+            raise

@@ -90,7 +90,8 @@ class Smappee:
 
     def check_credentials(self, tally: Tally) -> str:
         for park_id in self._account.park_ids:
-            self._client.get(f"/chargingparks/{park_id}/sessions", {"range": "0,1", "active": "true"}, tally, _check)
+            parameters = {"range": "0,1", "active": "true"}
+            self._client.get(f"/chargingparks/{park_id}/sessions", parameters, tally, _check, may_be_empty=True)
         return f"{len(self._account.park_ids)} charging park(s) answered"
 
     def _chain(self, question: Question, park_id: str) -> Sequence[Line]:
@@ -116,7 +117,7 @@ class Smappee:
             raise ValueError("sessions are asked for with a lower bound")
         bounds = f"{epoch_milliseconds(window.from_at)},{epoch_milliseconds(window.to_at)}"
         parameters = {"range": bounds, "active": active}
-        answer = self._client.get(f"/chargingparks/{park_id}/sessions", parameters, tally, _check)
+        answer = self._client.get(f"/chargingparks/{park_id}/sessions", parameters, tally, _check, may_be_empty=True)
         document = answer.document
         objects = document if isinstance(document, list) else [document]
         yield Page([] if document is None else objects, answer.requested_at)

@@ -33,7 +33,7 @@ class WindowSizes:
             self._is_over = True
             return self._span
         length = self._length if self._longest is None else min(self._length, self._longest)
-        window = Window(self._from_at, min(self._from_at + length, self._span.to_at))
+        window = Window(self._from_at, self._from_at + min(length, self._span.to_at - self._from_at))
         self._from_at = window.to_at
         self._is_over = window.to_at >= self._span.to_at
         return window

@@ -18,7 +18,7 @@ from typing import Any
 from pipelines.faults import ReadingError
 from pipelines.personal_data import PersonalData, Pseudonyms
 from pipelines.settings import Patience, ZaptecAccount
-from pipelines.vendors.contract import Endpoint, Line, Question, Window
+from pipelines.vendors.contract import Endpoint, Line, Question, Window, field_of
 from pipelines.vendors.http_client import AnswerFault, HttpClient, Refused, Tally
 from pipelines.vendors.instants import iso_milliseconds
 from pipelines.vendors.paging import CursorPage, NumberedPage, Page, read_cursor_pages, read_numbered_pages
@@ -66,7 +66,9 @@ class Zaptec:
     personal_data = PersonalData(
         pseudonymised={"authorizedUser.id": "user", "tokenName": "token", "UserId": "user", "TokenName": "token"},
         dropped=frozenset({"Pin", "UserUserName", "UserFullName", "UserEmail"}),
-        signed_readings=frozenset({"sessionSignature", "sessionSignatureEichreicht", "SignedSession"}),
+        signed_readings=frozenset(
+            {"sessionSignature", "sessionSignatureEichreicht", "SignedSession", "SignedSessionEichrecht"}
+        ),
         measurements=frozenset({"energyDetails", "EnergyDetails"}),
     )
 
@@ -157,11 +159,16 @@ class Zaptec:
             parameters = {"PageSize": LIST_PAGE_SIZE, "PageIndex": number - 1}
             answer = self._client.get(path, parameters, tally, _check_list)
             objects, pages = answer.document["Data"], answer.document["Pages"]
-            return NumberedPage(Page(objects, answer.requested_at), answer.document.get("TotalCount") or 0, pages)
+            total = answer.document.get("TotalCount")
+            return NumberedPage(Page(objects, answer.requested_at), total if isinstance(total, int) else None, pages)
 
-        for page in read_numbered_pages(fetch, lambda item: item.get("Id") if isinstance(item, dict) else None):
-            ids.extend(item["Id"] for item in page.objects if isinstance(item, dict) and item.get("Id"))
+        for page in read_numbered_pages(fetch, _list_key):
+            ids.extend(id_ for item in page.objects if (id_ := field_of(item, "Id")))
             yield page
+
+
+def _list_key(item: Any) -> str:
+    return field_of(item, "Id") or repr(item)
 
 
 def _list_line(endpoint: Endpoint, question: Question, read: Any) -> Line:
@@ -173,6 +180,8 @@ def _check_archive(document: Any) -> None:
         raise AnswerFault("the answer holds no list of sessions", is_passing=True)
     if not isinstance(document.get("hasMore"), bool):
         raise AnswerFault("the answer does not say whether there is more", is_passing=True)
+    if not isinstance(document.get("cursor"), str | None):
+        raise AnswerFault("the answer names a cursor that is no text", is_passing=False)
 
 
 def _check_list(document: Any) -> None:

@@ -2,7 +2,7 @@
 
 from warehouse.tables.dimensions import DimChargeStation, DimConnector, DimLocation, DimUser, DimVehicle
 from warehouse.tables.facts import FactEnergy, FactSession, OpenSession, RejectedSession
-from warehouse.tables.operations import Coverage, LoadAudit, TouchedMonth
+from warehouse.tables.operations import Coverage, Lateness, LoadAudit, TouchedMonth
 from warehouse.tables.staging import (
     StagedChargeStation,
     StagedLocation,
@@ -31,6 +31,7 @@ DIM_USER = Table("dim_user", DimUser, "dimensions")
 
 COVERAGE = Table("coverage", Coverage, "operations")
 LOAD_AUDIT = Table("load_audit", LoadAudit, "operations")
+LATENESS = Table("lateness", Lateness, "operations")
 TOUCHED_MONTH = Table("touched_month", TouchedMonth, "operations")
 
 TABLES: tuple[Table, ...] = (
@@ -50,6 +51,7 @@ TABLES: tuple[Table, ...] = (
     DIM_USER,
     COVERAGE,
     LOAD_AUDIT,
+    LATENESS,
     TOUCHED_MONTH,
 )
 PUBLISHED_TABLES: tuple[Table, ...] = tuple(table for table in TABLES if table.is_published)

@@ -65,6 +65,32 @@ class LoadAudit(dy.Schema):
     message = columns.text("Why a reading failed. NULL where none did.")
 
 
+class Lateness(dy.Schema):
+    """One row per vendor and run that saw sessions for the first time: how late they came.
+
+    A session is late when a run before could have seen it by its end and did not. Latest and typical lateness next to a
+    vendor's look-back say whether the look-back is long enough.
+    """
+
+    vendor = columns.vendor(primary_key=True)
+    as_of = columns.instant("The run's now.", nullable=False, primary_key=True)
+    previous_as_of = columns.instant("The now of the vendor's reading before that one. NULL for the first.")
+    sessions_new = dy.Int64(
+        nullable=False, description="Closed sessions seen for the first time.", metadata={"unit": "sessions"}
+    )
+    sessions_late = dy.Int64(
+        nullable=False,
+        description="Of these, the ones that had ended before the reading before.",
+        metadata={"unit": "sessions"},
+    )
+    late_seconds_median = columns.seconds(
+        "Median time from the end of a late session to the reading before. NULL where none was late."
+    )
+    late_seconds_most = columns.seconds(
+        "Longest time from the end of a late session to the reading before. NULL where none was late."
+    )
+
+
 class TouchedMonth(dy.Schema):
     """One row per run, month and reason: which months of the facts a run's rows touched, and why."""
 

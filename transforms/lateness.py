@@ -1,0 +1,36 @@
+"""How late sessions come: the measure of whether a look-back is long enough."""
+
+import polars as pl
+
+from warehouse.tables.operations import Lateness
+
+
+def lateness(first_seen: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFrame:
+    """One row per vendor and run that saw closed sessions for the first time, matching Lateness.
+
+    `first_seen`: StagedSession rows of sessions not known before. `readings`: the records of all windows up to now.
+    """
+    runs = (
+        readings.filter(pl.col("state") == "complete", pl.col("kind") != "backfill")
+        .select("vendor", "as_of")
+        .unique()
+        .sort("vendor", "as_of")
+        .with_columns(pl.col("as_of").shift().over("vendor").alias("previous_as_of"))
+    )
+    late_seconds = (pl.col("previous_as_of") - pl.col("ended_at")).dt.total_microseconds() / 1_000_000
+    late = pl.col("late_seconds").filter(pl.col("late_seconds") > 0)
+    return (
+        first_seen.filter(pl.col("ended_at").is_not_null())
+        .select("vendor", "ended_at", pl.col("first_read_at").alias("as_of"))
+        .join(runs, on=["vendor", "as_of"], how="left")
+        .with_columns(late_seconds=late_seconds)
+        .group_by("vendor", "as_of", "previous_as_of")
+        .agg(
+            pl.len().cast(pl.Int64).alias("sessions_new"),
+            late.len().cast(pl.Int64).alias("sessions_late"),
+            late.median().alias("late_seconds_median"),
+            late.max().alias("late_seconds_most"),
+        )
+        .select(Lateness.column_names())
+        .sort("as_of", "vendor")
+    )
