@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -47,7 +46,7 @@ class Chargehouse:
     def rows(self, table: str, columns: Sequence[str]) -> list[Row]:
         """These columns of a published table."""
         names = ", ".join(f'"{column}"' for column in columns)
-        return [dict(zip(columns, row, strict=True)) for row in self.query(f"SELECT {names} FROM {table}")]  # noqa: S608
+        return [dict(zip(columns, row, strict=True)) for row in self.query(f"SELECT {names} FROM {table}")]
 
     def truth(self, sandbox: Sandbox, refreshes: list[datetime]) -> dict[str, list[Row]]:
         """What the sandbox says must be published after refreshes at these instants."""

@@ -1,0 +1,55 @@
+from datetime import UTC, datetime
+
+import polars as pl
+
+from transforms.touched import NO_MONTH, touched_by_sessions
+from warehouse.tables.staging import StagedSession
+
+
+def _sessions(*spans: tuple[str, datetime | None, datetime | None, str | None, bool]) -> pl.DataFrame:
+    rows = [
+        {
+            "vendor": "zaptec",
+            "session_id": session_id,
+            "month": None if started_at is None else started_at.strftime("%Y-%m"),
+            "started_at": started_at,
+            "ended_at": ended_at,
+            "reason": reason,
+            "is_open": is_open,
+        }
+        for session_id, started_at, ended_at, reason, is_open in spans
+    ]
+    return pl.DataFrame(rows, schema=StagedSession.create_empty().schema)
+
+
+NOTHING = _sessions()
+JANUARY, MARCH = datetime(2026, 1, 30, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def test_a_new_session_touches_every_month_in_which_it_has_a_slot() -> None:
+    touched = touched_by_sessions(NOTHING, _sessions(("a", JANUARY, MARCH, None, False)), "UTC")
+    assert set(touched.rows()) == {("2026-01", "new"), ("2026-02", "new"), ("2026-03", "new")}
+
+
+def test_a_session_that_ends_as_a_month_begins_does_not_touch_it() -> None:
+    ends_at = datetime(2026, 2, 1, tzinfo=UTC)
+    assert touched_by_sessions(NOTHING, _sessions(("a", JANUARY, ends_at, None, False)), "UTC").rows() == [
+        ("2026-01", "new")
+    ]
+
+
+def test_a_correction_touches_where_the_session_stood_and_where_it_stands() -> None:
+    was = _sessions(("a", JANUARY, JANUARY, None, False))
+    becomes = _sessions(("a", MARCH, MARCH, None, False))
+    assert set(touched_by_sessions(was, becomes, "UTC").rows()) == {("2026-01", "corrected"), ("2026-03", "corrected")}
+
+
+def test_a_running_session_touches_nothing_and_its_end_is_new() -> None:
+    running, ended = _sessions(("a", JANUARY, None, None, True)), _sessions(("a", JANUARY, JANUARY, None, False))
+    assert touched_by_sessions(NOTHING, running, "UTC").is_empty()
+    assert touched_by_sessions(running, ended, "UTC").rows() == [("2026-01", "new")]
+
+
+def test_a_session_without_a_readable_start_touches_the_rows_without_a_month() -> None:
+    touched = touched_by_sessions(NOTHING, _sessions(("a", None, None, "unreadable", False)), "UTC")
+    assert touched.rows() == [(NO_MONTH, "new")]
