@@ -15,6 +15,7 @@ class Progress:
         self._is_terminal = stream is not None and stream.isatty()
         self._rows: Counter[str] = Counter()
         self._windows: Counter[str] = Counter()
+        self._requests: Counter[str] = Counter()
         self._retries: Counter[str] = Counter()
 
     @classmethod
@@ -25,6 +26,7 @@ class Progress:
         """Count a window that was read or failed, and show it."""
         self._rows[reading.vendor] += reading.rows_received
         self._windows[reading.vendor] += 1
+        self._requests[reading.vendor] += reading.requests
         self._retries[reading.vendor] += reading.retries
         if self._stream is None:
             return
@@ -53,7 +55,8 @@ class Progress:
 
     def _count(self, vendor: str) -> str:
         retries = f", {self._retries[vendor]} retries" if self._retries[vendor] else ""
-        return f"{vendor}: {self._rows[vendor]:,} rows in {self._windows[vendor]} windows{retries}"
+        pages = f"{self._requests[vendor]:,} pages, {self._windows[vendor]:,} windows"
+        return f"{vendor}: {self._rows[vendor]:,} rows, {pages}{retries}"
 
     def _end_line(self) -> None:
         if self._is_terminal:
