@@ -13,7 +13,7 @@ import polars as pl
 
 from pipelines.layout import DATABASE
 from pipelines.raw_log import RawLog
-from pipelines.staging import NEWS, Lakes
+from pipelines.staging import BUILT, MONTHLY_FACTS, NEWS, Lakes
 from pipelines.vendors import ENDPOINTS
 from transforms.coverage import coverage
 from transforms.energy import fact_energy
@@ -45,11 +45,7 @@ from warehouse.tables import (
 )
 from warehouse.tables.table import Table
 
-BUILT = "touched_month"
-"""The mark by which a fact remembers the last entry of the touched months that it was built for."""
-
 SESSIONS_AT_ONCE = 60_000
-MONTHLY_FACTS = (FACT_SESSION, REJECTED_SESSION, FACT_ENERGY)
 
 DIMENSIONS: Mapping[Table, tuple[Table, Callable[[pl.DataFrame], pl.DataFrame]]] = {
     DIM_LOCATION: (STAGED_LOCATION, dim_location),

@@ -7,7 +7,6 @@ from pipelines.faults import ConfigurationError
 from pipelines.settings import MONTH, Settings
 from pipelines.vendors.contract import Question
 
-
 MOST_MONTHS = 600
 
 

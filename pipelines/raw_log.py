@@ -1,10 +1,10 @@
 """The raw log: append-only Parquet through dlt's filesystem destination, and the positions that commit with it.
 
-A load counts once dlt has stored its state or its load record, which it does after the last file: files of a load that
-was killed before that are never read, and its rows are read from the vendor again. A load that was killed between its
-files is finished first thing by the next run.
+A load counts once dlt has stored its state or its load record, which it does after the last file. What a load that was
+cut off before that has left behind is cleared away by the next, and its rows are read from the vendor again.
 """
 
+import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+import orjson
 import polars as pl
 import pyarrow as pa
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
@@ -79,15 +80,12 @@ class RawLog:
             ]
 
         with exclusive(self._data, "raw"):
-            pipeline = self._pipeline()
-            self._finish_pending(pipeline)
-            pipeline.run(source(), loader_file_format="parquet")
+            self._pipeline().run(source(), loader_file_format="parquet")
 
     def positions(self) -> Positions:
         """The positions as they stood after the last completed load."""
         with exclusive(self._data, "raw"):
             pipeline = self._pipeline()
-            self._finish_pending(pipeline)
             try:
                 pipeline.sync_destination()
             except DestinationUndefinedEntity:
@@ -118,14 +116,20 @@ class RawLog:
         return pl.concat([empty, pl.read_parquet(files, columns=empty.columns)], how="vertical_relaxed")
 
     def _completed_loads(self) -> set[int]:
-        names = [
-            *(self._folder / "_dlt_pipeline_state").glob("*.jsonl"),
-            *(self._folder / "_dlt_loads").glob("*.jsonl"),
-        ]
-        return {_load_number(path.name.split("__")[1]) for path in names}
+        completed = {_load_of(path) for path in self._folder.glob("_dlt_loads/*.jsonl")}
+        for path in self._folder.glob("_dlt_pipeline_state/*.jsonl"):
+            if _load_of(path) not in completed and _is_whole(path):
+                completed.add(_load_of(path))
+        return completed
 
     def _pipeline(self) -> dlt.Pipeline:
+        """A pipeline that knows what is stored and nothing else; the caller holds the lock.
+
+        dlt would go on from its working folder, but a run that was killed, or met a full disk, may have left that in
+        any state. Its rows are read again instead.
+        """
         self._data.mkdir(parents=True, exist_ok=True)
+        self._clear_away_what_was_cut_off()
         return dlt.pipeline(
             PIPELINE,
             pipelines_dir=str(self._data / DLT_FOLDER),
@@ -133,15 +137,39 @@ class RawLog:
             dataset_name=RAW_FOLDER,
         )
 
-    def _finish_pending(self, pipeline: dlt.Pipeline) -> None:
-        if pipeline.has_pending_data:
-            pipeline.normalize()
-            pipeline.load()
+    def _clear_away_what_was_cut_off(self) -> None:
+        if (self._data / DLT_FOLDER).exists():
+            shutil.rmtree(self._data / DLT_FOLDER)
+        if self._folder.exists() and not _is_whole(self._folder / "init"):
+            # dlt takes an empty one for its first version, and makes the folder only together with this file.
+            (self._folder / "init").write_text("")
+        for folder in ("_dlt_version", "_dlt_pipeline_state"):
+            for path in sorted(self._folder.glob(f"{folder}/*.jsonl"), key=_load_of, reverse=True):
+                if _is_whole(path):
+                    break
+                path.unlink()
+        completed = self._completed_loads()
+        for path in self._folder.glob("[!_]*/*.parquet"):
+            if _load_number(path.name) not in completed:
+                path.unlink()
 
 
 def _columns(name: str) -> Any:
     schema = READING_SCHEMA if name == READINGS else RAW_SCHEMA
     return {field.name: {"name": field.name, "nullable": field.nullable} for field in schema}
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        orjson.loads(path.read_bytes())
+    except (FileNotFoundError, orjson.JSONDecodeError):
+        return False
+    return True
+
+
+def _load_of(path: Path) -> int:
+    """dlt's own records carry the load in the middle of their name."""
+    return _load_number(path.name.split("__")[1])
 
 
 def _load_number(name: str) -> int:

@@ -6,6 +6,7 @@ it again, with the same result."""
 
 import secrets
 import shutil
+import zlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,8 +26,11 @@ from transforms.touched import NO_MONTH, NOTHING_TOUCHED, touched_by_sessions
 from transforms.vendors import STAGINGS
 from warehouse.lake import Lake
 from warehouse.tables import (
+    FACT_ENERGY,
+    FACT_SESSION,
     LATENESS,
     LOAD_AUDIT,
+    REJECTED_SESSION,
     STAGED_CHARGE_STATION,
     STAGED_LOCATION,
     STAGED_SESSION,
@@ -39,8 +43,16 @@ from warehouse.tables.table import Table
 CONSUMED = "raw"
 """The mark by which a table remembers the last load of the raw log that it has consumed."""
 
+BUILT = "touched_month"
+"""The mark by which a fact remembers the last entry of the touched months that it was built for."""
+
+MONTHLY_FACTS = (FACT_SESSION, REJECTED_SESSION, FACT_ENERGY)
+
 NEWS = "news"
 """The mark of a staged table that is another number after every change."""
+
+TIME_ZONE = "time_zone"
+"""The mark of the zone, as a checksum of its name, in which the months of the staged sessions begin."""
 
 ROWS_AT_ONCE = 50_000
 
@@ -91,12 +103,14 @@ class StagingOutcome:
     touched_months: tuple[str, ...]
 
 
-def discard_staged(data: Path) -> None:
+def discard_staged(lakes: Lakes) -> None:
     """Throw the staged tables away, so that the next staging takes in the whole raw log again."""
-    folder = data / STAGING_FOLDER
+    folder = lakes.staging.root
+    for left_behind in folder.parent.glob(f"{folder.name}.discarded-*"):
+        shutil.rmtree(left_behind)
     if folder.exists():
         # A rename is whole or not at all: a run cut off here never meets half a table.
-        discarded = folder.with_name(f"{STAGING_FOLDER}.discarded-{uuid4().hex}")
+        discarded = folder.with_name(f"{folder.name}.discarded-{uuid4().hex}")
         folder.rename(discarded)
         shutil.rmtree(discarded)
 
@@ -109,36 +123,51 @@ def stage(
     run_id: str,
     rebuilt_months: Collection[str] | None = None,
 ) -> StagingOutcome:
-    """Take in every load that a staged table has not consumed.
+    """Take in every load that a staged table has not consumed; all of them where months have come to begin elsewhere.
 
     `rebuilt_months`: build exactly these months of the facts, whatever the loads touch.
     """
     newest = raw_log.newest_load()
     if newest is None:
         return StagingOutcome({}, ())
+    zone_number = zlib.crc32(time_zone.encode())
+    is_other_zone = lakes.staging.mark(STAGED_SESSION, TIME_ZONE) not in (None, zone_number)
+    if is_other_zone or _is_audit_lost(lakes):
+        discard_staged(lakes)
+    is_anew = not lakes.staging.exists(STAGED_SESSION)
     dimensions = [staged for table in DIMENSION_KEYS if (staged := _dimension(table, raw_log, lakes, time_zone))]
     sessions, touched = _sessions(raw_log, lakes, time_zone)
     relinked = _months_relinked(dimensions, lakes, time_zone)
     staged_tables = [*dimensions, *([sessions] if sessions else [])]
 
-    touched = pl.concat([touched, relinked]).unique(maintain_order=True)
+    # What was built before from staged tables that are gone may have no session any more that would touch it.
+    stale = lakes.published.months(FACT_ENERGY) if is_anew else []
+    touched = pl.concat([touched, relinked, _to_rebuild(stale)]).unique(maintain_order=True)
     if rebuilt_months is not None:
-        touched = pl.DataFrame({"month": list(rebuilt_months)}, schema=["month"]).select(
-            pl.col("month").cast(pl.String), pl.lit("rebuild").alias("reason")
-        )
+        touched = _to_rebuild(rebuilt_months)
     _note_touched(touched, lakes.published, as_of, run_id)
     _note_received(raw_log, [staged.receipts for staged in staged_tables], lakes.published, newest)
     _note_lateness(raw_log, sessions, lakes.published, newest)
     for staged in staged_tables:
         marks = {CONSUMED: newest} | ({NEWS: secrets.randbits(62)} if staged.frame.height else {})
         if staged.table.partitioned_by_month:
-            lakes.staging.replace_months(staged.table, staged.frame, staged.months, marks)
+            lakes.staging.replace_months(staged.table, staged.frame, staged.months, {**marks, TIME_ZONE: zone_number})
         else:
             lakes.staging.append(staged.table, staged.frame, marks)
     return StagingOutcome(
         {staged.table.name: staged.receipts.height for staged in staged_tables},
         tuple(sorted(set(touched["month"]) - {NO_MONTH})),
     )
+
+
+def _is_audit_lost(lakes: Lakes) -> bool:
+    """Whether staged tables have consumed more than is accounted for, which only a lake that was lost explains."""
+    audited = lakes.published.mark(LOAD_AUDIT, CONSUMED) or 0
+    return any((lakes.staging.mark(table, CONSUMED) or 0) > audited for table in (STAGED_SESSION, *DIMENSION_KEYS))
+
+
+def _to_rebuild(months: Collection[str]) -> pl.DataFrame:
+    return pl.DataFrame([(month, "rebuild") for month in months], schema=NOTHING_TOUCHED.schema, orient="row")
 
 
 def _pending(
@@ -255,7 +284,11 @@ def _changes(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
 
 def _note_touched(touched: pl.DataFrame, published: Lake, as_of: datetime, run_id: str) -> None:
     known = published.scan(TOUCHED_MONTH)
-    last = known.select(pl.col("number").max()).collect().item() or 0
+    # Also above what the facts were built for, should these entries have been lost.
+    last = max(
+        known.select(pl.col("number").max()).collect().item() or 0,
+        *(published.mark(table, BUILT) or 0 for table in MONTHLY_FACTS),
+    )
     mine = known.filter(pl.col("run_id") == run_id).select("month", "reason").collect()
     fresh = touched.join(mine, on=["month", "reason"], how="anti")
     if fresh.height:

@@ -93,9 +93,13 @@ def _staged_tables(settings: Settings, progress: Progress) -> dg.AssetsDefinitio
         ):
             rebuilt = None
             if config.from_raw:
-                progress.on_stage("staging the whole raw log again")
-                discard_staged(settings.data)
                 rebuilt = _asked_months(config)
+                if rebuilt is not None:
+                    # What has come since touches months of its own, which are to be built as well.
+                    stage(raw_log, lakes, settings.time_zone, as_of, run_id)
+                progress.on_stage("staging the whole raw log again")
+                discard_staged(lakes)
+                forget_damaged(lakes)
             outcome = stage(
                 raw_log, lakes, settings.time_zone, _as_of(raw_log, context.run.run_id), context.run.run_id, rebuilt
             )

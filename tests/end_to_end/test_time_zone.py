@@ -1,0 +1,27 @@
+"""Months begin where the configured zone says, also when that changes."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipelines import command
+from sandbox.generate import generate_world
+from sandbox.server import Sandbox
+from tests.end_to_end.published import Chargehouse, comparable
+
+AS_OF = datetime(2026, 3, 5, 6, tzinfo=UTC)
+
+
+def test_a_changed_time_zone_moves_every_session_and_slot_to_its_new_month_at_the_next_refresh(tmp_path: Path) -> None:
+    world = generate_world(seed=3, begins_at=datetime(2026, 1, 1, tzinfo=UTC), populated_until=AS_OF, sessions=400)
+    with Sandbox(world, now=AS_OF) as sandbox:
+        houses = [
+            Chargehouse(tmp_path, sandbox, CHARGEHOUSE_TIME_ZONE=zone, CHARGEHOUSE_FIRST_MONTH="2026-01")
+            for zone in ("UTC", "Pacific/Auckland")
+        ]
+        for house in houses:
+            assert house.run("refresh", "--as-of", AS_OF.isoformat()) == command.DONE
+        truth = houses[-1].truth(sandbox, [AS_OF])
+        for table in ("fact_session", "fact_energy", "rejected_session"):
+            rows = [row for row in houses[-1].rows(table, list(truth[table][0])) if "no-id" not in row["session_id"]]
+            expected = [row for row in truth[table] if row["session_id"] is not None]
+            assert comparable(rows, expected) == comparable(expected, expected)
