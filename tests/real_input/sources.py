@@ -20,6 +20,7 @@ import orjson
 FOLDER = Path(__file__).parents[2].parent / "shared" / "real-data"
 """Beside the repository, never in it: the data have licences of their own."""
 
+_NORWAY = "norway_trondheim_residential"
 # Local clocks without a zone: the Norwegian files behave as Oslo's, the American ones come from the Midwest.
 _OSLO = ZoneInfo("Europe/Oslo")
 _MIDWEST = ZoneInfo("America/Chicago")
@@ -72,8 +73,8 @@ def sessions() -> list[RealSession]:
 
 
 def trondheim_sessions() -> list[RealSession]:
-    """Sessions in Norwegian garages. Those without a plug-out cannot be in Zaptec's archive: a Smappee park shows them."""
-    return [_trondheim_session(row) for row in _rows("norway_trondheim_residential/dataset1_ev_charging_reports.csv.gz", ";")]
+    """Sessions in Norwegian garages. Those without a plug-out, which no archive would hold, a Smappee park shows."""
+    return [_trondheim_session(row) for row in _rows(f"{_NORWAY}/dataset1_ev_charging_reports.csv.gz", ";")]
 
 
 def _trondheim_session(row: dict[str, str]) -> RealSession:
@@ -140,7 +141,7 @@ def workplace_sessions() -> list[RealSession]:
 
 
 def dutch_locations() -> Iterator[dict[str, Any]]:
-    """The public charging locations of the Netherlands (without its seven largest cities), as they stand in the file."""
+    """The public charging locations of the Netherlands but for its seven largest cities, as the file has them."""
     with gzip.open(FOLDER / "nl_ndw_ocpi" / "locations.ndjson.gz", "rb") as lines:
         for line in lines:
             yield orjson.loads(line)
@@ -152,7 +153,7 @@ def trondheim_energy_by_hour(name: str, column: str) -> dict[datetime, Decimal]:
     Its hours are local; where the clock is put back an hour appears twice, the earlier one first.
     """
     by_hour: dict[datetime, Decimal] = {}
-    for row in _rows(f"norway_trondheim_residential/{name}.csv.gz", ";"):
+    for row in _rows(f"{_NORWAY}/{name}.csv.gz", ";"):
         hour = _norwegian_time(row["date_from"])
         if hour in by_hour:
             hour = _norwegian_time(row["date_from"], fold=1)
@@ -166,7 +167,7 @@ def _rows(name: str, delimiter: str) -> Iterator[dict[str, str]]:
 
 
 def _norwegian_time(written: str, fold: int = 0) -> datetime:
-    return datetime.strptime(written, "%d.%m.%Y %H:%M").replace(tzinfo=_OSLO, fold=fold).astimezone(UTC)  # noqa: DTZ007
+    return datetime.strptime(written, "%d.%m.%Y %H:%M").replace(tzinfo=_OSLO, fold=fold).astimezone(UTC)
 
 
 def _midwestern_time(written: str) -> datetime:

@@ -6,19 +6,17 @@ from dataclasses import astuple
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from benchmarks.served import Served
 from pipelines import command
-from sandbox.files import read_world
-from sandbox.server import Sandbox
 from tests.end_to_end.published import Chargehouse
 from tests.real_input import sources
 from tests.real_input.even_spread import micro_kwh, micro_kwh_by_month, month_of
 from tests.real_input.sources import RealSession
-from tests.real_input.vendor_objects import expected_locations, write_objects
+from tests.real_input.vendor_objects import PARKS, expected_locations
 
 pytestmark = pytest.mark.skipif(not sources.are_there(), reason="the real data do not lie beside this repository")
 
@@ -37,11 +35,9 @@ def real_sessions() -> list[RealSession]:
 
 
 @pytest.fixture(scope="module")
-def house(real_sessions: list[RealSession], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chargehouse]:
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chargehouse]:
     """A warehouse after one refresh from all of the real data."""
-    objects = tmp_path_factory.mktemp("objects")
-    write_objects(real_sessions, objects)
-    with Sandbox(read_world(objects), now=AS_OF) as sandbox:
+    with Served("real", AS_OF) as sandbox:
         refreshed = Chargehouse(tmp_path_factory.mktemp("data"), sandbox, CHARGEHOUSE_FIRST_MONTH=FIRST_MONTH)
         assert refreshed.run("refresh", "--as-of", AS_OF.isoformat()) == command.DONE
         yield refreshed
@@ -51,7 +47,9 @@ def _with_end(sessions: list[RealSession]) -> list[RealSession]:
     return [session for session in sessions if session.ended_at is not None]
 
 
-def test_every_session_is_in_exactly_one_of_the_three_tables(house: Chargehouse, real_sessions: list[RealSession]) -> None:
+def test_every_session_is_in_exactly_one_of_the_three_tables(
+    house: Chargehouse, real_sessions: list[RealSession]
+) -> None:
     published = house.query(
         "SELECT vendor, session_id, 'counted' FROM fact_session UNION ALL "
         "SELECT vendor, session_id, reason FROM rejected_session UNION ALL "
@@ -71,14 +69,24 @@ def test_every_session_is_in_exactly_one_of_the_three_tables(house: Chargehouse,
 def test_every_session_keeps_its_times_and_its_energy(house: Chargehouse, real_sessions: list[RealSession]) -> None:
     published = house.query("SELECT vendor, session_id, started_at, ended_at, energy_kwh FROM fact_session")
     expected = [
-        (session.vendor, session.session_id, session.started_at, session.ended_at, Decimal(micro_kwh(session.energy_kwh)) / 10**6)
+        (
+            session.vendor,
+            session.session_id,
+            session.started_at,
+            session.ended_at,
+            Decimal(micro_kwh(session.energy_kwh)) / 10**6,
+        )
         for session in _with_end(real_sessions)
     ]
     assert sorted(published) == sorted(expected)
 
 
-def test_every_session_keeps_its_station_its_place_and_its_cost(house: Chargehouse, real_sessions: list[RealSession]) -> None:
-    published = house.query("SELECT vendor, session_id, station_id, location_id, cost_amount, currency FROM fact_session")
+def test_every_session_keeps_its_station_its_place_and_its_cost(
+    house: Chargehouse, real_sessions: list[RealSession]
+) -> None:
+    published = house.query(
+        "SELECT vendor, session_id, station_id, location_id, cost_amount, currency FROM fact_session"
+    )
     assert sorted(published, key=str) == sorted((_place(session) for session in _with_end(real_sessions)), key=str)
 
 
@@ -90,13 +98,15 @@ def _place(session: RealSession) -> tuple[str, str, str | None, str, Decimal | N
             # Jedlix knows vehicles and places, but no stations.
             return "jedlix", session.session_id, None, session.site, None, None
         case "smappee":
-            return "smappee", session.session_id, session.station, {"caltech": "101", "jpl": "102"}[session.site], None, None
+            return "smappee", session.session_id, session.station, PARKS[session.site], None, None
         case _:
             cost = Decimal(session.cost or "0").quantize(Decimal("0.0001"))
             return "greenflux", session.session_id, session.station, session.site, cost, "USD"
 
 
-def test_energy_by_vendor_and_start_month_is_that_of_the_files(house: Chargehouse, real_sessions: list[RealSession]) -> None:
+def test_energy_by_vendor_and_start_month_is_that_of_the_files(
+    house: Chargehouse, real_sessions: list[RealSession]
+) -> None:
     expected: dict[tuple[str, str], int] = defaultdict(int)
     for session in _with_end(real_sessions):
         expected[session.vendor, month_of(session.started_at, UTC_ZONE)] += micro_kwh(session.energy_kwh)
@@ -104,14 +114,16 @@ def test_energy_by_vendor_and_start_month_is_that_of_the_files(house: Chargehous
     assert {(vendor, month): int(energy * 10**6) for vendor, month, energy in published} == expected
 
 
-def test_energy_by_month_is_what_spreading_the_files_evenly_gives(house: Chargehouse, real_sessions: list[RealSession]) -> None:
+def test_energy_by_month_is_what_spreading_the_files_evenly_gives(
+    house: Chargehouse, real_sessions: list[RealSession]
+) -> None:
     expected: dict[str, Fraction] = defaultdict(Fraction)
     crossings: Counter[str] = Counter()
     for session in _with_end(real_sessions):
         by_month = micro_kwh_by_month(session, UTC_ZONE)
         for month, energy in by_month.items():
             expected[month] += energy
-        crossings.update({month: 2 for month in by_month} if len(by_month) > 1 else {})
+        crossings.update(dict.fromkeys(by_month, 2) if len(by_month) > 1 else {})
     published = {
         month: int(energy * 10**6)
         for month, energy in house.query("SELECT month, sum(energy_kwh) FROM fact_energy GROUP BY month")
@@ -138,7 +150,9 @@ def test_every_sessions_energy_falls_into_its_months(house: Chargehouse, real_se
     assert wrong == []
 
 
-def test_every_location_is_there_once_with_its_name_and_place(house: Chargehouse, real_sessions: list[RealSession]) -> None:
+def test_every_location_is_there_once_with_its_name_and_place(
+    house: Chargehouse, real_sessions: list[RealSession]
+) -> None:
     published = house.query(
         "SELECT vendor, location_id, name, city, country, latitude, longitude FROM dim_location WHERE is_current"
     )
@@ -151,15 +165,10 @@ def test_every_location_is_there_once_with_its_name_and_place(house: Chargehouse
 def test_a_second_refresh_at_the_same_instant_changes_no_row(house: Chargehouse) -> None:
     def fingerprints() -> list[tuple[object, ...]]:
         return [
-            (table, *house.query(f"SELECT count(*), sum(hash({table})::HUGEINT) FROM {table}")[0])  # noqa: S608
+            (table, *house.query(f"SELECT count(*), sum(hash({table})::HUGEINT) FROM {table}")[0])
             for table in ("fact_session", "fact_energy", "rejected_session", "open_session", "dim_location")
         ]
 
     before = fingerprints()
     assert house.run("refresh", "--as-of", AS_OF.isoformat()) == command.DONE
     assert fingerprints() == before
-
-
-def test_the_files_are_folders_of_this_machine_and_not_of_the_project() -> None:
-    repository = Path(__file__).parents[2]
-    assert repository not in sources.FOLDER.parents

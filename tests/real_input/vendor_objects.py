@@ -36,7 +36,9 @@ def write_objects(sessions: Iterable[RealSession], folder: Path, *, with_dutch_l
     _write(folder, "zaptec", "sessions", map(_archived_session, zaptec))
     _write(folder, "jedlix", "charging_locations", map(_charging_location, CALIFORNIAN_SITES))
     _write(folder, "jedlix", "sessions", map(_jedlix_session, by_vendor["jedlix"]))
-    _write(folder, "greenflux", "charge_stations", map(_station, sorted({(each.site, each.station) for each in greenflux})))
+    _write(
+        folder, "greenflux", "charge_stations", map(_station, sorted({(each.site, each.station) for each in greenflux}))
+    )
     _write(folder, "greenflux", "cdrs", map(_cdr, greenflux))
     workplaces = map(_workplace, sorted({each.site for each in greenflux}))
     _write(folder, "greenflux", "locations", _and(workplaces, with_dutch_locations))
@@ -98,7 +100,14 @@ def _charging_location(site: str) -> Object:
         "id": site,
         "userId": None,
         "coordinates": {"latitude": latitude, "longitude": longitude},
-        "address": {"street": None, "postalCode": None, "houseNumber": None, "city": city, "region": "CA", "country": "US"},
+        "address": {
+            "street": None,
+            "postalCode": None,
+            "houseNumber": None,
+            "city": city,
+            "region": "CA",
+            "country": "US",
+        },
         "createdAt": "2019-01-01T00:00:00.000Z",
         "updatedAt": "2019-01-01T00:00:00.000Z",
     }
@@ -180,7 +189,7 @@ def _cdr(session: RealSession) -> Object:
 
 
 def _write_park_sessions(folder: Path, sessions: Iterable[RealSession]) -> None:
-    """Every second serial number is a number where it can be one, the rest text; a register runs on for each station."""
+    """Every second serial number that can be a number is one, the rest are text; each station's register runs on."""
     registers: dict[str, Decimal] = defaultdict(Decimal)
     lines: list[bytes] = []
     for number, session in enumerate(sorted(sessions, key=lambda each: (each.started_at, each.session_id))):
