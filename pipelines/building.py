@@ -45,7 +45,7 @@ from warehouse.tables import (
 )
 from warehouse.tables.table import Table
 
-SESSIONS_AT_ONCE = 60_000
+SESSIONS_AT_ONCE = 15_000
 
 DIMENSIONS: Mapping[Table, tuple[Table, Callable[[pl.DataFrame], pl.DataFrame]]] = {
     DIM_LOCATION: (STAGED_LOCATION, dim_location),

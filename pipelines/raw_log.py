@@ -15,6 +15,7 @@ import dlt
 import orjson
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations import filesystem
 
@@ -23,6 +24,9 @@ from pipelines.locks import exclusive
 from pipelines.raw_rows import RAW_SCHEMA
 from pipelines.readings import READING_SCHEMA
 from pipelines.vendors.contract import Position
+
+# A second copy of what is loaded would be kept in dlt's working folder.
+dlt.config["load.delete_completed_jobs"] = True
 
 PIPELINE = "chargehouse"
 READINGS = "readings"
@@ -55,6 +59,12 @@ class RawFile:
 
     path: Path
     load_number: int
+
+    def batches(self, rows: int) -> Iterator[pl.DataFrame]:
+        """Its rows, so many at a time: a payload may be large."""
+        with pq.ParquetFile(self.path) as file:
+            for batch in file.iter_batches(rows):
+                yield pl.DataFrame(batch)
 
 
 class RawLog:

@@ -36,6 +36,7 @@ from warehouse.tables import (
     STAGED_SESSION,
     STAGED_USER,
     STAGED_VEHICLE,
+    TABLES,
     TOUCHED_MONTH,
 )
 from warehouse.tables.table import Table
@@ -54,7 +55,7 @@ NEWS = "news"
 TIME_ZONE = "time_zone"
 """The mark of the zone, as a checksum of its name, in which the months of the staged sessions begin."""
 
-ROWS_AT_ONCE = 50_000
+ROWS_AT_ONCE = 20_000
 
 DIMENSION_KEYS = {
     STAGED_LOCATION: "location_id",
@@ -115,6 +116,13 @@ def discard_staged(lakes: Lakes) -> None:
         shutil.rmtree(discarded)
 
 
+def forget_damaged(lakes: Lakes) -> None:
+    """Let go of the published tables of which something is missing, so that they are built anew."""
+    for table in TABLES:
+        if table.group != "staging" and lakes.published.is_damaged(table):
+            lakes.published.forget(table)
+
+
 def stage(
     raw_log: RawLog,
     lakes: Lakes,
@@ -173,14 +181,14 @@ def _to_rebuild(months: Collection[str]) -> pl.DataFrame:
 def _pending(
     table: Table, raw_log: RawLog, lakes: Lakes, time_zone: str
 ) -> Iterable[tuple[pl.DataFrame, pl.DataFrame]]:
-    """Raw rows that the table has not consumed, each piece with its staged frame."""
+    """Raw rows that the table has not consumed, less their payload, each piece with its staged frame."""
     after = lakes.staging.mark(table, CONSUMED)
     for (vendor, endpoint), staging in STAGINGS.items():
         if staging.table != table:
             continue
         for file in raw_log.files(f"{vendor}_{endpoint}", after):
-            for raw in pl.read_parquet(file.path, hive_partitioning=False).iter_slices(ROWS_AT_ONCE):
-                yield raw, staging.stage(raw, time_zone)
+            for raw in file.batches(ROWS_AT_ONCE):
+                yield raw.drop("payload", "signed_readings"), staging.stage(raw, time_zone)
 
 
 def _dimension(table: Table, raw_log: RawLog, lakes: Lakes, time_zone: str) -> _Staged | None:

@@ -25,7 +25,7 @@ from pipelines.questions import run_instant
 from pipelines.raw_assets import raw_key
 from pipelines.raw_log import RawLog
 from pipelines.settings import Settings
-from pipelines.staging import Lakes, discard_staged, stage
+from pipelines.staging import Lakes, discard_staged, forget_damaged, stage
 from pipelines.vendors import ENDPOINTS
 from transforms.months import months_between
 from transforms.vendors import STAGINGS
@@ -91,7 +91,8 @@ def _staged_tables(settings: Settings, progress: Progress) -> dg.AssetsDefinitio
         with exclusive(
             settings.data, LAKE, lambda: progress.on_stage("waiting for another run that writes the tables")
         ):
-            rebuilt = None
+            run_id, rebuilt = context.run.run_id, None
+            as_of = _as_of(raw_log, run_id)
             if config.from_raw:
                 rebuilt = _asked_months(config)
                 if rebuilt is not None:
@@ -100,9 +101,7 @@ def _staged_tables(settings: Settings, progress: Progress) -> dg.AssetsDefinitio
                 progress.on_stage("staging the whole raw log again")
                 discard_staged(lakes)
                 forget_damaged(lakes)
-            outcome = stage(
-                raw_log, lakes, settings.time_zone, _as_of(raw_log, context.run.run_id), context.run.run_id, rebuilt
-            )
+            outcome = stage(raw_log, lakes, settings.time_zone, as_of, run_id, rebuilt)
         for table in staged:
             yield _result(
                 table,

@@ -26,7 +26,7 @@ from pipelines.vendors.windows import since_oldest_open
 
 MARGIN = timedelta(days=1)
 # Without pages, a window is the only bound on the size of an answer.
-LONGEST_WINDOW = timedelta(days=31)
+LONGEST_WINDOW = timedelta(days=366)
 DOCUMENTATION = "https://smappee.atlassian.net/wiki/spaces/DEVAPI/pages/2803007489"
 
 

@@ -135,19 +135,23 @@ class Zaptec:
             "To": iso_milliseconds(window.to_at),
         }
 
+        size = self._archive_page_size
+
         def fetch(cursor: str | None) -> CursorPage:
+            nonlocal size
             try:
-                return self._archive_page(query, cursor, tally)
+                return self._archive_page(query, size, cursor, tally)
             except Refused as refused:
-                if refused.status != 400 or cursor is not None or self._archive_page_size == ARCHIVE_PAGE_SIZES[-1]:
+                if refused.status != 400 or cursor is not None or size == ARCHIVE_PAGE_SIZES[-1]:
                     raise
-                self._archive_page_size = ARCHIVE_PAGE_SIZES[-1]
-                return self._archive_page(query, cursor, tally)
+                # For this window and those to come. One that is being read keeps its size: its cursor belongs to it.
+                size = self._archive_page_size = ARCHIVE_PAGE_SIZES[-1]
+                return self._archive_page(query, size, cursor, tally)
 
         return read_cursor_pages(fetch)
 
-    def _archive_page(self, query: dict[str, str | int], cursor: str | None, tally: Tally) -> CursorPage:
-        parameters = {**query, "PageSize": self._archive_page_size} | ({"Cursor": cursor} if cursor else {})
+    def _archive_page(self, query: dict[str, str | int], size: int, cursor: str | None, tally: Tally) -> CursorPage:
+        parameters = {**query, "PageSize": size} | ({"Cursor": cursor} if cursor else {})
         answer = self._client.get("/api/sessions/archived", parameters, tally, _check_archive)
         document = answer.document
         return CursorPage(Page(document["sessions"], answer.requested_at), document.get("cursor"), document["hasMore"])

@@ -1,0 +1,30 @@
+"""Nobody is told of our runs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+LOADED = """
+from pathlib import Path
+from pipelines.raw_log import READINGS, Positions, RawLog
+from pipelines.readings import readings_table
+import dlt.common.runtime.telemetry as telemetry
+import sys
+RawLog(Path(sys.argv[1])).append({READINGS: [readings_table([])]}, Positions(), ["zaptec"])
+print(telemetry.is_telemetry_started())
+"""
+
+
+def test_dlt_does_not_start_its_telemetry(tmp_path: Path) -> None:
+    loaded = subprocess.run(
+        [sys.executable, "-c", LOADED, str(tmp_path)], check=True, capture_output=True, text=True, cwd=Path.cwd()
+    )
+    assert loaded.stdout.strip() == "False"
+
+
+def test_the_dagster_instance_has_telemetry_and_newsletter_off() -> None:
+    configuration = yaml.safe_load((Path(__file__).parents[2] / "dagster.yaml").read_text())
+    assert configuration["telemetry"] == {"enabled": False}
+    assert configuration["nux"] == {"enabled": False}
