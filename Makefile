@@ -1,6 +1,7 @@
 # Everything runs from .venv, which the first target that needs it creates from the exact versions in constraints.txt.
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 BIN := .venv/bin
+export DAGSTER_DISABLE_TELEMETRY := 1
 
 .PHONY: run test test-long check ui bench dictionary clean
 
