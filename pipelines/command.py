@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from pipelines import questions
 from pipelines.faults import AnotherRunError, ConfigurationError
@@ -78,6 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     sandbox.add_argument("--as-of", metavar="T", default="", help="where its clock stands (default: the clock)")
     sandbox.add_argument("--sessions", type=int, default=6_000, metavar="N")
     sandbox.add_argument("--faults", default="", metavar="F", help="faults to answer with, such as mixed:0.12")
+    sandbox.add_argument(
+        "--world", type=Path, metavar="FOLDER", help="a world read from files instead of an invented one"
+    )
     return parser
 
 
@@ -203,6 +207,7 @@ def _sandbox(options: argparse.Namespace) -> int:
         as_of=questions.run_instant(options.as_of) if options.as_of else None,
         sessions=options.sessions,
         faults=options.faults or None,
+        world_folder=options.world,
     )
 
 

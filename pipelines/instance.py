@@ -14,6 +14,8 @@ def prepare_dagster_home(data: Path) -> Path:
     """
     home = data / DAGSTER_FOLDER
     home.mkdir(parents=True, exist_ok=True)
+    for left_behind in home.glob(".dagster.yaml.*"):
+        left_behind.unlink(missing_ok=True)
     configuration = (PROJECT_FOLDER / "dagster.yaml").read_text()
     target = home / "dagster.yaml"
     if not target.exists() or target.read_text() != configuration:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from pipelines.building import MONTHLY_FACTS
 from pipelines.raw_assets import raw_keys
 from pipelines.settings import Settings
+from pipelines.staging import MONTHLY_FACTS
 from pipelines.table_assets import table_key
 from warehouse.tables import TABLES
 

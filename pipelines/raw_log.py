@@ -4,6 +4,7 @@ A load counts once dlt has stored its state or its load record, which it does af
 cut off before that has left behind is cleared away by the next, and its rows are read from the vendor again.
 """
 
+import logging
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -140,12 +141,15 @@ class RawLog:
         """
         self._data.mkdir(parents=True, exist_ok=True)
         self._clear_away_what_was_cut_off()
-        return dlt.pipeline(
+        pipeline = dlt.pipeline(
             PIPELINE,
             pipelines_dir=str(self._data / DLT_FOLDER),
             destination=filesystem(bucket_url=self._data.as_uri(), layout="{table_name}/{load_id}.{file_id}.{ext}"),
             dataset_name=RAW_FOLDER,
         )
+        # dlt logs with a traceback what it raises as well, and at its lowest level it logs credentials.
+        logging.getLogger("dlt").setLevel(logging.CRITICAL)
+        return pipeline
 
     def _clear_away_what_was_cut_off(self) -> None:
         if (self._data / DLT_FOLDER).exists():

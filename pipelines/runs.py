@@ -1,11 +1,21 @@
 """A job as a Dagster run in this process, recorded in the project's instance."""
 
-from collections.abc import Mapping, Sequence
+import io
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import redirect_stderr
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
 
 import dagster as dg
+from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.definitions import build_definitions
+from pipelines.faults import AnotherRunError
 from pipelines.instance import prepare_dagster_home
 from pipelines.jobs import BUILT_KEYS
 from pipelines.progress import Progress
@@ -13,6 +23,16 @@ from pipelines.raw_assets import raw_keys
 from pipelines.settings import Settings
 from pipelines.staging import Lakes
 from pipelines.table_assets import failed_readings
+from warehouse.errors import LakeError, PublicationError, WarehouseError
+from warehouse.publication import is_running
+
+PROCESS = "chargehouse/process"
+"""The tag that names the process in which a run takes place."""
+
+FORESEEN = [fault.__name__ for fault in (LakeError, PublicationError, AnotherRunError)]
+"""Their messages say what to do; what caused them does not."""
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -30,33 +50,92 @@ def run_job(
     vendors: Sequence[str] = (),
     configuration: Mapping[str, Mapping[str, object]] | None = None,
 ) -> RunOutcome:
-    """Run a job to its end. `vendors` narrows what is read; `configuration` maps a step to its config."""
-    prepare_dagster_home(settings.data)
+    """Run a job to its end. `vendors` narrows what is read; `configuration` maps a step to its config.
+
+    Raises:
+        KeyboardInterrupt: the process is told to stop; the run's threads go on until it exits.
+        WarehouseError: the history of runs cannot be written.
+    """
+    home = prepare_dagster_home(settings.data)
     job = build_definitions(settings, progress).resolve_job_def(name)
-    with dg.DagsterInstance.get() as instance:
-        result = job.execute_in_process(
-            instance=instance,
-            raise_on_error=False,
-            asset_selection=[*raw_keys(vendors), *BUILT_KEYS],
-            run_config={
-                "ops": {step: {"config": dict(values)} for step, values in (configuration or {}).items()},
-                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-            },
-        )
+    configured = {
+        "ops": {step: {"config": dict(values)} for step, values in (configuration or {}).items()},
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+    }
+
+    def execute() -> dg.ExecuteInProcessResult:
+        with dg.DagsterInstance.get() as instance:
+            _end_abandoned_runs(instance)
+            return job.execute_in_process(
+                instance=instance,
+                raise_on_error=False,
+                asset_selection=[*raw_keys(vendors), *BUILT_KEYS],
+                run_config=configured,
+                tags={PROCESS: str(os.getpid())},
+            )
+
+    try:
+        # What Dagster cannot record it prints, with everything that belongs to it.
+        with redirect_stderr(io.StringIO()):
+            result = _interruptible(execute)
+    except SQLAlchemyError as error:
+        raise WarehouseError(_history_fault(home, error)) from error
     if result.success:
         return RunOutcome(result.run_id, ())
     faults = failed_readings(Lakes.below(settings.data), result.run_id)
     return RunOutcome(result.run_id, faults or _step_faults(result))
 
 
+def _interruptible(work: Callable[[], Result]) -> Result:
+    """Do the work in a thread of its own, and wait for it where SIGTERM and SIGINT raise KeyboardInterrupt.
+
+    In the main thread Dagster and dlt take the signals over: one waits for every vendor first, the other goes on.
+    """
+    done: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as fault:  # noqa: BLE001 -- raised in the thread that waits
+            done.set_exception(fault)
+
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        threading.Thread(target=run, name="run", daemon=True).start()
+        return done.result()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end_abandoned_runs(instance: dg.DagsterInstance) -> None:
+    """Record runs whose process died as failed: they would count among those that Dagster lets run at once."""
+    begun = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+    for run in instance.get_runs(dg.RunsFilter(statuses=begun)):
+        process = run.tags.get(PROCESS)
+        if process is not None and not is_running(int(process)):
+            instance.report_run_failed(run, "Its process was ended. The next run does again what was not finished.")
+
+
+def _history_fault(home: Path, error: SQLAlchemyError) -> str:
+    cause = str(error).partition("\n")[0]
+    return (
+        f"the history of runs below {home} cannot be written ({cause}). Make room on the disk, or move that folder away "
+        "if it is damaged, and run again: the warehouse does not need it."
+    )
+
+
 def _step_faults(result: dg.ExecuteInProcessResult) -> list[str]:
-    """The innermost cause of every failed step, in a line each."""
+    """The cause of every failed step, in a line each: the one that was foreseen, else the innermost."""
     faults: list[str] = []
     for event in result.all_events:
         if event.is_step_failure:
             error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
+            while error is not None and error.cause is not None and error.cls_name not in FORESEEN:
                 error = error.cause
             cause = (error.message.strip().splitlines() or ["unknown"])[0] if error is not None else "unknown"
+            if error is not None and error.cls_name in FORESEEN:
+                cause = cause.partition(f"{error.cls_name}: ")[2]
             faults.append(f"{event.step_key}: {cause}")
     return faults

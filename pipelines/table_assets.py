@@ -8,7 +8,6 @@ import polars as pl
 
 from pipelines.building import (
     DIMENSIONS,
-    MONTHLY_FACTS,
     BuiltMonth,
     build_coverage,
     build_dimension,
@@ -25,7 +24,7 @@ from pipelines.questions import run_instant
 from pipelines.raw_assets import raw_key
 from pipelines.raw_log import RawLog
 from pipelines.settings import Settings
-from pipelines.staging import Lakes, discard_staged, forget_damaged, stage
+from pipelines.staging import MONTHLY_FACTS, Lakes, discard_staged, forget_damaged, stage
 from pipelines.vendors import ENDPOINTS
 from transforms.months import months_between
 from transforms.vendors import STAGINGS

@@ -4,8 +4,10 @@ import signal
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TextIO
 
+from sandbox.files import read_world
 from sandbox.generate import generate_world
 from sandbox.server import Sandbox
 
@@ -21,16 +23,21 @@ def demo_sandbox(
     as_of: datetime | None = None,
     sessions: int = DEFAULT_SESSIONS,
     faults: str | None = None,
+    world_folder: Path | None = None,
 ) -> Sandbox:
     """A sandbox, not started yet, over a world of `sessions` invented sessions in the 400 days before `as_of`.
 
     The virtual clock stands at `as_of`; without one it starts at the real time and walks on with it. `faults` is a
-    profile such as `mixed:0.12`. Raises ValueError for an unknown profile or a naive `as_of`.
+    profile such as `mixed:0.12`. With `world_folder` the world is read from there instead, see `sandbox.files`. Raises
+    ValueError for an unknown profile, a naive `as_of` or a file that cannot be read as a world.
     """
     now = as_of or datetime.now(UTC)
     # A world begins at a midnight, so that two starts on one day give the same world.
     populated_until = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    world = generate_world(seed, populated_until - _HISTORY, populated_until, sessions)
+    if world_folder is None:
+        world = generate_world(seed, populated_until - _HISTORY, populated_until, sessions)
+    else:
+        world = read_world(world_folder)
     sandbox = Sandbox(world, now, port, clock_runs=as_of is None)
     if faults:
         sandbox.faults.arm_profile(faults, seed)
@@ -44,6 +51,7 @@ def serve(
     as_of: datetime | None = None,
     sessions: int = DEFAULT_SESSIONS,
     faults: str | None = None,
+    world_folder: Path | None = None,
     output: TextIO | None = None,
 ) -> int:
     """Serves in the foreground until SIGINT or SIGTERM; returns the exit status.
@@ -53,8 +61,10 @@ def serve(
     """
     stream = output or sys.stdout
     try:
-        sandbox = demo_sandbox(port=port, seed=seed, as_of=as_of, sessions=sessions, faults=faults)
-    except ValueError as error:
+        sandbox = demo_sandbox(
+            port=port, seed=seed, as_of=as_of, sessions=sessions, faults=faults, world_folder=world_folder
+        )
+    except (ValueError, FileNotFoundError) as error:
         print(f"sandbox: {error}", file=sys.stderr)
         return 2
     stopped = threading.Event()

@@ -35,7 +35,9 @@ ContentFaultKind = Literal[
     "endless_cursor",  # always another cursor, with hasMore, and no sessions
     "cursor_missing",  # no cursor, but hasMore
     "malformed_json",  # a body whose JSON breaks off, under its own Content-Length
+    "retyped_cursor",  # an object in place of the cursor, with hasMore
     "lying_total",  # totals that are `value` (default 7) too high
+    "retyped_total",  # totals written as words
 ]
 
 FaultKind = Literal[TransportFaultKind, ContentFaultKind, "mixed", "stir"]
@@ -132,6 +134,14 @@ def _cursor_missing(answer: Answer, value: Any, retry_after: str | None, cursor:
     return _with_fields(answer, cursor=None, hasMore=True)
 
 
+def _retyped_cursor(answer: Answer, value: Any, retry_after: str | None, cursor: str | None) -> Answer:
+    return _with_fields(answer, cursor={"after": cursor}, hasMore=True)
+
+
+def _retyped_total(answer: Answer, value: Any, retry_after: str | None, cursor: str | None) -> Answer:
+    return _with_fields(answer, totalCount="many", TotalCount="many")
+
+
 def _malformed_json(answer: Answer, value: Any, retry_after: str | None, cursor: str | None) -> Answer:
     return Answer(answer.status, answer.body[: len(answer.body) // 2] or b"{", answer.headers)
 
@@ -163,4 +173,6 @@ _DISTORTIONS: dict[str, Callable[[Answer, Any, str | None, str | None], Answer]]
     "cursor_missing": _cursor_missing,
     "malformed_json": _malformed_json,
     "lying_total": _lying_total,
+    "retyped_cursor": _retyped_cursor,
+    "retyped_total": _retyped_total,
 }

@@ -10,6 +10,8 @@ _INSTANT = re.compile(
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+# Epoch seconds taken for milliseconds fall into 1970, and a year far ahead stands for "never".
+_YEARS_OF_CHARGING = range(1971, 2201)
 
 
 def instant_of_text(value: object) -> datetime | None:
@@ -26,9 +28,13 @@ def instant_of_text(value: object) -> datetime | None:
         instant = datetime(
             int(year), int(month), int(day), int(hour), int(minute), int(second or 0), milliseconds * 1000, tzinfo=UTC
         )
-        return instant - _offset(zone)
+        return _plausible(instant - _offset(zone))
     except (ValueError, OverflowError):
         return None
+
+
+def _plausible(instant: datetime) -> datetime | None:
+    return instant if instant.year in _YEARS_OF_CHARGING else None
 
 
 def _offset(zone: str | None) -> timedelta:
@@ -45,7 +51,7 @@ def instant_of_epoch_milliseconds(value: object) -> datetime | None:
     if number is None or number != number.to_integral_value():
         return None
     try:
-        return _EPOCH + int(number) * _MILLISECOND
+        return _plausible(_EPOCH + int(number) * _MILLISECOND)
     except OverflowError:
         return None
 

@@ -207,7 +207,9 @@ class Sandbox:
         return response_to(answer)
 
     def _after_page(self, vendor: str, endpoint: str, answer: Answer, fault: Fault | None) -> None:
-        if any(armed.kind == "stir" for armed in self.faults.armed()):
+        # A page that a broken connection swallows has shown nobody anything.
+        arrives = fault is None or fault.kind == "hang" or fault.kind not in _TRANSPORT_FAULTS
+        if arrives and any(armed.kind == "stir" for armed in self.faults.armed()):
             self._spoon.serve(vendor, endpoint, answer.object_ids)
         if fault is not None and fault.kind == "stir":
             self.now = self._spoon.stir(vendor, endpoint, self.now)

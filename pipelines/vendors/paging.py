@@ -8,7 +8,7 @@ count as read. Readers yield pages as received, repeats included: which version 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -238,6 +238,7 @@ def _offset_pass(
     offset = 0
     largest = 1
     has_anchor = False
+    anchor: Any = None
     for _ in range(MOST_PAGES):
         answer = fetch(offset)
         objects = answer.page.objects
@@ -254,12 +255,15 @@ def _offset_pass(
         largest = max(largest, len(objects))
         reached = offset + len(objects)
         reading.take(objects, key, reached)
-        yield answer
+        # The anchor was asked for again to tie the pages together: unchanged, it is not received twice.
+        is_repeated = has_anchor and objects[0] == anchor
+        yield replace(answer, page=replace(answer.page, objects=objects[1:])) if is_repeated else answer
         if not objects or (answer.has_next is False and answer.total_count in (None, reached)):
             return
         if answer.has_next is None and answer.total_count == reached and not is_cut:
             return
         # A page of one row has none to spare as the anchor of the next.
         has_anchor = len(objects) > 1
+        anchor = objects[-1]
         offset = reached - has_anchor
     raise ReadingError("the list has no end.")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from unittest.mock import patch
 
 import duckdb
@@ -18,10 +18,16 @@ KEY = "a key for tests"
 Row = dict[str, Any]
 
 
+class Vendors(Protocol):
+    """Whatever plays the vendors, in this process or another."""
+
+    def environment(self) -> dict[str, str]: ...
+
+
 class Chargehouse:
     """The command line over a data folder and a sandbox. `variables` are further environment variables."""
 
-    def __init__(self, data: Path, sandbox: Sandbox, **variables: str) -> None:
+    def __init__(self, data: Path, sandbox: Vendors, **variables: str) -> None:
         self.data = data
         self._environment = {
             **sandbox.environment(),
