@@ -11,6 +11,9 @@ run: .venv/ready
 test: .venv/ready
 	@$(BIN)/python -m pytest -n auto --dist loadscope
 
+test-long: .venv/ready
+	@$(BIN)/python -m pytest -n auto -m long
+
 check: .venv/ready
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .

@@ -57,15 +57,15 @@ def test_the_truth_and_the_environment_are_given(caller, sandbox):
 
 def test_the_command_serves_until_it_is_told_to_stop():
     code = "import sys; from sandbox.command import serve; sys.exit(serve(port=0, sessions=40))"
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own code
-    assert process.stdout is not None
-    assert "invented data" in process.stdout.readline()
-    exports = dict(process.stdout.readline().strip().removeprefix("export ").split("=", 1) for _ in range(20))
-    base = exports["GREENFLUX_BASE_URL"].strip("'")
-    headers = {"Authorization": f"Token {exports['GREENFLUX_TOKEN'].strip(chr(39))}"}
-    assert urllib3.request("GET", f"{base}/api/1.0/cdrs", headers=headers).json()["status_code"] == 1000
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=10) == 0
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert "invented data" in process.stdout.readline()
+        exports = dict(process.stdout.readline().strip().removeprefix("export ").split("=", 1) for _ in range(20))
+        base = exports["GREENFLUX_BASE_URL"].strip("'")
+        headers = {"Authorization": f"Token {exports['GREENFLUX_TOKEN'].strip(chr(39))}"}
+        assert urllib3.request("GET", f"{base}/api/1.0/cdrs", headers=headers).json()["status_code"] == 1000
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
 
 
 def test_a_port_in_use_and_an_unknown_profile_are_told(capsys):

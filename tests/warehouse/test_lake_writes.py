@@ -330,7 +330,9 @@ def test_tidy_removes_what_no_recent_version_and_no_publication_names(lake, sess
     assert sorted(lake.tidy(FACT_SESSION, keep={f"/mounted/elsewhere/{Path(published.path).name}"})) == sorted(
         [gone.path, str(abandoned)]
     )
-    assert Path(published.path).exists() and Path(recent.path).exists() and unfinished.exists()
+    assert Path(published.path).exists()
+    assert Path(recent.path).exists()
+    assert unfinished.exists()
     assert ids(lake) == ["current-0"]
     assert lake.tidy(FACT_SESSION) == [published.path]
 
