@@ -11,6 +11,19 @@ from pipelines.faults import AnotherRunError
 PATIENCE_SECONDS = 3600.0
 
 
+def is_held(data: Path, name: str) -> bool:
+    """Whether somebody holds the lock `name` below `data` at this moment."""
+    path = data / "locks" / f"{name}.lock"
+    if not path.exists():
+        return False
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 @contextmanager
 def exclusive(data: Path, name: str, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold the lock `name` below `data`; waits for another holder, after telling `on_wait` once.

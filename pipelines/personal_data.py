@@ -33,8 +33,8 @@ class PersonalData:
 
     `pseudonymised` maps a field to the kind of thing it names: user, token or customer. A dotted name (`parent.field`)
     holds only directly inside `parent`. `dropped` fields are left out. `signed_readings` are dropped too, or kept
-    apart where the settings ask for it. `rounded` numbers keep so many decimals. `measurements` are long lists of numbers,
-    not searched.
+    apart where the settings ask for it. `rounded` numbers keep so many decimals. `measurements` are long lists of
+    numbers, not searched.
     """
 
     pseudonymised: Mapping[str, str] = field(default_factory=dict)
@@ -144,7 +144,7 @@ def _lowered(names: Iterable[str]) -> frozenset[str]:
 
 
 def _rounded(value: Any, decimals: int) -> float | None:
-    """The number, also out of a text, to so many decimals; None for anything else, which may be as exact as it likes."""
+    """The number, also out of a text, to so many decimals; None for anything else, however exact it is."""
     try:
         return round(float(value), decimals)
     except (TypeError, ValueError, OverflowError):

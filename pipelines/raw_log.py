@@ -69,10 +69,11 @@ class RawFile:
 
 
 class RawLog:
-    """The raw log below `data`: rows in `raw/`, dlt's working folder in `dlt/`."""
+    """The raw log below `data`: rows in `raw/`, dlt's working folder in `dlt/`. Nothing after `last_load` is read."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, last_load: int | None = None) -> None:
         self._data = data
+        self._last_load = last_load
         self._folder = data / RAW_FOLDER
 
     def append(self, tables: Mapping[str, Sequence[pa.Table]], positions: Positions, vendors: Collection[str]) -> None:
@@ -110,9 +111,14 @@ class RawLog:
         found: list[RawFile] = []
         for path in sorted((self._folder / table).glob("*.parquet")):
             load_number = _load_number(path.name)
-            if load_number in completed and (after_load is None or load_number > after_load):
+            is_late = self._last_load is not None and load_number > self._last_load
+            if load_number in completed and not is_late and (after_load is None or load_number > after_load):
                 found.append(RawFile(path, load_number))
         return sorted(found, key=lambda file: (file.load_number, file.path.name))
+
+    def until(self, load_number: int) -> "RawLog":
+        """The log as it stood after this load, whatever another run appends meanwhile."""
+        return RawLog(self._data, load_number)
 
     def newest_load(self) -> int | None:
         """The number of the newest completed load."""

@@ -18,6 +18,7 @@ from pipelines.definitions import build_definitions
 from pipelines.faults import AnotherRunError
 from pipelines.instance import prepare_dagster_home
 from pipelines.jobs import BUILT_KEYS
+from pipelines.locks import is_held
 from pipelines.progress import Progress
 from pipelines.raw_assets import raw_keys
 from pipelines.settings import Settings
@@ -74,6 +75,9 @@ def run_job(
                 tags={PROCESS: str(os.getpid())},
             )
 
+    busy = [vendor for vendor in vendors if is_held(settings.data, f"account-{vendor}")]
+    if busy:
+        progress.on_stage(f"waiting for another run that reads {', '.join(busy)}")
     try:
         # What Dagster cannot record it prints, with everything that belongs to it.
         with redirect_stderr(io.StringIO()):
@@ -121,8 +125,8 @@ def _end_abandoned_runs(instance: dg.DagsterInstance) -> None:
 def _history_fault(home: Path, error: SQLAlchemyError) -> str:
     cause = str(error).partition("\n")[0]
     return (
-        f"the history of runs below {home} cannot be written ({cause}). Make room on the disk, or move that folder away "
-        "if it is damaged, and run again: the warehouse does not need it."
+        f"the history of runs below {home} cannot be written ({cause}). Make room on the disk, or move that folder "
+        "away if it is damaged, and run again: the warehouse does not need it."
     )
 
 

@@ -138,6 +138,7 @@ def stage(
     newest = raw_log.newest_load()
     if newest is None:
         return StagingOutcome({}, ())
+    raw_log = raw_log.until(newest)
     zone_number = zlib.crc32(time_zone.encode())
     is_other_zone = lakes.staging.mark(STAGED_SESSION, TIME_ZONE) not in (None, zone_number)
     if is_other_zone or _is_audit_lost(lakes):

@@ -5,6 +5,7 @@ killed at any instant leaves the version before it; the files that it had alread
 `tidy` removes them. Each `Lake` stands for one root: the published tables have one, the staged tables another.
 """
 
+import shutil
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -68,7 +69,7 @@ class Lake:
     def snapshot(self, table: Table) -> Snapshot | None:
         """The current version with its files and their statistics; None for a table never written."""
         delta = self._open(table)
-        return None if delta is None else take_snapshot(delta, self.folder(table))
+        return None if delta is None else self._snapshot(table, delta)
 
     def files(self, table: Table) -> list[DataFile]:
         """The exact files of the current version, by month."""
@@ -211,6 +212,18 @@ class Lake:
             path.unlink()
         return [str(path) for path in removed]
 
+    def is_damaged(self, table: Table) -> bool:
+        """Whether the table's log cannot be read, or a file of its current version is gone or cut short."""
+        try:
+            self.snapshot(table)
+        except LakeError:
+            return True
+        return False
+
+    def forget(self, table: Table) -> None:
+        """Makes the table one that was never written. Its files stay for those who read them, until `tidy`."""
+        shutil.rmtree(self.folder(table) / "_delta_log")
+
     def _merge_small_files(self, table: Table) -> None:
         for month in {file.month for file in self.files(table)}:
             delta = self._open(table)
@@ -235,10 +248,17 @@ class Lake:
             return DeltaTable(str(self.folder(table))) if self.exists(table) else None
         except DeltaError as error:
             reason = " ".join(str(error).split())
-            raise LakeError(f"{self.folder(table)} is damaged: restore it or rebuild it ({reason})") from error
+            raise LakeError(f"{self.folder(table)} is damaged: run `chargehouse rebuild` ({reason})") from error
 
     def _files(self, table: Table, delta: DeltaTable | None) -> Sequence[DataFile]:
-        return () if delta is None else take_snapshot(delta, self.folder(table)).files
+        return () if delta is None else self._snapshot(table, delta).files
+
+    def _snapshot(self, table: Table, delta: DeltaTable) -> Snapshot:
+        snapshot = take_snapshot(delta, self.folder(table))
+        for file in snapshot.files:
+            if not file.is_whole():
+                raise LakeError(f"{file.path} is gone or cut short: run `chargehouse rebuild`")
+        return snapshot
 
 
 def check_partitioned(table: Table) -> None:

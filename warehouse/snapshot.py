@@ -28,6 +28,11 @@ class DataFile:
     latest: Mapping[str, datetime]
     """Upper bound of each instant column; a column without statistics is absent."""
 
+    def is_whole(self) -> bool:
+        """Whether the file is there, as long as the log says."""
+        path = Path(self.path)
+        return path.exists() and path.stat().st_size == self.size_bytes
+
     def may_overlap(self, from_at: datetime, to_at: datetime) -> bool:
         """False only where the statistics prove that no [started_at, ended_at] in the file meets [from_at, to_at)."""
         started_at = self.earliest.get("started_at")

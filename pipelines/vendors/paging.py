@@ -60,8 +60,8 @@ class OffsetPage:
 class _Pass:
     """What one reading of a list from its beginning has shown.
 
-    `keys` are those of its rows as they came, `rows` the places of the list that were read, `risen` by how much the total
-    rose on the way, `is_steady` whether it stayed the same. `is_anchored`: every page was tied to the one before.
+    `keys` are those of its rows as they came, `rows` the places of the list that were read, `risen` by how much the
+    total rose on the way, `is_steady` whether it stayed the same. `is_anchored`: every page was tied to the one before.
     """
 
     keys: list[Hashable] = field(default_factory=list)
@@ -104,8 +104,8 @@ class _Pass:
         """Whether every row that was in the list all the while was seen.
 
         As many different rows as the total counts prove it. Where no total is told and nothing ties the pages together,
-        the same rows in the same order twice do, none of them twice in one reading: a list that lost a row showed another
-        one again, or had one more the other time.
+        the same rows in the same order twice do, none of them twice in one reading: a list that lost a row showed
+        another one again, or had one more the other time.
         """
         if self.total is not None:
             return len(self.seen) >= self.total - self.risen

@@ -1,0 +1,36 @@
+"""One thing that goes wrong in a run, at an exact point of it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+Happening = Literal["killed", "cut short and killed", "disk full", "paused"]
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """What happens before or after the `nth` call of `function`, written as `module:qualified.name`.
+
+    killed: SIGKILL. cut short and killed: the file that the call wrote, its argument number `path_argument`, keeps its
+    first half. disk full: from here on nothing can be written. paused: the run waits until the test lets it go.
+
+    `named`: only calls count of which the first argument, or its `name`, has this in it. `constants`: values of the
+    product that are made smaller, so that a small world has many pieces.
+    """
+
+    function: str
+    moment: Literal["before", "after"] = "before"
+    nth: int = 1
+    named: str | None = None
+    happening: Happening = "killed"
+    path_argument: int = 1
+    constants: Mapping[str, float] = field(default_factory=dict)
+    flag: str = ""
+
+    def as_text(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_text(cls, text: str) -> "Flaw":
+        return cls(**json.loads(text))

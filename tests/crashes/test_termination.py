@@ -1,0 +1,49 @@
+"""SIGTERM, as a stopping container sends it (F25): the run ends at once and in one line, and the next one converges."""
+
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipelines import command
+from tests.crashes.conftest import REFRESHES
+from tests.crashes.flaw import Flaw
+from tests.crashes.house import House, wait_for
+
+POINTS = {
+    "while fetching": Flaw("pipelines.extraction:_VendorExtraction._read_window", nth=6),
+    "while dlt loads": Flaw("fsspec.implementations.local:LocalFileSystem.put_file", nth=2),
+    "while months are built": Flaw("pipelines.table_assets:build_pending_months"),
+    "while publishing": Flaw("warehouse.publication:build"),
+}
+
+
+QUICK = (("while fetching", signal.SIGTERM), ("while dlt loads", signal.SIGTERM))
+
+
+@pytest.mark.parametrize(
+    ("flaw", "sent"),
+    [
+        pytest.param(flaw, sent, id=f"{sent.name} {name}", marks=[] if (name, sent) in QUICK else [pytest.mark.long])
+        for name, flaw in POINTS.items()
+        for sent in (signal.SIGTERM, signal.SIGINT)
+    ],
+)
+def test_a_run_that_is_told_to_stop_ends_at_once_and_the_next_one_converges(
+    house: House, flaw: Flaw, sent: signal.Signals, tmp_path: Path
+) -> None:
+    flag = tmp_path / "reached"
+    process = house.start(
+        "refresh", "--as-of", REFRESHES[1].isoformat(), flaw=replace(flaw, happening="paused", flag=str(flag))
+    )
+    wait_for(flag)
+    told_at = time.monotonic()
+    process.send_signal(sent)
+    flag.unlink()
+    status, printed, complaints = house.finish(process)
+    assert time.monotonic() - told_at < 5
+    assert status != command.DONE
+    assert "Traceback" not in printed + complaints
+    house.assert_converges(REFRESHES[:2])

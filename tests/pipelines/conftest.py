@@ -1,0 +1,50 @@
+"""The four APIs on loopback over a small generated world, and settings that point at them."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+from pipelines.settings import Settings, load_settings
+from sandbox.generate import generate_world
+from sandbox.server import Sandbox
+
+# How long an example takes is the machine's affair, and how busy it is.
+hypothesis_settings.register_profile("chargehouse", deadline=None)
+hypothesis_settings.load_profile("chargehouse")
+
+BEGINS_AT = datetime(2026, 1, 10, tzinfo=UTC)
+NOW = datetime(2026, 4, 10, tzinfo=UTC)
+SettingsBuilder = Callable[..., Settings]
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A world of its own for every test, so that a test may edit it."""
+    with Sandbox(generate_world(7, BEGINS_AT, NOW, 480, continues_days=20), NOW) as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox_settings(sandbox: Sandbox, tmp_path: Path) -> SettingsBuilder:
+    """Settings over the sandbox, with all vendors or only the given ones; keywords are further variables."""
+
+    def build(*vendors: str, **variables: str) -> Settings:
+        prefixes = tuple(vendor.upper() for vendor in vendors) or ("",)
+        environment = {name: value for name, value in sandbox.environment().items() if name.startswith(prefixes)}
+        return load_settings(
+            {
+                **environment,
+                "CHARGEHOUSE_DATA": str(tmp_path / "data"),
+                "CHARGEHOUSE_FIRST_MONTH": "2026-01",
+                "CHARGEHOUSE_PSEUDONYM_KEY": "a key for tests",
+                "CHARGEHOUSE_RETRY_PAUSE_SECONDS": "0.001",
+                "CHARGEHOUSE_READ_TIMEOUT_SECONDS": "2",
+                **variables,
+            },
+            tmp_path / ".env",
+        )
+
+    return build

@@ -1,0 +1,189 @@
+"""The command line: exit statuses, and one line instead of a traceback for everything foreseeable."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipelines import command
+from pipelines.settings import PROJECT_FOLDER
+from sandbox.server import Sandbox
+
+Told = tuple[int, str, str]
+Run = Callable[..., Told]
+ZAPTEC = {"ZAPTEC_USERNAME": "operator@example.org", "ZAPTEC_PASSWORD": "planted-password"}
+SMAPPEE_PASSWORD = {"SMAPPEE_PASSWORD": "planted-password"}
+OURS = ("CHARGEHOUSE_", "ZAPTEC_", "JEDLIX_", "GREENFLUX_", "SMAPPEE_", "DAGSTER_")
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command in an environment of only these variables; gives the exit status, stdout and stderr."""
+
+    def call(*arguments: str, **variables: str) -> Told:
+        for name in [name for name in os.environ if name.startswith(OURS)]:
+            monkeypatch.delenv(name)
+        # A run sets it for its process; what is set here is undone after the test.
+        monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+        quick = {"CHARGEHOUSE_DATA": str(tmp_path / "data"), "CHARGEHOUSE_RETRY_PAUSE_SECONDS": "0.001"}
+        for name, value in {**quick, **variables}.items():
+            monkeypatch.setenv(name, value)
+        # A developer's own .env must neither help nor harm.
+        monkeypatch.setattr("pipelines.settings._in_file", lambda file: {})
+        capfd.readouterr()
+        try:
+            status = command.main(arguments)
+        except SystemExit as usage:
+            status = int(usage.code or 0)
+        told = capfd.readouterr()
+        assert "Traceback" not in told.out + told.err
+        assert "planted" not in told.out + told.err
+        assert "sandbox-" not in told.out + told.err, "the sandbox's credentials all begin so"
+        return status, told.out, told.err
+
+    return call
+
+
+@pytest.fixture
+def small(sandbox: Sandbox) -> dict[str, str]:
+    """The environment of the sandbox's Smappee and its one park, the quickest vendor to refresh from."""
+    names = {name: value for name, value in sandbox.environment().items() if name.startswith("SMAPPEE_")}
+    return {**names, "CHARGEHOUSE_FIRST_MONTH": "2026-03", "SMAPPEE_PARK_IDS": sandbox.world.parks()[0]}
+
+
+def complaint(told: Told, status: int) -> str:
+    """The one line on stderr that ends a command which cannot begin."""
+    assert told[0] == status
+    lines = told[2].strip().splitlines()
+    assert len(lines) == 1, told[2]
+    assert lines[0].startswith("chargehouse: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize("name", ["refresh", "reconcile", "backfill"])
+def test_no_vendor_is_a_mistake_that_says_what_to_do(name: str, run: Run) -> None:
+    months = ("--from", "2026-01", "--to", "2026-01") if name == "backfill" else ()
+    assert "no vendor is configured" in complaint(run(name, *months), command.MISTAKE)
+
+
+@pytest.mark.parametrize("name", ["refresh", "rebuild", "status", "doctor", "run", "ui"])
+def test_a_half_set_vendor_is_a_mistake_of_every_command(name: str, run: Run) -> None:
+    told = complaint(run(name, **SMAPPEE_PASSWORD), command.MISTAKE)
+    assert "SMAPPEE_CLIENT_ID, SMAPPEE_CLIENT_SECRET, SMAPPEE_USERNAME not set" in told
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"CHARGEHOUSE_TIME_ZONE": "Europe/Nowhere"}, "CHARGEHOUSE_TIME_ZONE"),
+        ({"CHARGEHOUSE_FIRST_MONTH": "2026-13"}, "CHARGEHOUSE_FIRST_MONTH"),
+        ({"CHARGEHOUSE_FIRST_MONTH": "0000-01"}, "CHARGEHOUSE_FIRST_MONTH"),
+        ({"ZAPTEC_BASE_URL": "http://vendor.example"}, "ZAPTEC_BASE_URL"),
+        ({"ZAPTEC_REQUESTS_PER_SECOND": "fast"}, "ZAPTEC_REQUESTS_PER_SECOND"),
+    ],
+)
+def test_a_bad_variable_is_named(variables: dict[str, str], named: str, run: Run) -> None:
+    assert named in complaint(run("refresh", **ZAPTEC, **variables), command.MISTAKE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["refresh", "--as-of", "yesterday"], "--as-of"),
+        (["refresh", "--as-of", "9999-12-31T23:59:59-05:00"], "--as-of"),
+        (["refresh", "--vendor", "tesla"], "--vendor tesla: not configured"),
+        (["refresh", "--vendor", "zaptec", "smappee"], "--vendor smappee: not configured"),
+        (["reconcile", "--months", "0"], "--months"),
+        (["reconcile", "--months", "99999999"], "--months"),
+        (["backfill", "--from", "2026-02", "--to", "2026-01"], "lies after"),
+        (["backfill", "--from", "soon", "--to", "2026-01"], "--from"),
+        (["rebuild", "--to", "2026-01"], "--from"),
+    ],
+)
+def test_a_bad_argument_is_named(arguments: list[str], named: str, run: Run) -> None:
+    assert named in complaint(run(*arguments, **ZAPTEC), command.MISTAKE)
+
+
+@pytest.mark.parametrize("arguments", [[], ["refres"], ["sql"], ["backfill"], ["reconcile", "--months", "three"]])
+def test_usage_that_cannot_be_read_is_a_mistake(arguments: list[str], run: Run) -> None:
+    status, _, told = run(*arguments, **ZAPTEC)
+    assert status == command.MISTAKE
+    assert "usage:" in told
+
+
+def test_what_cannot_be_read_is_incomplete_and_named_with_its_cause(run: Run, sandbox: Sandbox) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    wrong = {
+        "ZAPTEC_BASE_URL": f"http://127.0.0.1:{port}",
+        "JEDLIX_CLIENT_SECRET": "planted-wrong",
+        "SMAPPEE_PARK_IDS": "999999",
+        "GREENFLUX_TOKEN": "",
+    }
+    status, _, told = run("refresh", "--as-of", "2026-04-10", **{**sandbox.environment(), **wrong})
+    assert status == command.INCOMPLETE
+    assert "chargehouse: zaptec installations: the host cannot be reached" in told
+    assert "chargehouse: jedlix users: the sign-in was refused (HTTP 401); check the credentials" in told
+    assert "chargehouse: smappee open_sessions (park:999999): not found (HTTP 404)" in told
+    asked = [request.endpoint for request in sandbox.requests if request.vendor == "jedlix"]
+    assert asked == ["token"], "refused credentials are sent once"
+
+
+def test_doctor_tells_what_answers_and_what_does_not(run: Run, sandbox: Sandbox) -> None:
+    status, told, _ = run("doctor", **sandbox.environment())
+    assert status == command.DONE
+    assert [line.split()[1] for line in told.splitlines()[2:]] == ["ok:"] * 4
+    sandbox.settings.jedlix.denied_scopes = {"users"}
+    status, told, _ = run("doctor", **sandbox.environment())
+    assert status == command.INCOMPLETE
+    assert "jedlix      FAILED: not allowed (HTTP 403)" in told
+    assert "zaptec      ok:" in told
+
+
+def test_doctor_of_nothing_is_content(run: Run) -> None:
+    status, told, _ = run("doctor")
+    assert status == command.DONE
+    assert told.count("off (no credentials set)") == 4
+
+
+@pytest.mark.parametrize("name", ["sql", "status"])
+def test_before_the_first_refresh_there_is_a_hint(name: str, run: Run) -> None:
+    status, out, told = run(name, *(["SELECT 1"] if name == "sql" else []))
+    assert "chargehouse refresh" in out + told
+    assert status == (command.INCOMPLETE if name == "sql" else command.DONE)
+
+
+def test_a_refresh_then_sql_with_and_without_mistakes(run: Run, small: dict[str, str]) -> None:
+    status, told, progress = run("refresh", "--as-of", "2026-04-10", **small)
+    assert status == command.DONE
+    assert "rows received" in told
+    assert "refresh as of 2026-04-10 00:00:00 UTC: smappee" in told
+    assert "\r" not in progress, "plain lines where there is no terminal"
+    assert run("sql", "SELECT count(*) AS sessions FROM fact_session")[0] == command.DONE
+    for wrong in ("SELEC 1", "SELECT nothing FROM fact_session", "DROP VIEW fact_session", "SELECT 1; SELECT 2", ""):
+        complaint(run("sql", wrong), command.INCOMPLETE)
+    status, told, _ = run("status", **small)
+    assert status == command.DONE
+    assert "Gaps: none." in told
+    status, told, _ = run("refresh", "--as-of", "2026-04-01", **small)
+    assert status == command.DONE, "a now behind the watermarks"
+    assert "Nothing was read." in told
+
+
+def test_the_command_runs_as_a_module_of_its_own() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    process = subprocess.run(
+        [sys.executable, "-m", "pipelines.command", "refresh", "--as-of", "soon"],
+        cwd=PROJECT_FOLDER,
+        env={**environment, **ZAPTEC, "PYTHONPATH": str(PROJECT_FOLDER)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == command.MISTAKE
+    assert process.stdout == ""
+    assert process.stderr == ("chargehouse: --as-of must be an instant such as 2026-03-01T06:00:00Z, not 'soon'.\n")

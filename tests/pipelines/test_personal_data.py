@@ -1,0 +1,304 @@
+"""No personal datum leaves the cleaner, whatever the object looks like; pseudonyms are stable, keyed and apart."""
+
+import json
+import stat
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.faults import ReadingError
+from pipelines.personal_data import Cleaner, PersonalData, Pseudonyms, pseudonym_key
+from pipelines.vendors.greenflux import Greenflux
+from pipelines.vendors.jedlix import Jedlix
+from pipelines.vendors.smappee import Smappee
+from pipelines.vendors.zaptec import Zaptec
+
+KEY = b"a key for tests"
+RULES: dict[str, PersonalData] = {
+    "zaptec": Zaptec.personal_data,
+    "jedlix": Jedlix.personal_data,
+    "greenflux": Greenflux.personal_data,
+    "smappee": Smappee.personal_data,
+}
+# Every value that starts with "planted" is personal; the rest must stay.
+OBJECTS: dict[str, dict[str, Any]] = {
+    "zaptec": {
+        "id": "session-1",
+        "deviceName": "Bay 07",
+        "tokenName": "planted card",
+        "authorizedUser": {"id": "planted-user", "email": "planted@example.org", "fullName": "Planted Person"},
+        "UserId": "planted-user",
+        "UserUserName": "planted",
+        "UserFullName": "Planted Person",
+        "UserEmail": "planted@example.org",
+        "TokenName": "planted card",
+        "Pin": "planted-1234",
+        "energyDetails": [{"timestamp": "2026-03-02T18:00:00+00:00", "energy": 3.3}],
+        "sessionSignature": 'OCMF|{"ID":"planted card"}|{}',
+        "sessionSignatureEichreicht": 'OCMF|{"ID":"planted card"}|{}',
+        "SignedSession": "OCMF|planted",
+        "SignedSessionEichrecht": "OCMF|planted",
+    },
+    "jedlix": {
+        "id": "location-1",
+        "userId": "planted-user",
+        "coordinates": {"latitude": 52.0907123, "longitude": "5.1214567"},
+        "address": {
+            "street": "Plantedkade",
+            "postalCode": "planted 3511",
+            "houseNumber": "planted-12",
+            "city": "Utrecht",
+        },
+        "user": {"firstName": "Planted", "lastName": "Person", "phoneNumber": "planted +31", "userId": "planted-user"},
+    },
+    "greenflux": {
+        "id": "cdr-1",
+        "auth_id": "planted-card",
+        "token_uid": "planted-card",
+        "token_visual_number": "planted-card",
+        "driver_id": "planted-driver",
+        "driver_external_id": "planted-driver",
+        "customer_id": "planted-customer",
+        "customer_external_id": "planted-customer",
+        "cpo_customer_external_id": "planted-customer",
+        "auth_rules": [{"type": "CustomerExternalId", "value": "planted-customer"}, {"type": "Planted"}],
+        "customised_fields": [{"type": "floor", "value": "2"}],
+        "client_ip_address": "planted-10.0.0.1",
+        "iccid": "planted-8931",
+        "imsi": "planted-204",
+        "endpoint": "wss://planted.example",
+        "created_by": "planted",
+        "modified_by": "planted",
+        "operator": {"name": "Operator", "phone_number": "planted +31"},
+        "signed_data": "OCMF|planted",
+        "charging_periods": [
+            {"start_date_time": "2026-03-02T18:00:00Z", "dimensions": [{"type": "ENERGY", "volume": 1}]}
+        ],
+    },
+    "smappee": {
+        "id": 48213,
+        "rfid": "planted-04A1",
+        "userId": 9912777,
+        "serialNumber": "5820004711",
+        "rfidToken": {"uid": "planted-04A1"},
+        "address": {"street": "planted 1"},
+        "controller": {"user": {"email": "planted@example.org"}},
+    },
+}
+
+
+def cleaner(vendor: str, *, key: bytes = KEY, keeps: bool = False) -> Cleaner:
+    return Cleaner(RULES[vendor], Pseudonyms(vendor, key), keep_signed_readings=keeps)
+
+
+def payload(vendor: str, item: Any) -> Any:
+    return orjson.loads(cleaner(vendor).clean(item).payload)
+
+
+@pytest.mark.parametrize("vendor", RULES)
+def test_nothing_personal_is_in_the_payload_and_everything_else_is(vendor: str) -> None:
+    written = cleaner(vendor).clean(OBJECTS[vendor]).payload.decode()
+    # "Planted" alone is the type of a rule, which is no person's.
+    assert "planted" not in written
+    assert "9912777" not in written
+    assert "52.0907" not in written
+    assert "5.12145" not in written
+    for kept in ("session-1", "Bay 07", "3.3", "location-1", "Utrecht", "cdr-1", "floor", '"2"', "5820004711", "48213"):
+        assert (kept in written) == (kept in json.dumps(OBJECTS[vendor])), kept
+
+
+@pytest.mark.parametrize("vendor", RULES)
+def test_field_names_in_other_capitals_are_as_personal(vendor: str) -> None:
+    def shouted(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name.upper(): shouted(inner) for name, inner in value.items()}
+        return [shouted(inner) for inner in value] if isinstance(value, list) else value
+
+    assert "planted" not in cleaner(vendor).clean(shouted(OBJECTS[vendor])).payload.decode()
+
+
+@pytest.mark.parametrize("vendor", RULES)
+def test_a_list_of_objects_is_cleaned_as_each_of_them(vendor: str) -> None:
+    nested = {"unknown": [[OBJECTS[vendor]], {"deeper": OBJECTS[vendor]}]}
+    assert "planted" not in cleaner(vendor).clean(nested).payload.decode()
+
+
+def test_pseudonyms_are_stable_keyed_and_bound_to_vendor_and_kind() -> None:
+    one = Pseudonyms("smappee", KEY)
+    assert one.of("user", 9912) == one.of("user", "9912") == Pseudonyms("smappee", KEY).of("user", 9912)
+    others = [
+        Pseudonyms("smappee", b"another key").of("user", 9912),
+        Pseudonyms("jedlix", KEY).of("user", 9912),
+        one.of("token", 9912),
+        one.of("user", 9913),
+        one.of("user", " 9912"),
+    ]
+    assert len({one.of("user", 9912), *others}) == 6
+    assert all(len(each) == 34 and each.startswith("p_") for each in others)
+
+
+def test_vendor_and_kind_cannot_be_shifted_into_each_other() -> None:
+    assert Pseudonyms("a", KEY).of("b", "c") != Pseudonyms("a", KEY).of("b\x1fc", "")
+    assert Pseudonyms("ab", KEY).of("c", "d") != Pseudonyms("a", KEY).of("bc", "d")
+
+
+def test_a_person_has_one_pseudonym_wherever_the_vendor_names_them() -> None:
+    user = Pseudonyms("jedlix", KEY).of("user", "u-1")
+    rules = cleaner("jedlix")
+    assert orjson.loads(rules.clean({"id": "u-1"}, id_names="user").payload) == {"id": user}
+    assert rules.clean({"id": "u-1"}, id_names="user").content == {"id": user}
+    assert payload("jedlix", {"userId": "u-1", "vehicle": {"userId": "u-1"}}) == {
+        "userId": user,
+        "vehicle": {"userId": user},
+    }
+    zaptec = Pseudonyms("zaptec", KEY).of("user", "u-1")
+    assert payload("zaptec", {"authorizedUser": {"id": "u-1"}})["authorizedUser"]["id"] == zaptec
+    assert payload("zaptec", {"id": "u-1", "other": {"id": "u-1"}}) == {"id": "u-1", "other": {"id": "u-1"}}
+
+
+@pytest.mark.parametrize("nobody", [None, "", {}, [], {"id": "planted"}, ["planted"]])
+def test_nobody_gets_no_pseudonym(nobody: object) -> None:
+    assert payload("smappee", {"id": 1, "rfid": nobody}) == {"id": 1}
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        {"contact": "driver@example.org"},
+        {"contact": "Driver <driver@example.org>, call first"},
+        {"contacts": ["driver@example.org", "ok"]},
+        {"contacts": [["driver@example.org"], {"a": {"b": "driver@example.org"}}]},
+        {"driver@example.org": 1},
+        {"contact": "mailto:driver@sub.example.co.uk"},
+        {"contact": "dríver@exämple.org"},
+        json.loads('{"contact": "driver\\u0040example.org"}'),
+        "driver@example.org",
+        ["driver@example.org"],
+    ],
+)
+@pytest.mark.parametrize("vendor", RULES)
+def test_what_looks_like_an_e_mail_address_is_dropped_from_unknown_fields(vendor: str, unknown: Any) -> None:
+    assert b"@" not in cleaner(vendor).clean(unknown).payload
+    measured = {next(iter(RULES[vendor].measurements), "x"): [unknown]}
+    assert b"@" not in cleaner(vendor).clean(measured).payload
+
+
+def test_what_only_holds_the_sign_stays() -> None:
+    kept = {"name": "EVSE @ gate 3", "firmware": "4.1@rc", "a": "@", "b": "x@y", "c": "@home.now"}
+    assert payload("zaptec", kept) == kept
+
+
+def test_a_long_text_with_the_sign_is_searched_in_no_time() -> None:
+    began = time.monotonic()
+    payload("zaptec", {"note": "a" * 1_000_000 + "@" + "b" * 1_000_000, "other": "@a" * 300_000})
+    assert time.monotonic() - began < 30
+
+
+def test_signed_readings_are_dropped_or_kept_apart() -> None:
+    item = OBJECTS["zaptec"]
+    assert cleaner("zaptec").clean(item).signed_readings is None
+    kept = cleaner("zaptec", keeps=True).clean(item)
+    assert b"OCMF" not in kept.payload
+    assert kept.signed_readings is not None
+    assert orjson.loads(kept.signed_readings)["sessionSignature"] == item["sessionSignature"]
+    assert cleaner("zaptec", keeps=True).clean({"id": "1", "sessionSignature": None}).signed_readings is None
+
+
+def test_measurements_pass_through_unchanged() -> None:
+    details = [{"timestamp": "2026-03-02T18:00:00+00:00", "energy": value / 7} for value in range(3_000)]
+    assert payload("zaptec", {"energyDetails": details}) == {"energyDetails": details}
+
+
+def test_coordinates_of_homes_are_rounded_and_those_of_stations_are_not() -> None:
+    exact = {"coordinates": {"latitude": 52.0907123, "longitude": "5.1264567"}}
+    assert payload("jedlix", exact) == {"coordinates": {"latitude": 52.09, "longitude": 5.13}}
+    assert payload("greenflux", exact) == exact
+    assert payload("jedlix", {"coordinates": {"latitude": "52,0907", "longitude": None}}) == {
+        "coordinates": {"latitude": None, "longitude": None}
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [("half \ud800 pair", "half ? pair"), ("\x00\x1f", "\x00\x1f"), ("‮עברית🔌", "‮עברית🔌"), ("'; DROP--", "'; DROP--")],
+)
+def test_odd_text_is_kept_or_mended(text: str, written: str) -> None:
+    assert payload("zaptec", {"deviceName": text, text: 1}) == {"deviceName": written, written: 1}
+
+
+def test_odd_text_gets_a_pseudonym_of_its_own() -> None:
+    pseudonyms = Pseudonyms("smappee", KEY)
+    assert len({pseudonyms.of("token", text) for text in ("\ud800", "\ud801", "?", "🔌", "\x00")}) == 5
+
+
+@pytest.mark.parametrize(("number", "written"), [(2**64, 2.0**64), (-(2**70), -(2.0**70)), (10**400, "1" + "0" * 400)])
+def test_whole_numbers_beyond_json_libraries_are_written(number: int, written: object) -> None:
+    assert payload("zaptec", {"energy": number}) == {"energy": written}
+
+
+def test_an_object_nested_too_deeply_to_be_searched_is_refused() -> None:
+    item: Any = "driver@example.org"
+    for _ in range(3_000):
+        item = [item]
+    with pytest.raises(ReadingError, match="nested too deeply"):
+        cleaner("zaptec").clean(item)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["id", "userId", "rfid", "email", "address", "energyDetails"]) | st.text(), inner
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(JSON, st.sampled_from(sorted(RULES)))
+def test_whatever_json_there_is_comes_out_as_json_and_the_same_each_time(item: Any, vendor: str) -> None:
+    once = cleaner(vendor).clean(item, id_names="user")
+    assert once == cleaner(vendor).clean(item, id_names="user")
+    orjson.loads(once.payload)
+
+
+def test_a_configured_key_is_used_and_none_is_made(tmp_path: Path) -> None:
+    assert pseudonym_key("configured", tmp_path) == b"configured"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "data"
+    key = pseudonym_key(None, folder)
+    assert pseudonym_key(None, folder) == key
+    assert len(key) == 64
+    assert [path.name for path in folder.iterdir()] == ["pseudonym.key"]
+    assert stat.S_IMODE((folder / "pseudonym.key").stat().st_mode) == 0o600
+    assert pseudonym_key(None, tmp_path / "other") != key
+
+
+def test_threads_that_need_a_key_at_once_get_the_same(tmp_path: Path) -> None:
+    for attempt in range(20):
+        folder = tmp_path / str(attempt)
+        keys: list[bytes] = []
+        gate = threading.Barrier(4)
+
+        def make(folder: Path = folder, keys: list[bytes] = keys, gate: threading.Barrier = gate) -> None:
+            gate.wait()
+            keys.append(pseudonym_key(None, folder))
+
+        threads = [threading.Thread(target=make) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(keys) == 4
+        assert {*keys} == {pseudonym_key(None, folder)}
+        assert [path.name for path in folder.iterdir()] == ["pseudonym.key"]

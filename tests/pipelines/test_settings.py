@@ -1,0 +1,307 @@
+"""The settings: defaults, precedence, and a one-line mistake for everything that cannot be meant."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pipelines import settings as settings_module
+from pipelines.faults import ConfigurationError
+from pipelines.settings import PROJECT_FOLDER, Settings, load_settings
+
+ZAPTEC = {"ZAPTEC_USERNAME": "operator", "ZAPTEC_PASSWORD": "zaptec-secret"}
+JEDLIX = {"JEDLIX_CLIENT_ID": "client", "JEDLIX_CLIENT_SECRET": "jedlix-secret"}
+GREENFLUX = {"GREENFLUX_TOKEN": "greenflux-secret"}
+SMAPPEE = {
+    "SMAPPEE_CLIENT_ID": "client",
+    "SMAPPEE_CLIENT_SECRET": "smappee-client-secret",
+    "SMAPPEE_USERNAME": "park",
+    "SMAPPEE_PASSWORD": "smappee-secret",
+    "SMAPPEE_PARK_IDS": "1201, 1202,1201 ,",
+}
+ALL = {**ZAPTEC, **JEDLIX, **GREENFLUX, **SMAPPEE}
+
+
+def load(environment: Mapping[str, str], file: Path | None = None) -> Settings:
+    return load_settings(environment, file or Path("/nonexistent/.env"))
+
+
+def mistake(environment: Mapping[str, str]) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        load(environment)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_nothing_set_is_a_valid_configuration_with_every_vendor_off() -> None:
+    settings = load({})
+    assert settings.vendors == ()
+    assert settings.data == PROJECT_FOLDER / "data"
+    assert settings.time_zone == "UTC"
+    assert settings.first_month is None
+    assert settings.pseudonym_key is None
+    assert not settings.keep_signed_readings
+
+
+def test_a_vendor_with_its_credentials_is_on_with_the_documented_defaults() -> None:
+    settings = load(ALL)
+    assert settings.vendors == ("zaptec", "jedlix", "greenflux", "smappee")
+    zaptec, jedlix, greenflux, smappee = settings.zaptec, settings.jedlix, settings.greenflux, settings.smappee
+    assert zaptec is not None
+    assert jedlix is not None
+    assert greenflux is not None
+    assert smappee is not None
+    assert zaptec.base_url == "https://api.zaptec.com"
+    assert (zaptec.installation_ids, zaptec.charger_ids, zaptec.user_ids) == ((), (), ())
+    assert jedlix.base_url == jedlix.audience == "https://smartcharging.jedlix.com"
+    assert jedlix.token_url == "https://jedlix-b2e.eu.auth0.com/oauth/token"  # noqa: S105 -- an address
+    assert jedlix.api_key is None
+    assert greenflux.base_url == "https://platform.greenflux.com"
+    assert (greenflux.locations_version, greenflux.stations_version, greenflux.cdrs_version) == ("2.0", "2.0", "1.0")
+    assert smappee.base_url == "https://app1pub.smappee.net/dev/v3"
+    assert smappee.park_ids == ("1201", "1202")
+    rates = [account.requests_per_second for account in (zaptec, jedlix, greenflux, smappee)]
+    assert rates == [8, 5, 2, 2]
+
+
+@pytest.mark.parametrize("vendor", [ZAPTEC, JEDLIX, SMAPPEE])
+def test_a_half_set_vendor_is_a_mistake_that_names_what_is_missing(vendor: dict[str, str]) -> None:
+    credentials = [name for name in vendor if name != "SMAPPEE_PARK_IDS"]
+    for missing in credentials:
+        told = mistake({name: value for name, value in vendor.items() if name != missing})
+        assert missing in told
+        assert not [name for name in credentials if name != missing and name in told]
+        assert mistake({**vendor, missing: "  "}) == told, "an empty value counts as not set"
+
+
+def test_a_lonely_api_key_is_a_half_set_jedlix() -> None:
+    assert "JEDLIX_CLIENT_ID, JEDLIX_CLIENT_SECRET" in mistake({"JEDLIX_API_KEY": "key"})
+
+
+def test_the_api_key_may_be_empty() -> None:
+    jedlix = load({**JEDLIX, "JEDLIX_API_KEY": ""}).jedlix
+    assert jedlix is not None
+    assert jedlix.api_key is None
+
+
+@pytest.mark.parametrize("parks", ["", " ", ",", " , "])
+def test_smappee_needs_its_parks(parks: str) -> None:
+    assert "SMAPPEE_PARK_IDS" in mistake({**SMAPPEE, "SMAPPEE_PARK_IDS": parks})
+
+
+def test_parks_or_addresses_alone_turn_no_vendor_on() -> None:
+    assert load({"SMAPPEE_PARK_IDS": "1", "ZAPTEC_BASE_URL": "https://z.example"}).vendors == ()
+
+
+def test_the_environment_wins_over_the_file_but_for_empty_values(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text(
+        "ZAPTEC_USERNAME=in-file\nZAPTEC_PASSWORD=in-file\nCHARGEHOUSE_TIME_ZONE=Europe/Oslo\nGREENFLUX_TOKEN=\n"
+    )
+    settings = load({"ZAPTEC_USERNAME": "outside", "CHARGEHOUSE_TIME_ZONE": ""}, file)
+    assert settings.zaptec is not None
+    assert settings.zaptec.username == "outside"
+    assert settings.zaptec.password.get_secret_value() == "in-file"
+    assert settings.time_zone == "Europe/Oslo"
+    assert settings.greenflux is None
+
+
+def test_a_file_from_any_editor_is_read_and_a_dollar_in_a_password_is_a_dollar(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes(b"\xef\xbb\xbfZAPTEC_USERNAME=operator\r\nZAPTEC_PASSWORD='pa$$${HOME}#\xc3\xa9'\r\n")
+    zaptec = load({}, file).zaptec
+    assert zaptec is not None
+    assert zaptec.password.get_secret_value() == "pa$$${HOME}#é"
+
+
+def test_a_file_that_is_no_text_is_a_mistake(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes(b"ZAPTEC_USERNAME=\xff\xfe\n")
+    with pytest.raises(ConfigurationError, match="UTF-8"):
+        load({}, file)
+
+
+def test_data_is_below_the_project_in_the_file_and_below_the_working_folder_outside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / ".env"
+    file.write_text("CHARGEHOUSE_DATA=somewhere\n")
+    assert load({}, file).data == PROJECT_FOLDER / "somewhere"
+    assert load({"CHARGEHOUSE_DATA": "elsewhere"}, file).data == tmp_path / "elsewhere"
+    assert load({"CHARGEHOUSE_DATA": str(tmp_path / "a b")}, file).data == tmp_path / "a b"
+
+
+@pytest.mark.parametrize("zone", ["Europe/Nowhere", "../../etc/passwd", "/etc/localtime", "Europe", "CET+1!", "\x00"])
+def test_an_unknown_time_zone_is_a_mistake(zone: str) -> None:
+    assert "CHARGEHOUSE_TIME_ZONE" in mistake({"CHARGEHOUSE_TIME_ZONE": zone})
+
+
+@pytest.mark.parametrize(
+    "month",
+    [
+        "2026",
+        "2026-13",
+        "2026-00",
+        "2026-1",
+        "26-01",
+        "2026-01-01",
+        "0000-01",
+        "9999-12",
+        "\uff12\uff10\uff12\uff16-01",
+        "soon",
+    ],
+)
+def test_a_first_month_that_is_no_month_is_a_mistake(month: str) -> None:
+    assert "CHARGEHOUSE_FIRST_MONTH" in mistake({"CHARGEHOUSE_FIRST_MONTH": month})
+
+
+@pytest.mark.parametrize(
+    ("month", "zone", "as_of", "first"),
+    [
+        ("2026-01", "UTC", "2026-05-05T00:00", "2026-01-01T00:00"),
+        ("2026-01", "Europe/Amsterdam", "2026-05-05T00:00", "2025-12-31T23:00"),
+        ("2026-07", "America/New_York", "2026-05-05T00:00", "2026-07-01T04:00"),
+        ("", "UTC", "2026-05-05T12:00", "2024-05-01T00:00"),
+        ("", "UTC", "2024-02-29T12:00", "2022-02-01T00:00"),
+        ("", "Europe/Amsterdam", "2026-04-30T22:30", "2024-04-30T22:00"),
+        ("", "Pacific/Auckland", "2026-03-31T20:00", "2024-03-31T11:00"),
+    ],
+)
+def test_the_first_reading_starts_at_the_first_month_or_24_months_before_the_run(
+    month: str, zone: str, as_of: str, first: str
+) -> None:
+    settings = load({"CHARGEHOUSE_FIRST_MONTH": month, "CHARGEHOUSE_TIME_ZONE": zone})
+    instant = settings.first_month_at(datetime.fromisoformat(as_of).replace(tzinfo=UTC))
+    assert instant == datetime.fromisoformat(first).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://vendor.example",
+        "https://vendor.example/prefix/",
+        "https://vendor.example:8443",
+        "http://127.0.0.1:9000/zaptec",
+        "http://127.8.9.10",
+        "http://localhost:9000",
+        "http://[::1]:9000/a/b",
+    ],
+)
+def test_an_address_that_is_safe_is_kept_with_its_prefix(url: str) -> None:
+    zaptec = load({**ZAPTEC, "ZAPTEC_BASE_URL": url}).zaptec
+    assert zaptec is not None
+    assert zaptec.base_url == url.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://vendor.example",
+        "http://10.0.0.1",
+        "http://127.0.0.1.vendor.example",
+        "http://localhost.vendor.example",
+        "http://0.0.0.0",
+        "http://169.254.169.254/latest",
+        "https://169.254.169.254/latest",
+        "https://[::ffff:169.254.169.254]",
+        "https://[fe80::1]",
+        "file:///etc/passwd",
+        "ftp://vendor.example",
+        "vendor.example",
+        "//vendor.example",
+        "https://",
+        "https://user:planted@vendor.example",
+        "https://@vendor.example",
+        "https://vendor.example?",
+        "https://vendor.example/#part",
+        "https://vendor.example/?key=planted",
+        "https://[::1",
+        "https://vendor.example:port",
+        "https://vendor.example:99999",
+        "https://vendor.example:0",
+        "https://vendor.example\\@other.example",
+        "https://vendor .example",
+    ],
+)
+@pytest.mark.parametrize("name", ["ZAPTEC_BASE_URL", "JEDLIX_TOKEN_URL"])
+def test_an_address_that_is_not_safe_is_a_mistake_that_does_not_quote_it(name: str, url: str) -> None:
+    told = mistake({**ZAPTEC, **JEDLIX, name: url})
+    assert name in told
+    assert "planted" not in told
+
+
+def test_an_audience_is_any_text_and_by_default_the_base_url() -> None:
+    jedlix = load({**JEDLIX, "JEDLIX_BASE_URL": "https://tenant.example/"}).jedlix
+    assert jedlix is not None
+    assert jedlix.audience == "https://tenant.example"
+    jedlix = load({**JEDLIX, "JEDLIX_AUDIENCE": "some audience"}).jedlix
+    assert jedlix is not None
+    assert jedlix.audience == "some audience"
+
+
+def test_greenflux_endpoints_have_versions_or_are_off() -> None:
+    greenflux = load({**GREENFLUX, "GREENFLUX_LOCATIONS_VERSION": "off", "GREENFLUX_STATIONS_VERSION": "1.0"}).greenflux
+    assert greenflux is not None
+    assert (greenflux.locations_version, greenflux.stations_version, greenflux.cdrs_version) == (None, "1.0", "1.0")
+
+
+@pytest.mark.parametrize("version", ["on", "2.", "../1.0", "2.0/x", "v2"])
+def test_a_version_that_is_none_is_a_mistake(version: str) -> None:
+    assert "GREENFLUX_CDRS_VERSION" in mistake({**GREENFLUX, "GREENFLUX_CDRS_VERSION": version})
+
+
+@pytest.mark.parametrize(("written", "rate"), [("0", 0.0), ("0.5", 0.5), ("12", 12.0), ("", 8.0)])
+def test_a_rate_is_a_number_and_0_is_without_limit(written: str, rate: float) -> None:
+    zaptec = load({**ZAPTEC, "ZAPTEC_REQUESTS_PER_SECOND": written}).zaptec
+    assert zaptec is not None
+    assert zaptec.requests_per_second == rate
+
+
+@pytest.mark.parametrize("written", ["-1", "nan", "inf", "fast", "1,5"])
+@pytest.mark.parametrize("vendor", ["ZAPTEC", "JEDLIX", "GREENFLUX", "SMAPPEE"])
+def test_a_rate_that_is_no_number_is_a_mistake(vendor: str, written: str) -> None:
+    name = f"{vendor}_REQUESTS_PER_SECOND"
+    assert name in mistake({**ALL, name: written})
+
+
+@pytest.mark.parametrize("name", ["CHARGEHOUSE_CONNECT_TIMEOUT_SECONDS", "CHARGEHOUSE_READ_TIMEOUT_SECONDS"])
+@pytest.mark.parametrize("written", ["0", "-1", "soon"])
+def test_a_timeout_that_is_none_is_a_mistake(name: str, written: str) -> None:
+    assert name in mistake({name: written})
+
+
+@pytest.mark.parametrize("written", ["yes", "true", "2"])
+def test_a_flag_is_0_or_1(written: str) -> None:
+    assert "CHARGEHOUSE_KEEP_SIGNED_READINGS" in mistake({"CHARGEHOUSE_KEEP_SIGNED_READINGS": written})
+    assert load({"CHARGEHOUSE_KEEP_SIGNED_READINGS": "1"}).keep_signed_readings
+    assert not load({"CHARGEHOUSE_KEEP_SIGNED_READINGS": "0"}).keep_signed_readings
+
+
+@pytest.mark.parametrize("name", ["GREENFLUX_TOKEN", "JEDLIX_API_KEY"])
+@pytest.mark.parametrize("written", ["planted\nX-Other: 1", "planted\x00", "plantedé"])
+def test_a_secret_that_cannot_stand_in_a_header_is_a_mistake_that_does_not_quote_it(name: str, written: str) -> None:
+    told = mistake({**JEDLIX, name: written})
+    assert name in told
+    assert "planted" not in told
+
+
+def test_a_value_that_is_no_text_is_a_mistake() -> None:
+    assert "ZAPTEC_PASSWORD" in mistake({**ZAPTEC, "ZAPTEC_PASSWORD": "planted\udcff"})
+
+
+def test_no_secret_shows_in_the_settings() -> None:
+    secrets = {**ALL, "JEDLIX_API_KEY": "jedlix-key-secret", "CHARGEHOUSE_PSEUDONYM_KEY": "pseudonym-secret"}
+    settings = load(secrets)
+    for shown in (repr(settings), str(settings), f"{settings.zaptec} {settings.jedlix}", str(settings.__dict__)):
+        assert "secret" not in shown.replace("client_secret=", "").replace("SecretStr", "")
+
+
+def test_the_example_file_names_every_variable_that_is_read_and_no_other() -> None:
+    source = Path(settings_module.__file__).read_text()
+    read = set(re.findall(r'"((?:CHARGEHOUSE|ZAPTEC|JEDLIX|GREENFLUX|SMAPPEE)_[A-Z_]+)"', source))
+    assert len(read) > 30
+    example = (PROJECT_FOLDER / ".env.example").read_text()
+    assert set(re.findall(r"^#? ?([A-Z_]+)=", example, re.MULTILINE)) == read

@@ -1,0 +1,117 @@
+"""GreenFlux: envelopes with and without data, headers with and without truth, and links that are never followed."""
+
+import json
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from pipelines.faults import ReadingError
+from tests.pipelines.scripted_server import Scripted, response, serving
+from tests.pipelines.vendors.asked import objects_of
+
+
+def envelope(*rows: object, **headers: str) -> Scripted:
+    return response(json.dumps({"data": list(rows), "status_code": 1000}), 200, **headers)
+
+
+def refusal(code: object, message: str = "planted") -> Scripted:
+    return response(json.dumps({"data": None, "status_code": code, "status_message": message}))
+
+
+@pytest.mark.parametrize(
+    "body", [[{"id": "a"}], {"data": [{"id": "a"}], "status_code": 1000}, {"data": {"id": "a"}, "status_code": 1001}]
+)
+def test_rows_come_in_an_envelope_alone_or_bare(body: object) -> None:
+    with serving(response(json.dumps(body), X_Total_Count="1")) as server:
+        assert objects_of(server, "greenflux", "cdrs") == [{"id": "a"}]
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("code", [2000, 2001, 2003, 4000 - 1001])
+def test_an_ocpi_client_error_is_final_and_told_without_its_message(code: int) -> None:
+    with serving(refusal(code), envelope({"id": "a"})) as server:
+        with pytest.raises(ReadingError, match=f"OCPI status {code}") as caught:
+            objects_of(server, "greenflux", "cdrs")
+        assert "planted" not in str(caught.value)
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "passing",
+    [
+        refusal(3000),
+        refusal(3003),
+        refusal(2000, "Rate limit exceeded"),
+        refusal(1000),
+        response('{"status_code": 1000}'),
+        response("null"),
+        response('"text"'),
+        response("", 204),
+    ],
+)
+def test_an_answer_without_data_is_asked_for_again(passing: Scripted) -> None:
+    with serving(passing, envelope({"id": "a"}, X_Total_Count="1")) as server:
+        assert objects_of(server, "greenflux", "cdrs") == [{"id": "a"}]
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://elsewhere.example/api/1.0/cdrs?offset=1",
+        "//elsewhere.example/api/1.0/cdrs?offset=1",
+        "http://user@127.0.0.1:{port}/api/1.0/cdrs",
+        "http://user:password@127.0.0.1:{port}/api/1.0/cdrs",
+        "http://127.0.0.1:1/api/1.0/cdrs",
+        "http://127.0.0.1.elsewhere.example:{port}/api/1.0/cdrs",
+        "https://127.0.0.1:{port}/api/1.0/cdrs",
+        "http://[::1",
+        "http://127.0.0.1:port/",
+        "file:///etc/passwd",
+    ],
+)
+def test_a_next_link_to_anywhere_else_is_refused_and_not_followed(link: str) -> None:
+    with serving(envelope({"id": "a"})) as server:
+        server.answers = [envelope({"id": "a"}, Link=f'<{link.format(port=server.port)}>; rel="next"')]
+        with pytest.raises(ReadingError, match="another host"):
+            objects_of(server, "greenflux", "cdrs")
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://127.0.0.1:{port}/api/1.0/cdrs?offset=1",
+        "HTTP://127.0.0.1:{port}/other",
+        "/api/1.0/cdrs?offset=1",
+        "?offset=1",
+    ],
+)
+@pytest.mark.parametrize("relation", ['rel="next"', "rel=next", "rel='next'"])
+def test_a_next_link_home_says_that_there_is_more(link: str, relation: str) -> None:
+    with serving(envelope()) as server:
+        written = f"<{link.format(port=server.port)}>; {relation}"
+        server.answers = [envelope({"id": "a"}, Link=written), envelope({"id": "b"}, Link='</x>; rel="prev"')]
+        assert objects_of(server, "greenflux", "cdrs")[:2] == [{"id": "a"}, {"id": "b"}]
+
+
+@pytest.mark.parametrize("total", ["²", "-1", "many", ""])
+def test_a_total_that_is_no_number_is_none(total: str) -> None:
+    headers = {"X_Total_Count": total.encode().decode("latin-1")}
+    with serving(envelope({"id": "a"}, **headers), envelope({"id": "a"}), envelope()) as server:
+        assert {row["id"] for row in objects_of(server, "greenflux", "cdrs")} == {"a"}
+
+
+def test_requests_name_a_fixed_upper_bound_the_limit_and_the_version() -> None:
+    with serving(envelope(X_Total_Count="0")) as server:
+        objects_of(server, "greenflux", "locations", GREENFLUX_LOCATIONS_VERSION="2.1")
+        asked = urlsplit(server.requests[0].split()[1])
+    assert asked.path == "/api/2.1/Locations"
+    assert parse_qs(asked.query) == {"date_to": ["2026-03-01T06:00:00.000Z"], "offset": ["0"], "limit": ["100"]}
+    assert "\r\nAuthorization: Token secret\r\n" in server.requests[0]
+
+
+@pytest.mark.parametrize("rows", [[None, None], ["text", 7], [{"no": "id"}, {"no": "id either"}], [{"id": None}]])
+def test_rows_that_are_no_objects_are_received_like_any_other(rows: list[object]) -> None:
+    with serving(envelope(*rows, X_Total_Count=str(len(rows)))) as server:
+        assert objects_of(server, "greenflux", "cdrs") == rows

@@ -1,0 +1,322 @@
+"""No row that stays in a list while it is read is lost, or the reading fails; and lists that come to rest are read."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import count
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.faults import ReadingError
+from pipelines.vendors import paging
+from pipelines.vendors.paging import (
+    CursorPage,
+    NumberedPage,
+    OffsetPage,
+    Page,
+    read_cursor_pages,
+    read_numbered_pages,
+    read_offset_pages,
+)
+from tests.pipelines.vendors.moving_list import ASKED_AT, Move, MovingList, rows_of
+
+SIZES = st.integers(0, 24)
+PAGE_SIZES = st.integers(1, 7)
+PLACES = st.integers(0, 1000)
+ENTERS = st.builds(Move, st.just("enters"), PLACES)
+ENTERS_AT_THE_HEAD = st.just(Move("enters", 0))
+LEAVES = st.builds(Move, st.just("leaves"), PLACES)
+GOES_TO_THE_TAIL = st.builds(Move, st.just("goes to the tail"), PLACES)
+
+
+def scripts(*moves: st.SearchStrategy[Move], most_at_once: int = 6) -> st.SearchStrategy[list[list[Move]]]:
+    """Moves before each of the first fetches."""
+    return st.lists(st.lists(st.one_of(*moves), max_size=most_at_once), max_size=25)
+
+
+def row(item: int) -> int:
+    return item
+
+
+def got_or_refused(read: Callable[[], Iterator[Page]]) -> list[int] | None:
+    with suppress(ReadingError):
+        return rows_of(read())
+    return None
+
+
+# Of what enters anywhere and what leaves at the same moment only the sum shows, hence the head.
+@given(SIZES, PAGE_SIZES, scripts(ENTERS_AT_THE_HEAD, LEAVES))
+def test_numbered_pages_lose_no_row_whatever_leaves_and_enters_at_the_head(
+    rows: int, size: int, script: list[list[Move]]
+) -> None:
+    moving = MovingList(rows, script)
+    got = got_or_refused(lambda: read_numbered_pages(lambda number: moving.numbered(number, size), row))
+    assert got is None or moving.stayed <= set(got)
+
+
+@given(SIZES, PAGE_SIZES, scripts(ENTERS))
+def test_numbered_pages_lose_no_row_when_others_enter_anywhere(rows: int, size: int, script: list[list[Move]]) -> None:
+    moving = MovingList(rows, script)
+    got = got_or_refused(lambda: read_numbered_pages(lambda number: moving.numbered(number, size), row))
+    assert got is None or moving.stayed <= set(got)
+
+
+@given(SIZES, PAGE_SIZES, scripts(ENTERS, LEAVES, most_at_once=1))
+def test_numbered_pages_lose_no_row_when_one_at_a_time_moves(rows: int, size: int, script: list[list[Move]]) -> None:
+    moving = MovingList(rows, script)
+    got = got_or_refused(lambda: read_numbered_pages(lambda number: moving.numbered(number, size), row))
+    assert got is None or moving.stayed <= set(got)
+
+
+@given(SIZES, PAGE_SIZES, scripts(LEAVES))
+def test_numbered_pages_without_totals_lose_no_row(rows: int, size: int, script: list[list[Move]]) -> None:
+    moving = MovingList(rows, script)
+    got = got_or_refused(
+        lambda: read_numbered_pages(lambda number: moving.numbered(number, size, tells_total=False), row)
+    )
+    assert got is None or moving.stayed <= set(got)
+
+
+@given(SIZES, PAGE_SIZES, scripts(LEAVES, ENTERS_AT_THE_HEAD), st.integers(-5, 9))
+def test_numbered_pages_lose_no_row_to_a_total_that_lies_high_and_notice_one_that_lies_low(
+    rows: int, size: int, script: list[list[Move]], lie: int
+) -> None:
+    moving = MovingList(rows, script if lie >= 0 else ())
+    got = got_or_refused(lambda: read_numbered_pages(lambda number: moving.numbered(number, size, lie=lie), row))
+    # A total that is too low by whole pages is the vendor's word against nothing.
+    is_noticeable = lie >= 0 or (rows + lie) % size > 0
+    assert got is None or not is_noticeable or moving.stayed <= set(got)
+
+
+@given(SIZES, PAGE_SIZES, st.integers())
+def test_numbered_pages_of_a_server_that_orders_ties_anew_lose_no_row(rows: int, size: int, seed: int) -> None:
+    moving = MovingList(rows)
+    got = got_or_refused(lambda: read_numbered_pages(lambda number: moving.numbered(number, size, shuffle=seed), row))
+    assert got is None or moving.stayed <= set(got)
+
+
+@given(SIZES, PAGE_SIZES, st.booleans(), st.lists(st.one_of(ENTERS_AT_THE_HEAD, LEAVES), max_size=3), st.data())
+def test_numbered_pages_of_a_list_that_comes_to_rest_are_read(
+    rows: int, size: int, tells_total: bool, moves: list[Move], data: st.DataObject
+) -> None:
+    script: list[list[Move]] = [[] for _ in range(12)]
+    for move in moves:
+        script[data.draw(st.integers(0, 11))].append(move)
+    moving = MovingList(rows, script)
+    got = rows_of(read_numbered_pages(lambda number: moving.numbered(number, size, tells_total=tells_total), row))
+    assert moving.stayed <= set(got)
+
+
+def test_a_numbered_list_at_rest_is_read_once_and_no_page_further() -> None:
+    moving = MovingList(25)
+    assert rows_of(read_numbered_pages(lambda number: moving.numbered(number, 10), row)) == list(range(25))
+    assert moving.fetches == 3
+
+
+def test_a_last_numbered_page_that_is_exactly_full_ends_the_list() -> None:
+    moving = MovingList(20)
+    assert rows_of(read_numbered_pages(lambda number: moving.numbered(number, 10), row)) == list(range(20))
+    assert moving.fetches == 2
+
+
+def test_a_fall_of_more_rows_than_a_page_holds_is_stepped_back_over() -> None:
+    """Of 30 rows 6 leave at once; a single page back is not far enough."""
+    leave_first_six = [Move("leaves", 0)] * 6
+    moving = MovingList(30, [[], [Move("leaves", 0)], *[[]] * 12, leave_first_six])
+    got = rows_of(read_numbered_pages(lambda number: moving.numbered(number, 3), row))
+    assert moving.stayed == set(range(7, 30)) <= set(got)
+
+
+def test_rows_that_share_a_key_in_one_answer_are_different_rows() -> None:
+    keys = [1, 2, 2, 3, 3, 3]
+    numbered = NumberedPage(Page(keys, ASKED_AT), 6, 1)
+    assert rows_of(read_numbered_pages(lambda number: numbered, row)) == keys
+    assert rows_of(read_offset_pages(lambda at: OffsetPage(Page(keys[at:], ASKED_AT), 6, None), row, 100)) == keys
+
+
+def test_a_key_on_two_pages_that_the_total_counts_twice_is_no_proof() -> None:
+    """The list may just as well have moved, under a total that stayed the same."""
+    keys = [1, 2, 2, 3]
+    with pytest.raises(ReadingError, match="not whole after 5 readings"):
+        rows_of(read_numbered_pages(lambda n: NumberedPage(Page(keys[2 * n - 2 : 2 * n], ASKED_AT), 4, 2), row))
+
+
+def test_an_empty_numbered_page_in_the_middle_is_no_end() -> None:
+    pages = {1: [1, 2], 2: [], 3: [3, 4]}
+    read = read_numbered_pages(lambda number: NumberedPage(Page(pages.get(number, []), ASKED_AT), None, 3), row)
+    assert set(rows_of(read)) == {1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("total", [3, 99])
+def test_numbered_pages_whose_total_is_never_reached_are_refused(total: int) -> None:
+    answer = NumberedPage(Page([1, 2], ASKED_AT), total, 1)
+    with pytest.raises(ReadingError, match="not whole after 5 readings"):
+        rows_of(read_numbered_pages(lambda number: answer, row))
+
+
+@given(SIZES, PAGE_SIZES, PAGE_SIZES, scripts(ENTERS, LEAVES), st.booleans(), st.booleans())
+def test_offset_pages_lose_no_row_whatever_enters_and_leaves(
+    rows: int, limit: int, cap: int, script: list[list[Move]], tells_total: bool, links: bool
+) -> None:
+    # A server that gives one row at a time and no total leaves nothing to tie pages together with.
+    cap = max(cap, 1 if tells_total else 2)
+    script = script if cap > 1 else [moves[:1] for moves in script]
+    moving = MovingList(rows, script)
+    got = got_or_refused(
+        lambda: read_offset_pages(
+            lambda offset: moving.offset(offset, min(cap, max(limit, 2)), tells_total=tells_total, links=links),
+            row,
+            max(limit, 2),
+        )
+    )
+    assert got is None or moving.stayed <= set(got)
+
+
+@given(SIZES, st.integers(2, 7), scripts(GOES_TO_THE_TAIL), st.booleans())
+def test_offset_pages_with_totals_lose_no_row_when_edited_rows_go_to_the_tail(
+    rows: int, cap: int, script: list[list[Move]], links: bool
+) -> None:
+    moving = MovingList(rows, script)
+    got = got_or_refused(lambda: read_offset_pages(lambda at: moving.offset(at, cap, links=links), row, cap))
+    assert got is None or moving.stayed <= set(got)
+
+
+@given(SIZES, st.integers(2, 7), scripts(GOES_TO_THE_TAIL, most_at_once=1), st.booleans())
+def test_offset_pages_without_totals_lose_no_row_when_one_at_a_time_goes_to_the_tail(
+    rows: int, cap: int, script: list[list[Move]], links: bool
+) -> None:
+    moving = MovingList(rows, script)
+    got = got_or_refused(
+        lambda: read_offset_pages(lambda at: moving.offset(at, cap, tells_total=False, links=links), row, cap)
+    )
+    assert got is None or moving.stayed <= set(got)
+
+
+@given(SIZES, PAGE_SIZES, scripts(LEAVES, ENTERS), st.integers(-5, 9))
+def test_offset_pages_lose_no_row_to_a_total_that_lies(rows: int, cap: int, script: list[list[Move]], lie: int) -> None:
+    moving = MovingList(rows, script if cap > 1 else ())
+    got = got_or_refused(lambda: read_offset_pages(lambda at: moving.offset(at, cap, lie=lie), row, cap))
+    # A total of none for a list of some is the one lie that a first page contradicts by itself.
+    assert got is None or moving.stayed <= set(got)
+
+
+@given(SIZES, st.integers(2, 7), st.integers())
+def test_offset_pages_of_a_server_that_orders_ties_anew_lose_no_row(rows: int, cap: int, seed: int) -> None:
+    moving = MovingList(rows)
+    got = got_or_refused(lambda: read_offset_pages(lambda at: moving.offset(at, cap, shuffle=seed), row, cap))
+    assert got is None or moving.stayed <= set(got)
+
+
+@given(
+    SIZES,
+    st.integers(1, 7),
+    st.booleans(),
+    st.booleans(),
+    st.lists(st.one_of(ENTERS, LEAVES), max_size=3),
+    st.data(),
+)
+def test_offset_pages_of_a_list_that_comes_to_rest_are_read(
+    rows: int, cap: int, tells_total: bool, links: bool, moves: list[Move], data: st.DataObject
+) -> None:
+    script: list[list[Move]] = [[] for _ in range(12)]
+    for move in moves:
+        script[data.draw(st.integers(0, 11))].append(move)
+    moving = MovingList(rows, script if cap > 1 else ())
+    got = rows_of(
+        read_offset_pages(lambda at: moving.offset(at, cap, tells_total=tells_total, links=links), row, max(cap, 2))
+    )
+    assert moving.stayed <= set(got)
+
+
+@settings(max_examples=30)
+@given(st.integers(40, 300), st.integers(8, 50), st.booleans())
+def test_an_offset_list_edited_at_every_single_request_is_read_whole(rows: int, cap: int, tells_total: bool) -> None:
+    moving = MovingList(rows, [[Move("leaves", 0)]] * rows)
+    got = rows_of(read_offset_pages(lambda at: moving.offset(at, cap, tells_total=tells_total), row, cap))
+    assert moving.stayed <= set(got)
+
+
+@pytest.mark.parametrize("cap", [1, 3, 7])
+@pytest.mark.parametrize("tells_total", [True, False])
+def test_a_server_that_caps_its_pages_below_the_limit_is_read_to_the_end(cap: int, tells_total: bool) -> None:
+    moving = MovingList(23)
+    got = rows_of(read_offset_pages(lambda at: moving.offset(at, cap, tells_total=tells_total), row, 100))
+    assert sorted(set(got)) == list(range(23))
+
+
+def test_a_short_offset_list_with_a_total_takes_one_request() -> None:
+    moving = MovingList(23)
+    assert rows_of(read_offset_pages(lambda at: moving.offset(at, 100), row, 100)) == list(range(23))
+    assert moving.fetches == 1
+
+
+def test_the_row_that_ties_two_pages_together_is_received_once() -> None:
+    moving = MovingList(25)
+    assert rows_of(read_offset_pages(lambda at: moving.offset(at, 10), row, 10)) == list(range(25))
+    assert moving.fetches == 3
+
+
+def test_a_last_offset_page_that_is_exactly_full_ends_the_list() -> None:
+    moving = MovingList(20)
+    got = rows_of(read_offset_pages(lambda at: moving.offset(at, 10), row, 10))
+    assert sorted(set(got)) == list(range(20))
+    assert moving.fetches <= 4
+
+
+def test_an_offset_list_whose_totals_go_to_and_fro_ends() -> None:
+    moving = MovingList(40)
+    totals = count()
+    got = got_or_refused(lambda: read_offset_pages(lambda at: moving.offset(at, 1, lie=-(next(totals) % 2)), row, 1))
+    assert got is None or set(got) == set(range(40))
+    assert moving.fetches < 1_000
+
+
+def test_numbered_pages_whose_totals_go_to_and_fro_end() -> None:
+    moving = MovingList(40)
+    totals = count()
+    got = got_or_refused(
+        lambda: read_numbered_pages(lambda number: moving.numbered(number, 4, lie=-(next(totals) % 2)), row)
+    )
+    assert got is None or set(got) == set(range(40))
+    assert moving.fetches < 1_000
+
+
+@given(SIZES, PAGE_SIZES, scripts(LEAVES))
+def test_a_cursor_loses_no_row(rows: int, size: int, script: list[list[Move]]) -> None:
+    moving = MovingList(rows, script)
+    got = rows_of(read_cursor_pages(lambda cursor: moving.after(cursor, size)))
+    assert moving.stayed <= set(got)
+    assert len(got) == len(set(got))
+
+
+def test_an_empty_page_of_a_cursor_is_no_end() -> None:
+    answers = iter(
+        [
+            CursorPage(Page([1], ASKED_AT), "a", True),
+            CursorPage(Page([], ASKED_AT), "b", True),
+            CursorPage(Page([2], ASKED_AT), None, False),
+        ]
+    )
+    assert rows_of(read_cursor_pages(lambda cursor: next(answers))) == [1, 2]
+
+
+@pytest.mark.parametrize("cursors", [["a", "a"], ["a", "b", "a"], ["a", "b", "c", "b"]])
+def test_a_cursor_that_repeats_or_runs_in_circles_is_refused(cursors: list[str]) -> None:
+    named = iter(cursors)
+    with pytest.raises(ReadingError, match="the cursor repeats itself"):
+        rows_of(read_cursor_pages(lambda cursor: CursorPage(Page([1], ASKED_AT), next(named), True)))
+
+
+@pytest.mark.parametrize("cursor", [None, ""])
+def test_a_cursor_that_is_missing_though_there_is_more_is_refused(cursor: str | None) -> None:
+    with pytest.raises(ReadingError, match="names no cursor"):
+        rows_of(read_cursor_pages(lambda _: CursorPage(Page([1], ASKED_AT), cursor, True)))
+
+
+def test_a_cursor_is_not_followed_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "MOST_EMPTY_PAGES", 30)
+    numbers = count()
+    with pytest.raises(ReadingError, match="has no end"):
+        rows_of(read_cursor_pages(lambda _: CursorPage(Page([], ASKED_AT), str(next(numbers)), True)))
+    assert next(numbers) == 30

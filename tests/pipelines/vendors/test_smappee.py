@@ -1,0 +1,49 @@
+"""Smappee: a whole park at once, as a list, one object or nothing; running sessions before completed ones."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from pipelines.faults import ReadingError
+from tests.pipelines.scripted_server import Scripted, response, serving
+from tests.pipelines.vendors.asked import objects_of
+
+TOKEN = response('{"access_token": "t", "refresh_token": "r", "expires_in": 36000}')
+
+
+@pytest.mark.parametrize(
+    ("answer", "objects"),
+    [
+        (response('[{"id": 1}, {"id": 2}]'), [{"id": 1}, {"id": 2}]),
+        (response('{"id": 1}'), [{"id": 1}]),
+        (response("[]"), []),
+        (response("", 204), []),
+    ],
+)
+@pytest.mark.parametrize("endpoint", ["sessions", "open_sessions"])
+def test_a_list_one_object_and_nothing_are_all_answers(endpoint: str, answer: Scripted, objects: list[object]) -> None:
+    with serving(TOKEN, answer) as server:
+        assert objects_of(server, "smappee", endpoint) == objects
+        asked = urlsplit(server.requests[1].split()[1])
+    assert asked.path == "/chargingparks/1201/sessions"
+    assert parse_qs(asked.query) == {
+        "range": ["1769904000000,1772344800000"],
+        "active": ["true" if endpoint == "open_sessions" else "false"],
+    }
+
+
+@pytest.mark.parametrize("wrong", ["null", "7", '{"error": "no"}', "{}", '"text"', ""])
+def test_anything_else_is_asked_for_again_and_then_a_fault(wrong: str) -> None:
+    with serving(TOKEN, response(wrong), response('[{"id": 1}]')) as server:
+        assert objects_of(server, "smappee", "sessions") == [{"id": 1}]
+    with serving(TOKEN, response(wrong)) as server, pytest.raises(ReadingError, match="gave up"):
+        objects_of(server, "smappee", "sessions")
+
+
+def test_an_expired_token_is_renewed_by_the_refresh_token() -> None:
+    with serving(TOKEN, response("", 401), TOKEN, response("[]")) as server:
+        objects_of(server, "smappee", "sessions")
+        assert "grant_type=password" in server.requests[0]
+        assert "grant_type=refresh_token" in server.requests[2]
+        assert "refresh_token=r" in server.requests[2]
+        assert "password=" not in server.requests[2]

@@ -1,0 +1,60 @@
+"""Windows: together exactly the stretch, as long as their rows allow."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.vendors.contract import Window
+from pipelines.vendors.window_sizes import WindowSizes
+
+START = datetime(2024, 3, 1, tzinfo=UTC)
+LENGTHS = st.timedeltas(timedelta(milliseconds=1), timedelta(days=3_000))
+
+
+def cut(span: Window, rows: list[int], longest: timedelta | None = None) -> list[Window]:
+    """The windows of a stretch, where the first held `rows[0]` and so on, and the later ones as many as the last."""
+    sizes = WindowSizes(span, 5_000, longest)
+    windows: list[Window] = []
+    while (window := sizes.next()) is not None:
+        windows.append(window)
+        sizes.had(rows[min(len(windows), len(rows)) - 1])
+    return windows
+
+
+@given(LENGTHS, st.lists(st.integers(0, 20_000), min_size=1), st.none() | st.just(timedelta(days=31)))
+def test_windows_are_the_stretch_without_gap_or_overlap(
+    length: timedelta, rows: list[int], longest: timedelta | None
+) -> None:
+    windows = cut(Window(START, START + length), rows, longest)
+    assert windows[0].from_at == START
+    assert windows[-1].to_at == START + length
+    for one, next_one in pairwise(windows):
+        assert next_one.from_at == one.to_at
+    for window in windows:
+        assert window.from_at is not None
+        assert window.from_at < window.to_at
+        assert longest is None or window.to_at - window.from_at <= longest
+
+
+def test_a_stretch_of_two_months_is_one_window() -> None:
+    assert len(cut(Window(START, START + timedelta(days=62)), [0])) == 1
+    assert len(cut(Window(START, START + timedelta(days=63)), [0])) > 1
+
+
+def test_a_stretch_without_a_lower_bound_is_one_window() -> None:
+    assert cut(Window(None, START), [1_000_000]) == [Window(None, START)]
+
+
+def test_full_windows_make_the_next_ones_shorter_and_empty_ones_longer() -> None:
+    two_years = Window(START, START + timedelta(days=730))
+    full, empty = cut(two_years, [50_000]), cut(two_years, [0])
+    assert full[0] == empty[0] == Window(START, START + timedelta(days=31))
+    assert len(full) > 100
+    assert full[-1].to_at - full[-2].to_at <= timedelta(days=1)
+    assert len(empty) == 2
+
+
+def test_a_stretch_to_the_end_of_time_is_cut_without_a_fault() -> None:
+    assert cut(Window(START, datetime(9999, 12, 31, tzinfo=UTC)), [0])[-1].to_at.year == 9999

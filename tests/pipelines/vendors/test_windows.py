@@ -1,0 +1,88 @@
+"""The watermark rules, one by one, and where windows begin and end."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pipelines.vendors.contract import Position, Question, Window
+from pipelines.vendors.windows import since_modified, since_oldest_open, since_watermark, whole_list
+
+FIRST = datetime(2025, 6, 1, tzinfo=UTC)
+NOW = datetime(2026, 3, 1, 6, tzinfo=UTC)
+YESTERDAY = NOW - timedelta(days=1)
+WEEK = timedelta(days=7)
+DAY = timedelta(days=1)
+REFRESH = Question("refresh", NOW, FIRST)
+RECONCILE = Question("reconcile", NOW, FIRST, from_at=NOW - timedelta(days=60))
+BACKFILL = Question("backfill", NOW, FIRST, NOW - timedelta(days=60), NOW - timedelta(days=30))
+
+
+def test_the_first_reading_begins_at_the_first_month() -> None:
+    assert since_watermark(REFRESH, Position(), WEEK) == Window(FIRST, NOW)
+    assert since_oldest_open(REFRESH, Position(), FIRST, DAY) == Window(FIRST, NOW)
+
+
+def test_the_first_reading_of_a_list_by_modification_has_no_lower_bound() -> None:
+    assert since_modified(REFRESH, Position(), DAY) == Window(None, NOW)
+    assert since_modified(RECONCILE, Position(), DAY) == Window(None, NOW)
+
+
+def test_later_readings_look_back_behind_the_watermark() -> None:
+    assert since_watermark(REFRESH, Position(YESTERDAY), WEEK) == Window(YESTERDAY - WEEK, NOW)
+    assert since_modified(REFRESH, Position(YESTERDAY), DAY) == Window(YESTERDAY - DAY, NOW)
+
+
+@pytest.mark.parametrize(
+    ("oldest_open_at", "from_at"),
+    [
+        (None, YESTERDAY - DAY),
+        (YESTERDAY - timedelta(days=21), YESTERDAY - timedelta(days=22)),
+        (YESTERDAY + timedelta(hours=3), YESTERDAY - DAY),
+        (FIRST - timedelta(days=300), FIRST - timedelta(days=301)),
+    ],
+)
+def test_a_list_by_start_begins_at_the_oldest_running_session(
+    oldest_open_at: datetime | None, from_at: datetime
+) -> None:
+    position = Position(YESTERDAY, oldest_open_at)
+    assert since_oldest_open(REFRESH, position, FIRST, DAY) == Window(from_at, NOW)
+
+
+def test_reconcile_reaches_back_as_far_as_asked_and_never_less_than_a_refresh() -> None:
+    assert since_watermark(RECONCILE, Position(YESTERDAY), WEEK) == Window(NOW - timedelta(days=60), NOW)
+    position = Position(NOW - timedelta(days=90))
+    assert since_watermark(RECONCILE, position, WEEK) == Window(NOW - timedelta(days=97), NOW)
+    assert since_modified(RECONCILE, Position(YESTERDAY), DAY) == Window(NOW - timedelta(days=60), NOW)
+
+
+def test_a_backfill_reads_its_months_whatever_the_watermark() -> None:
+    asked = Window(NOW - timedelta(days=60), NOW - timedelta(days=30))
+    for position in (Position(), Position(YESTERDAY), Position(NOW + WEEK)):
+        assert since_watermark(BACKFILL, position, WEEK) == asked
+        assert since_oldest_open(BACKFILL, position, FIRST, DAY) == asked
+        assert since_modified(BACKFILL, position, DAY) == asked
+
+
+def test_nothing_looks_past_the_runs_now() -> None:
+    early = Question("backfill", NOW - timedelta(days=40), FIRST, NOW - timedelta(days=60), NOW - timedelta(days=30))
+    assert since_watermark(early, Position(), WEEK) == Window(NOW - timedelta(days=60), NOW - timedelta(days=40))
+    before = Question("backfill", NOW - timedelta(days=90), FIRST, NOW - timedelta(days=60), NOW - timedelta(days=30))
+    assert since_watermark(before, Position(), WEEK) is None
+
+
+@pytest.mark.parametrize("question", [REFRESH, RECONCILE])
+def test_a_now_behind_the_watermark_reads_nothing(question: Question) -> None:
+    ahead = Position(NOW + timedelta(milliseconds=1))
+    assert since_watermark(question, ahead, WEEK) is None
+    assert since_oldest_open(question, ahead, FIRST, DAY) is None
+    assert since_modified(question, ahead, DAY) is None
+    assert whole_list(question, ahead) is None
+
+
+def test_a_now_at_the_watermark_reads_the_look_back_again() -> None:
+    assert since_watermark(REFRESH, Position(NOW), WEEK) == Window(NOW - WEEK, NOW)
+    assert whole_list(REFRESH, Position(NOW)) == Window(None, NOW)
+
+
+def test_a_first_month_that_lies_ahead_reads_nothing() -> None:
+    assert since_watermark(Question("refresh", NOW, NOW + DAY), Position(), WEEK) is None
