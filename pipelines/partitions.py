@@ -16,7 +16,9 @@ def month_partitions(settings: Settings) -> dg.MonthlyPartitionsDefinition:
     lake = Lake(settings.data / LAKE_FOLDER)
     zone = ZoneInfo(settings.time_zone)
     first = settings.first_month_at(datetime.now(UTC)).astimezone(zone).strftime("%Y-%m")
-    stored = [month for table in (FACT_SESSION, FACT_ENERGY) for month in lake.months(table)]
+    # A rebuild mends a damaged fact, and must be able to begin.
+    facts = [table for table in (FACT_SESSION, FACT_ENERGY) if not lake.is_damaged(table)]
+    stored = [month for table in facts for month in lake.months(table)]
     return dg.MonthlyPartitionsDefinition(
         start_date=min([first, *stored]),
         fmt="%Y-%m",

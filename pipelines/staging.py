@@ -107,12 +107,17 @@ class StagingOutcome:
 def discard_staged(lakes: Lakes) -> None:
     """Throw the staged tables away, so that the next staging takes in the whole raw log again."""
     folder = lakes.staging.root
-    for left_behind in folder.parent.glob(f"{folder.name}.discarded-*"):
-        shutil.rmtree(left_behind)
     if folder.exists():
         # A rename is whole or not at all: a run cut off here never meets half a table.
         discarded = folder.with_name(f"{folder.name}.discarded-{uuid4().hex}")
         folder.rename(discarded)
+    _remove_discarded(lakes)
+
+
+def _remove_discarded(lakes: Lakes) -> None:
+    """Also what a run that was cut off had discarded and not removed."""
+    folder = lakes.staging.root
+    for discarded in folder.parent.glob(f"{folder.name}.discarded-*"):
         shutil.rmtree(discarded)
 
 
@@ -135,6 +140,7 @@ def stage(
 
     `rebuilt_months`: build exactly these months of the facts, whatever the loads touch.
     """
+    _remove_discarded(lakes)
     newest = raw_log.newest_load()
     if newest is None:
         return StagingOutcome({}, ())

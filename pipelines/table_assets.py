@@ -282,6 +282,8 @@ def _asked_months(config: Anew) -> list[str] | None:
 
 
 def _as_of(raw_log: RawLog, run_id: str) -> datetime:
-    """The run's now: that of its readings, or, where it read nothing, the clock's."""
-    mine = raw_log.readings().filter(pl.col("run_id") == run_id)
-    return mine["as_of"][0] if mine.height else run_instant("")
+    """The run's now: that of its readings; where it read nothing, of the last that did; before any, the clock's."""
+    readings = raw_log.readings()
+    mine = readings.filter(pl.col("run_id") == run_id)
+    told = (mine if mine.height else readings)["as_of"]
+    return max(told) if told.len() else run_instant("")

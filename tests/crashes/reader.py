@@ -5,6 +5,7 @@ open all the while; without, every question opens the file anew.
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def main(database: str, stop: Path, is_held: bool) -> None:
         if answer not in answers:
             answers.append(answer)
         if len(answers) == 1:
-            stop.with_suffix(".began").touch()
+            stop.with_name(f"{os.getpid()}.began").touch()
         if is_last:
             break
     print(json.dumps(answers))

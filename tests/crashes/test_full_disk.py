@@ -27,7 +27,7 @@ POINTS = {
 }
 
 
-QUICK = ("from the beginning", "at a raw file", "at a fact", "at the publication")
+QUICK = ("at a raw file", "at the publication")
 
 
 @pytest.mark.parametrize(

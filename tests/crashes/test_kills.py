@@ -63,14 +63,10 @@ POINTS = {
 }
 QUICK = (
     "while fetching",
-    "between dlt's normalize and load",
     "inside a raw file",
-    "inside the state file",
     "between the state and the load record",
     "between touched months and audit",
-    "between two staged tables",
     "inside the second batch of months",
-    "between facts and dimensions",
     "before the rename",
 )
 AT_THE_FIRST_REFRESH = {
@@ -81,7 +77,7 @@ AT_THE_FIRST_REFRESH = {
     "between a table and its first rows": Flaw("warehouse.commits:create", named="staged_session", moment="after"),
     **{name: flaw for name, flaw in POINTS.items() if not name.startswith(("inside the state", "inside the load"))},
 }
-QUICK_AT_THE_FIRST = ("inside Dagster's configuration", "while dlt makes its folder", "inside the first state file")
+QUICK_AT_THE_FIRST = ("while dlt makes its folder", "inside the first state file")
 
 
 def cases(points: Mapping[str, Flaw], quick: Collection[str]) -> list[ParameterSet]:

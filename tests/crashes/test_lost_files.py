@@ -128,14 +128,14 @@ QUICK: tuple[Damage, ...] = (
     overwrite_the_publication,
     damage_the_working_folder_of_dlt,
     empty_the_newest_state_and_lose_the_working_folder,
-    leave_half_a_file_of_an_incomplete_load,
-    restore_an_older_state,
     delete_the_staged_sessions,
     delete_the_lake,
-    delete_the_touched_months,
     delete_the_dagster_home,
 )
 OTHERS: tuple[Damage, ...] = (
+    leave_half_a_file_of_an_incomplete_load,
+    restore_an_older_state,
+    delete_the_touched_months,
     delete_the_publication,
     cut_the_publication_short,
     delete_the_working_folder_of_dlt,
@@ -206,7 +206,6 @@ def log_entry(data: Path, table: str) -> Path:
 
 
 QUICK_TO_DAMAGE = (
-    ("staged_session", "a log entry cut short"),
     ("touched_month", "a file deleted"),
     ("fact_session", "a file cut short"),
 )

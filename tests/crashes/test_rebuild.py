@@ -21,7 +21,9 @@ def everything(house: House) -> dict[str, list[tuple[str, ...]]]:
     }
 
 
-@pytest.mark.parametrize("arguments", [(), ("--from", "2026-02", "--to", "2026-02")], ids=["whole", "one month"])
+@pytest.mark.parametrize("arguments", [(), pytest.param(("--from", "2026-02", "--to", "2026-02"), marks=pytest.mark.long)],
+    ids=["whole", "one month"],
+)
 def test_a_rebuild_changes_no_row_of_any_table(full_house: House, arguments: tuple[str, ...]) -> None:
     before = everything(full_house)
     assert all(before.values())

@@ -20,7 +20,7 @@ POINTS = {
 }
 
 
-QUICK = (("while fetching", signal.SIGTERM), ("while dlt loads", signal.SIGTERM))
+QUICK = (("while fetching", signal.SIGTERM),)
 
 
 @pytest.mark.parametrize(

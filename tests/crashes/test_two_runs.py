@@ -21,6 +21,7 @@ def test_two_refreshes_started_together_both_succeed_and_leave_the_truth(house: 
     house.assert_equals_the_truth(REFRESHES[:2])
 
 
+@pytest.mark.long
 def test_refreshes_of_two_vendors_started_together_both_succeed_and_leave_the_truth(house: House) -> None:
     pairs = [("zaptec", "jedlix"), ("greenflux", "smappee")]
     both = [house.start("refresh", *AS_OF, "--vendor", *pair) for pair in pairs]
@@ -64,6 +65,7 @@ def test_a_second_refresh_waits_and_says_so(house: House, function: str, tmp_pat
     house.assert_equals_the_truth(REFRESHES[:2])
 
 
+@pytest.mark.long
 def test_locks_of_a_killed_run_need_nobody(house: House) -> None:
     status, _, complaints = house.run_flawed(Flaw("pipelines.table_assets:stage"), "refresh", *AS_OF)
     assert status == KILLED, complaints
@@ -71,6 +73,7 @@ def test_locks_of_a_killed_run_need_nobody(house: House) -> None:
     house.assert_converges(REFRESHES[:2])
 
 
+@pytest.mark.long
 def test_what_is_appended_while_another_run_stages_is_staged_and_audited_once(house: House, tmp_path: Path) -> None:
     flag = tmp_path / "reached"
     flaw = Flaw("pipelines.raw_log:RawLog.newest_load", moment="after", happening="paused", flag=str(flag))

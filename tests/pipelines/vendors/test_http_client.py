@@ -116,7 +116,7 @@ def test_a_hanging_server_costs_a_timeout_and_no_more() -> None:
     with serving(Scripted([b""], pause_seconds=30)) as server:
         began = time.monotonic()
         assert "did not answer in time" in str(fault_of(client_of(server, patience=patience)))
-        assert time.monotonic() - began < 300
+        assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 100000", "Transfer-Encoding: chunked"])
