@@ -237,11 +237,11 @@ def _sessions(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[_Staged | 
     rows = pl.concat([raw.select(*_RECEIPT, "position") for raw, _ in pieces])
     known = _known_versions(received, lakes)
     winners = winning_versions(pl.concat([known, received]))
-    # A session that still runs is written again though nothing changed: it was seen running once more.
-    is_same = ["vendor", "session_id", "content_hash"]
-    changed = pl.concat(
-        [winners.join(known, on=is_same, how="anti"), winners.filter("is_open").join(known, on=is_same, how="semi")]
-    )
+    # The location may come from the scope, which is no part of the content. A session that still runs is written again
+    # though nothing changed: it was seen running once more.
+    is_same = ["vendor", "session_id", "content_hash", "location_id"]
+    running = winners.filter("is_open").join(known, on=is_same, how="semi", nulls_equal=True)
+    changed = pl.concat([winners.join(known, on=is_same, how="anti", nulls_equal=True), running])
     was = known.join(changed, on=["vendor", "session_id"], how="semi")
 
     months = frozenset([*changed["month"].unique(), *was["month"].unique()])

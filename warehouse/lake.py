@@ -69,7 +69,7 @@ class Lake:
     def snapshot(self, table: Table) -> Snapshot | None:
         """The current version with its files and their statistics; None for a table never written."""
         delta = self._open(table)
-        return None if delta is None else self._snapshot(table, delta)
+        return None if delta is None else take_snapshot(delta, self.folder(table))
 
     def files(self, table: Table) -> list[DataFile]:
         """The exact files of the current version, by month."""
@@ -95,12 +95,12 @@ class Lake:
             months: the partitions to read, None among them for the rows without a month; all when not given.
 
         Raises:
-            LakeError: months are given for a table that is not partitioned.
+            LakeError: months are given for a table that is not partitioned, or a file is gone or cut short.
         """
         if months is None:
-            return scan_files(table, self.files(table))
+            return scan_files(table, checked(self.files(table)))
         check_partitioned(table)
-        return scan_files(table, [file for file in self.files(table) if file.month in months])
+        return scan_files(table, checked([file for file in self.files(table) if file.month in months]))
 
     def scan_overlapping(self, table: Table, from_at: datetime, to_at: datetime) -> pl.LazyFrame:
         """The rows that started before `to_at` and ended at or after `from_at`.
@@ -108,7 +108,7 @@ class Lake:
         Files whose statistics rule that out are not read. A row without started_at or ended_at spans no time and is
         left out.
         """
-        return scan_files(table, self.files_overlapping(table, from_at, to_at)).filter(
+        return scan_files(table, checked(self.files_overlapping(table, from_at, to_at))).filter(
             pl.col("started_at") < to_at, pl.col("ended_at") >= from_at
         )
 
@@ -215,10 +215,9 @@ class Lake:
     def is_damaged(self, table: Table) -> bool:
         """Whether the table's log cannot be read, or a file of its current version is gone or cut short."""
         try:
-            self.snapshot(table)
+            return not all(file.is_whole() for file in self.files(table))
         except LakeError:
             return True
-        return False
 
     def forget(self, table: Table) -> None:
         """Makes the table one that was never written. Its files stay for those who read them, until `tidy`."""
@@ -251,14 +250,15 @@ class Lake:
             raise LakeError(f"{self.folder(table)} is damaged: run `chargehouse rebuild` ({reason})") from error
 
     def _files(self, table: Table, delta: DeltaTable | None) -> Sequence[DataFile]:
-        return () if delta is None else self._snapshot(table, delta).files
+        return () if delta is None else take_snapshot(delta, self.folder(table)).files
 
-    def _snapshot(self, table: Table, delta: DeltaTable) -> Snapshot:
-        snapshot = take_snapshot(delta, self.folder(table))
-        for file in snapshot.files:
-            if not file.is_whole():
-                raise LakeError(f"{file.path} is gone or cut short: run `chargehouse rebuild`")
-        return snapshot
+
+def checked(files: Sequence[DataFile]) -> Sequence[DataFile]:
+    """The files, all of them as they were written; raises LakeError else."""
+    for file in files:
+        if not file.is_whole():
+            raise LakeError(f"{file.path} is gone or cut short: run `chargehouse rebuild`")
+    return files
 
 
 def check_partitioned(table: Table) -> None:

@@ -62,6 +62,13 @@ def publish(lake: Lake, path: str | Path, tables: Collection[Table] = PUBLISHED_
     remove_abandoned_builds(target)
     aside = target.with_name(f"{target.name}.{os.getpid()}-{uuid.uuid4().hex}.{BUILDING}")
     snapshots = {table: lake.snapshot(table) for table in tables}
+    for file in (file for snapshot in snapshots.values() for file in files_of(snapshot)):
+        # The files are not read here, and a month that nothing touches would stay published without its rows.
+        if not file.is_whole():
+            raise PublicationError(
+                f"{target} is not published anew; mend the cause and run again ({file.path} is gone or cut short: "
+                "run `chargehouse rebuild`)"
+            )
     try:
         build(aside, snapshots)
         flush(aside)

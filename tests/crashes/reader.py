@@ -7,6 +7,7 @@ open all the while; without, every question opens the file anew.
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 import duckdb
@@ -37,6 +38,7 @@ def main(database: str, stop: Path, is_held: bool) -> None:
             answers.append(answer)
         if len(answers) == 1:
             stop.with_name(f"{os.getpid()}.began").touch()
+        time.sleep(0.05)
         if is_last:
             break
     print(json.dumps(answers))

@@ -20,6 +20,9 @@ POINTS = {
 }
 
 
+AT_ONCE_SECONDS = 10
+"""A busy machine takes some of them; a run that waits for its vendors never ends at this point."""
+
 QUICK = (("while fetching", signal.SIGTERM),)
 
 
@@ -34,6 +37,8 @@ QUICK = (("while fetching", signal.SIGTERM),)
 def test_a_run_that_is_told_to_stop_ends_at_once_and_the_next_one_converges(
     house: House, flaw: Flaw, sent: signal.Signals, tmp_path: Path
 ) -> None:
+    if signal.getsignal(sent) is signal.SIG_IGN:
+        pytest.skip(f"{sent.name} is ignored here, as in a shell's background")
     flag = tmp_path / "reached"
     process = house.start(
         "refresh", "--as-of", REFRESHES[1].isoformat(), flaw=replace(flaw, happening="paused", flag=str(flag))
@@ -43,7 +48,7 @@ def test_a_run_that_is_told_to_stop_ends_at_once_and_the_next_one_converges(
     process.send_signal(sent)
     flag.unlink()
     status, printed, complaints = house.finish(process)
-    assert time.monotonic() - told_at < 5
+    assert time.monotonic() - told_at < AT_ONCE_SECONDS
     assert status != command.DONE
     assert "Traceback" not in printed + complaints
     house.assert_converges(REFRESHES[:2])

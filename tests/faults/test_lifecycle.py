@@ -134,7 +134,6 @@ def test_f61_a_session_of_an_unknown_station_counts_and_is_filled_in_once_it_is_
     assert slots == [("station-9",)]
 
 
-@pytest.mark.xfail(reason="a session that comes again unchanged under another scope keeps the location of the first")
 def test_f60_a_charger_that_moves_takes_the_sessions_along_that_are_read_again_at_its_new_place(
     tmp_path: Path,
 ) -> None:
