@@ -65,7 +65,6 @@ QUICK = (
     "while fetching",
     "inside a raw file",
     "between the state and the load record",
-    "between touched months and audit",
     "inside the second batch of months",
     "before the rename",
 )

@@ -20,7 +20,8 @@ def is_killed_at_random(house: House, chance: random.Random, *arguments: str) ->
     return house.finish(process)[0] == KILLED
 
 
-@pytest.mark.parametrize("seed", [pytest.param(seed, marks=pytest.mark.long) for seed in range(SEEDS)])
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_a_warehouse_killed_at_random_moments_converges(new_house: House, seed: int) -> None:
     chance = random.Random(seed)
     killed = 0

@@ -65,7 +65,7 @@ def test_a_rebuild_of_one_month_builds_also_what_a_killed_refresh_left_unbuilt(h
 @pytest.mark.parametrize(
     "flaw",
     [
-        Flaw("shutil:rmtree", named="staging.discarded"),
+        pytest.param(Flaw("shutil:rmtree", named="staging.discarded"), marks=pytest.mark.long),
         pytest.param(Flaw("pipelines.table_assets:stage"), marks=pytest.mark.long),
         pytest.param(Flaw("warehouse.lake:commit", named="staged_session"), marks=pytest.mark.long),
         Flaw(
