@@ -70,6 +70,23 @@ class CleanObject:
     signed_readings: str | None
 
 
+@dataclass(frozen=True)
+class _Shape:
+    """What is to be done with an object of these field names, so that it is decided once and not for each object.
+
+    `nested`: the fields that may hold objects or lists; by name, and the same in lower case.
+    """
+
+    dropped: tuple[str, ...]
+    pseudonymised: tuple[tuple[str, str], ...]
+    rounded: tuple[tuple[str, int], ...]
+    nested: tuple[tuple[str, str], ...]
+
+
+MOST_SHAPES = 10_000
+"""Objects whose field names are data would fill the memory with shapes."""
+
+
 class Cleaner:
     """Takes the personal data out of one vendor's objects."""
 
@@ -82,6 +99,7 @@ class Cleaner:
         self._measurements = _lowered(personal_data.measurements)
         self._anywhere = {name.lower(): kind for name, kind in personal_data.pseudonymised.items() if "." not in name}
         self._inside: dict[str, dict[str, str]] = {}
+        self._shapes: dict[tuple[str, tuple[str, ...]], _Shape] = {}
         for dotted, kind in personal_data.pseudonymised.items():
             parent, separator, name = dotted.lower().partition(".")
             if separator:
@@ -119,24 +137,41 @@ class Cleaner:
             return [self._without_personal_data(element, parent) for element in value]
         if not isinstance(value, dict):
             return value
-        kinds = {**self._anywhere, **self._inside[parent]} if parent in self._inside else self._anywhere
-        result: dict[str, Any] = {}
-        for name, inner in value.items():
-            plain_name = name.lower()
-            if plain_name in self._dropped:
-                continue
-            kind = kinds.get(plain_name)
-            if kind is not None:
-                # A person named by a whole object is dropped with it: only a plain value can be a key.
-                if inner is not None and inner != "" and not isinstance(inner, dict | list):
-                    result[name] = self._pseudonyms.of(kind, inner)
-            elif isinstance(inner, dict | list) and plain_name not in self._measurements:
-                result[name] = self._without_personal_data(inner, plain_name)
-            elif plain_name in self._rounded:
-                result[name] = _rounded(inner, self._rounded[plain_name])
+        names = tuple(value)
+        shape = self._shapes.get((parent, names)) or self._learned(parent, names)
+        result = value.copy()
+        for name in shape.dropped:
+            del result[name]
+        for name, kind in shape.pseudonymised:
+            inner = value[name]
+            # A person named by a whole object is dropped with it: only a plain value can be a key.
+            if inner is None or inner == "" or isinstance(inner, dict | list):
+                del result[name]
             else:
-                result[name] = inner
+                result[name] = self._pseudonyms.of(kind, inner)
+        for name, plain_name in shape.nested:
+            inner = value[name]
+            if isinstance(inner, (dict, list)):
+                result[name] = self._without_personal_data(inner, plain_name)
+        for name, decimals in shape.rounded:
+            if not isinstance(value[name], dict | list):
+                result[name] = _rounded(value[name], decimals)
         return result
+
+    def _learned(self, parent: str, names: tuple[str, ...]) -> _Shape:
+        kinds = {**self._anywhere, **self._inside.get(parent, {})}
+        dropped = tuple(name for name in names if name.lower() in self._dropped)
+        kept = [(name, name.lower()) for name in names if name.lower() not in self._dropped]
+        plain = [(name, lowered) for name, lowered in kept if lowered not in kinds]
+        shape = _Shape(
+            dropped,
+            pseudonymised=tuple((name, kinds[lowered]) for name, lowered in kept if lowered in kinds),
+            rounded=tuple((name, self._rounded[lowered]) for name, lowered in plain if lowered in self._rounded),
+            nested=tuple((name, lowered) for name, lowered in plain if lowered not in self._measurements),
+        )
+        if len(self._shapes) < MOST_SHAPES:
+            self._shapes[parent, names] = shape
+        return shape
 
 
 def _lowered(names: Iterable[str]) -> frozenset[str]:

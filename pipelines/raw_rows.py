@@ -1,6 +1,6 @@
 """From a page of objects to rows of the raw log: one row per object, whole, without personal data."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.personal_data import Cleaner, CleanObject
-from pipelines.vendors.contract import Endpoint, field_of
+from pipelines.personal_data import Cleaner
+from pipelines.vendors.contract import Endpoint
 from pipelines.vendors.instants import parsed_instant
 from pipelines.vendors.paging import Page
 
@@ -34,6 +34,9 @@ RAW_COLUMNS: tuple[tuple[pa.Field, str], ...] = (
 
 RAW_SCHEMA = pa.schema([field for field, _ in RAW_COLUMNS])
 
+TEXTS = ("object_id", "vendor_started", "vendor_ended", "vendor_modified", "payload", "signed_readings")
+"""The columns that come out of the object itself."""
+
 
 @dataclass(frozen=True)
 class RawRows:
@@ -49,47 +52,66 @@ def raw_rows(
     pages: Iterable[Page], endpoint: Endpoint, scope: str, cleaner: Cleaner, as_of: datetime, run_id: str
 ) -> RawRows:
     """The rows of a window's pages, in the order received."""
-    columns: dict[str, list[Any]] = {field.name: [] for field in RAW_SCHEMA}
+    texts: dict[str, list[Any]] = {name: [] for name in TEXTS}
+    hashes: list[int] = []
+    requested: list[pa.Array] = []
     payload_bytes = 0
     open_sessions: dict[str, datetime | None] = {}
     closed_ids: set[str] = set()
+    ids, started, ended, modified, payloads, signed = texts.values()
+    id_of, start_of, end_of, modification_of = map(
+        _text_at, (endpoint.id_field, endpoint.started_field, endpoint.ended_field, endpoint.modified_field)
+    )
     for page in pages:
+        requested.append(pa.repeat(pa.scalar(page.requested_at, INSTANT), len(page.objects)))
         for item in page.objects:
             clean = cleaner.clean(item, id_names=endpoint.id_names)
-            object_id = _field_of(clean, endpoint.id_field)
             payload_bytes += len(clean.payload)
-            columns["object_id"].append(object_id or None)
-            columns["vendor_started"].append(_field_of(clean, endpoint.started_field))
-            columns["vendor_ended"].append(_field_of(clean, endpoint.ended_field))
-            columns["vendor_modified"].append(_field_of(clean, endpoint.modified_field))
-            columns["payload"].append(clean.payload)
-            columns["signed_readings"].append(clean.signed_readings)
-            columns["content_hash"].append(_fingerprint(clean.payload))
-            columns["position"].append(len(columns["position"]))
-            columns["requested_at"].append(page.requested_at)
+            object_id = id_of(clean.content) or None
+            ids.append(object_id)
+            started.append(start_of(clean.content))
+            ended.append(end_of(clean.content))
+            modified.append(modification_of(clean.content))
+            payloads.append(clean.payload)
+            signed.append(clean.signed_readings)
+            hashes.append(_fingerprint(clean.payload))
             if endpoint.is_open is not None and object_id:
                 if endpoint.is_open(item):
-                    open_sessions[object_id] = parsed_instant(columns["vendor_started"][-1])
+                    open_sessions[object_id] = parsed_instant(started[-1])
                     closed_ids.discard(object_id)
                 else:
                     closed_ids.add(object_id)
                     open_sessions.pop(object_id, None)
-    count = len(columns["position"])
+    count = len(hashes)
     constants = {"vendor": endpoint.vendor, "endpoint": endpoint.name, "scope": scope, "as_of": as_of, "run_id": run_id}
-    arrays = [
-        pa.repeat(pa.scalar(constants[field.name], field.type), count)
-        if field.name in constants
-        else pa.array(columns[field.name], field.type)
-        for field in RAW_SCHEMA
-    ]
-    table = pa.Table.from_arrays(arrays, schema=RAW_SCHEMA)
+    arrays = {
+        **{name: pa.repeat(pa.scalar(value, RAW_SCHEMA.field(name).type), count) for name, value in constants.items()},
+        **{name: pa.array(values, pa.string()) for name, values in texts.items()},
+        "content_hash": pa.array(hashes, pa.int64()),
+        "position": pa.array(range(count), pa.int64()),
+        "requested_at": pa.chunked_array(requested, INSTANT),
+    }
+    table = pa.Table.from_arrays([arrays[field.name] for field in RAW_SCHEMA], schema=RAW_SCHEMA)
     return RawRows(table, payload_bytes, open_sessions, frozenset(closed_ids))
 
 
-def _field_of(clean: CleanObject, path: str | None) -> str | None:
-    value = field_of(clean.content, path)
-    # Half a surrogate pair, which JSON can spell, is no text that can be stored.
-    return None if value is None else value.encode(errors="replace").decode()
+def _text_at(path: str | None) -> Callable[[object], str | None]:
+    """A reader of the value at a dotted path of a JSON object, as text; it gives None where there is none."""
+    if path is None:
+        return lambda item: None
+    *parents, name = path.split(".")
+
+    def text(item: object) -> str | None:
+        for parent in parents:
+            item = item.get(parent) if isinstance(item, dict) else None
+        value = item.get(name) if isinstance(item, dict) else None
+        if value is None or isinstance(value, dict | list):
+            return None
+        written = str(value)
+        # Half a surrogate pair, which JSON can spell, is no text that can be stored.
+        return written if written.isascii() else written.encode(errors="replace").decode()
+
+    return text
 
 
 def _fingerprint(payload: bytes) -> int:

@@ -7,7 +7,7 @@ it again, with the same result."""
 import secrets
 import shutil
 import zlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -45,7 +45,11 @@ CONSUMED = "raw"
 """The mark by which a table remembers the last load of the raw log that it has consumed."""
 
 BUILT = "touched_month"
-"""The mark by which a fact remembers the last entry of the touched months that it was built for."""
+"""The mark by which a fact remembers up to which entry of the touched months all of its months are built; with a month
+behind a space, up to which entry that month is."""
+
+NEWEST = "newest touched_month"
+"""The mark of the newest entry that any build of a fact knew of."""
 
 MONTHLY_FACTS = (FACT_SESSION, REJECTED_SESSION, FACT_ENERGY)
 
@@ -187,7 +191,7 @@ def _to_rebuild(months: Collection[str]) -> pl.DataFrame:
 
 def _pending(
     table: Table, raw_log: RawLog, lakes: Lakes, time_zone: str
-) -> Iterable[tuple[pl.DataFrame, pl.DataFrame]]:
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
     """Raw rows that the table has not consumed, less their payload, each piece with its staged frame."""
     after = lakes.staging.mark(table, CONSUMED)
     for (vendor, endpoint), staging in STAGINGS.items():
@@ -302,7 +306,7 @@ def _note_touched(touched: pl.DataFrame, published: Lake, as_of: datetime, run_i
     # Also above what the facts were built for, should these entries have been lost.
     last = max(
         known.select(pl.col("number").max()).collect().item() or 0,
-        *(published.mark(table, BUILT) or 0 for table in MONTHLY_FACTS),
+        *(published.mark(table, mark) or 0 for table in MONTHLY_FACTS for mark in (BUILT, NEWEST)),
     )
     mine = known.filter(pl.col("run_id") == run_id).select("month", "reason").collect()
     fresh = touched.join(mine, on=["month", "reason"], how="anti")

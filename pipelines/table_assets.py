@@ -8,17 +8,15 @@ import polars as pl
 
 from pipelines.building import (
     DIMENSIONS,
-    BuiltMonth,
     build_coverage,
     build_dimension,
-    build_months,
     build_open_sessions,
-    build_pending_months,
     publish_warehouse,
 )
 from pipelines.column_metadata import table_metadata
 from pipelines.layout import DATABASE
 from pipelines.locks import exclusive
+from pipelines.monthly_facts import BuiltMonth, build_months, build_pending_months
 from pipelines.progress import Progress
 from pipelines.questions import run_instant
 from pipelines.raw_assets import raw_key

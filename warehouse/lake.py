@@ -6,6 +6,7 @@ killed at any instant leaves the version before it; the files that it had alread
 """
 
 import shutil
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -65,6 +66,13 @@ class Lake:
         """What the latest commit that carried the mark set it to; None where none did."""
         delta = self._open(table)
         return None if delta is None else delta.transaction_version(name)
+
+    def marks(self, table: Table, names: Collection[str]) -> dict[str, int]:
+        """Those of the named marks that are set."""
+        delta = self._open(table)
+        if delta is None:
+            return {}
+        return {name: value for name in names if (value := delta.transaction_version(name)) is not None}
 
     def snapshot(self, table: Table) -> Snapshot | None:
         """The current version with its files and their statistics; None for a table never written."""
@@ -224,12 +232,12 @@ class Lake:
         shutil.rmtree(self.folder(table) / "_delta_log")
 
     def _merge_small_files(self, table: Table) -> None:
-        for month in {file.month for file in self.files(table)}:
+        counts = Counter(file.month for file in self.files(table))
+        for month in (month for month, count in counts.items() if count > MOST_FILES_IN_A_PARTITION):
             delta = self._open(table)
             small = [file for file in self._files(table, delta) if file.month == month]
-            if len(small) > MOST_FILES_IN_A_PARTITION:
-                rows = scan_files(table, small).sort(table.schema.primary_key()).collect()
-                self._replace_files(table, delta, small, rows, None)
+            rows = scan_files(table, small).sort(table.schema.primary_key()).collect()
+            self._replace_files(table, delta, small, rows, None)
 
     def _replace_files(
         self,

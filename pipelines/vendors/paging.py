@@ -114,9 +114,12 @@ class _Pass:
 
 def _distinct(keys: Iterable[Hashable]) -> list[Hashable]:
     """The keys of one answer's rows. Rows that share a key in one and the same answer are different rows."""
+    listed = list(keys)
+    if len(set(listed)) == len(listed):
+        return [(key, 0) for key in listed]
     times: Counter[Hashable] = Counter()
     distinct: list[Hashable] = []
-    for key in keys:
+    for key in listed:
         distinct.append((key, times[key]))
         times[key] += 1
     return distinct

@@ -1,0 +1,121 @@
+"""The months of the facts: which are to be built, and building them from the staged sessions.
+
+Each fact remembers, in the commit that changes a month, up to which entry of the touched months it was built. A run
+that is cut off builds again what its last commit does not vouch for."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipelines.staging import BUILT, MONTHLY_FACTS, NEWEST, Lakes
+from transforms.energy import fact_energy
+from transforms.months import month_bounds
+from transforms.sessions import fact_session, rejected_session
+from transforms.stations import station_links, station_locations, with_station
+from transforms.touched import NO_MONTH
+from warehouse.lake import Lake
+from warehouse.tables import (
+    FACT_ENERGY,
+    FACT_SESSION,
+    REJECTED_SESSION,
+    STAGED_CHARGE_STATION,
+    STAGED_SESSION,
+    TOUCHED_MONTH,
+)
+from warehouse.tables.table import Table
+
+SESSIONS_AT_ONCE = 15_000
+
+
+@dataclass(frozen=True)
+class BuiltMonth:
+    """One month of one fact, as it was written."""
+
+    table: Table
+    month: str
+    rows: int
+    energy_kwh: float | None
+
+
+def pending_months(lakes: Lakes) -> list[str]:
+    """The months that were touched since the facts were built, in order; `none` for sessions without a month."""
+    touched = lakes.published.scan(TOUCHED_MONTH).group_by("month").agg(pl.col("number").max()).collect()
+    numbers = dict(touched.select("month", "number").iter_rows())
+    pending: set[str] = set()
+    for table in MONTHLY_FACTS:
+        marks = lakes.published.marks(table, [BUILT, *(f"{BUILT} {month}" for month in numbers)])
+        all_built = marks.get(BUILT, 0)
+        for month, number in numbers.items():
+            if number > max(all_built, marks.get(f"{BUILT} {month}", 0)):
+                pending.add(month)
+    return sorted(pending)
+
+
+def build_pending_months(lakes: Lakes, time_zone: str) -> list[BuiltMonth]:
+    """Build the touched months of every fact, and remember that they are built."""
+    months = pending_months(lakes)
+    if not months:
+        return []
+    return build_months(lakes, months, time_zone, builds_all=True)
+
+
+def build_months(lakes: Lakes, months: Sequence[str], time_zone: str, *, builds_all: bool = False) -> list[BuiltMonth]:
+    """Build these months of every fact anew from the staged sessions. `builds_all`: no other month is pending."""
+    if not months:
+        return []
+    newest = lakes.published.scan(TOUCHED_MONTH).select(pl.col("number").max()).collect().item() or 0
+    stations = lakes.staging.scan(STAGED_CHARGE_STATION).collect()
+    links, locations = station_links(stations), station_locations(stations)
+    batches = list(_batches(months, lakes.staging))
+
+    built: list[BuiltMonth] = []
+    for batch in batches:
+        partitions = [None if month == NO_MONTH else month for month in batch]
+        marks = {NEWEST: newest} | {f"{BUILT} {month}": newest for month in batch}
+        if builds_all and batch is batches[-1]:
+            marks[BUILT] = newest
+        staged = with_station(lakes.staging.scan(STAGED_SESSION, partitions).collect(), links, locations)
+        for table, rows in ((FACT_SESSION, fact_session(staged)), (REJECTED_SESSION, rejected_session(staged))):
+            lakes.published.replace_months(table, rows, partitions, marks)
+            built.extend(_summaries(table, rows, batch))
+        slots = pl.concat([_slots(lakes, month, links, locations, time_zone) for month in batch])
+        lakes.published.replace_months(FACT_ENERGY, slots, partitions, marks)
+        built.extend(_summaries(FACT_ENERGY, slots, batch))
+    return built
+
+
+def _batches(months: Sequence[str], staging: Lake) -> Iterator[list[str]]:
+    """Months in groups whose slots fit in memory together."""
+    counts = staging.row_counts(STAGED_SESSION)
+    batch: list[str] = []
+    sessions = 0
+    for month in months:
+        rows = counts.get(None if month == NO_MONTH else month, 0)
+        if batch and sessions + rows > SESSIONS_AT_ONCE:
+            yield batch
+            batch, sessions = [], 0
+        batch.append(month)
+        sessions += rows
+    yield batch
+
+
+def _slots(lakes: Lakes, month: str, links: pl.DataFrame, locations: pl.DataFrame, time_zone: str) -> pl.DataFrame:
+    """The slots of one month, of every session that overlaps it."""
+    if month == NO_MONTH:
+        return FACT_ENERGY.schema.create_empty()
+    sessions = (
+        lakes.staging.scan_overlapping(STAGED_SESSION, *month_bounds(month, time_zone))
+        .filter(pl.col("reason").is_null() & ~pl.col("is_open"))
+        .collect()
+    )
+    return fact_energy(with_station(sessions, links, locations), time_zone, month)
+
+
+def _summaries(table: Table, rows: pl.DataFrame, months: Collection[str]) -> list[BuiltMonth]:
+    energy = pl.col("energy_kwh").sum().cast(pl.Float64) if table != REJECTED_SESSION else pl.lit(None, pl.Float64)
+    by_month = {
+        month: (count, kwh)
+        for month, count, kwh in rows.group_by("month").agg(pl.len().alias("rows"), energy.alias("kwh")).iter_rows()
+    }
+    return [BuiltMonth(table, month, *by_month.get(month, (0, None))) for month in months if month != NO_MONTH]
