@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from pipelines.faults import ReadingError
 from pipelines.locks import exclusive
+from pipelines.memory import collect_rarely, share_one_heap
 from pipelines.personal_data import Cleaner, Pseudonyms, pseudonym_key
 from pipelines.raw_log import READINGS, Positions, RawLog
 from pipelines.raw_rows import RawRows, raw_rows
@@ -90,6 +91,8 @@ def extract(
 
     A line that fails is recorded as failed and leaves everything else alone; only a fault of ours is raised.
     """
+    collect_rarely()
+    share_one_heap()
     raw_log = RawLog(settings.data)
     key = pseudonym_key(settings.pseudonym_key.get_secret_value() if settings.pseudonym_key else None, settings.data)
     with _held(settings, vendors):

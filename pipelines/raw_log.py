@@ -16,7 +16,6 @@ import dlt
 import orjson
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 from dlt.common.versioned_state import decompress_state
 from dlt.destinations import filesystem
 
@@ -62,10 +61,8 @@ class RawFile:
     load_number: int
 
     def batches(self, rows: int) -> Iterator[pl.DataFrame]:
-        """Its rows, so many at a time: a payload may be large."""
-        with pq.ParquetFile(self.path) as file:
-            for batch in file.iter_batches(rows):
-                yield pl.DataFrame(batch)
+        """Its rows, so many at a time: what is made of them may be large."""
+        return pl.read_parquet(self.path, glob=False).iter_slices(rows)
 
 
 class RawLog:
