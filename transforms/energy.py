@@ -11,7 +11,7 @@ import polars as pl
 
 from transforms.instants import INSTANT
 from transforms.meter_series import metered_stretches
-from transforms.micro_kwh import kwh, micro_kwh, share
+from transforms.micro_kwh import Integer, kwh, micro_kwh, share, share_fits_64_bits
 from transforms.months import month_bounds, month_of
 from warehouse.tables.facts import FactEnergy
 
@@ -20,6 +20,9 @@ _SLOT_MS = _SLOT // timedelta(milliseconds=1)
 # Slots are numbered from 1970; every instant that can be read lies in between.
 _ALL_SLOTS = (0, 10_000_000)
 _DESCRIBED_BY = ("vendor", "session_id", "station_id", "location_id")
+
+_SESSIONS_AT_ONCE = 10_000
+"""What a quarter of a million slots need stays close to the processor, and little memory is held beside the result."""
 
 
 def fact_energy(sessions: pl.DataFrame | pl.LazyFrame, time_zone: str, month: str | None = None) -> pl.DataFrame:
@@ -43,23 +46,26 @@ def fact_energy(sessions: pl.DataFrame | pl.LazyFrame, time_zone: str, month: st
         )
         .with_columns(_session_slots(pl.col("start_ms"), pl.col("end_ms")))
         .sort("vendor", "session_id")
-        .with_row_index("session")
         .collect()
+        # Rows are picked from one piece of memory at a fraction of what it costs to pick them from several.
+        .rechunk()
     )
-    slots = _slots(_stretches(chosen), slots_from, slots_to)
     slot_start_at = (pl.col("slot") * (_SLOT_MS * 1000)).cast(INSTANT)
-    return FactEnergy.cast(
-        slots.hstack(chosen.select(_DESCRIBED_BY)[slots.get_column("session")]).select(
-            "vendor",
-            "session_id",
-            slot_start_at=slot_start_at,
-            month=month_of(slot_start_at, time_zone) if month is None else pl.lit(month),
-            station_id="station_id",
-            location_id="location_id",
-            energy_kwh=kwh(pl.col("slot_micro_kwh")),
-            method=pl.when("is_metered").then(pl.lit("metered")).otherwise(pl.lit("even")),
-        )
-    )
+    columns = {
+        "vendor": pl.col("vendor"),
+        "session_id": pl.col("session_id"),
+        "slot_start_at": slot_start_at,
+        "month": month_of(slot_start_at, time_zone) if month is None else pl.lit(month),
+        "station_id": pl.col("station_id"),
+        "location_id": pl.col("location_id"),
+        "energy_kwh": kwh(pl.col("slot_micro_kwh")),
+        "method": pl.when("is_metered").then(pl.lit("metered")).otherwise(pl.lit("even")),
+    }
+    parts = [
+        _described_slots(some.with_row_index("session"), slots_from, slots_to).select(**columns)
+        for some in chosen.iter_slices(_SESSIONS_AT_ONCE)
+    ]
+    return FactEnergy.cast(pl.concat([FactEnergy.create_empty(), *parts]))
 
 
 def _may_have_slots_in(month: str | None, time_zone: str) -> pl.Expr:
@@ -84,6 +90,12 @@ def _session_slots(start_ms: pl.Expr, end_ms: pl.Expr) -> list[pl.Expr]:
         first_slot.alias("first_slot"),
         pl.max_horizontal(first_slot, (end_ms - 1) // _SLOT_MS).alias("last_slot"),
     ]
+
+
+def _described_slots(sessions: pl.DataFrame, slots_from: int, slots_to: int) -> pl.DataFrame:
+    """The columns of _slots and those that describe their session, in the order of the sessions and of time."""
+    slots = _slots(_stretches(sessions), slots_from, slots_to)
+    return slots.hstack(sessions.select(_DESCRIBED_BY)[slots.get_column("session")])
 
 
 def _stretches(chosen: pl.DataFrame) -> pl.DataFrame:
@@ -116,22 +128,7 @@ def _stretches(chosen: pl.DataFrame) -> pl.DataFrame:
 
 def _slots(stretches: pl.DataFrame, slots_from: int, slots_to: int) -> pl.DataFrame:
     """session, slot, is_metered, slot_micro_kwh: the slots in [from, to)."""
-    slot = pl.col("slot")
-    length = pl.col("stretch_end_ms") - pl.col("stretch_start_ms")
-    # By the meter, times the stretch's length so that it stays a whole number; 64 bits would not hold it.
-    metered_by_slot_end = pl.col("metered_at_start").cast(pl.Int128) * length + (
-        pl.col("metered_at_end") - pl.col("metered_at_start")
-    ).cast(pl.Int128) * ((slot + 1) * _SLOT_MS - pl.col("stretch_start_ms"))
-    micro_kwh_at_end = (
-        # Exactly all of it at the end of the last slot, which may lie beyond the end of the session.
-        pl.when(slot == pl.col("last_slot"))
-        .then("energy_micro_kwh")
-        .otherwise(
-            share(
-                pl.col("energy_micro_kwh"), metered_by_slot_end, pl.col("metered_in_all").cast(pl.Int128) * length
-            ).fill_null(pl.when(pl.col("metered_in_all") == 0).then(0))
-        )
-    )
+    slot, energy = pl.col("slot"), pl.col("energy_micro_kwh")
     return (
         stretches.with_columns(
             slot=pl.int_ranges(
@@ -140,8 +137,15 @@ def _slots(stretches: pl.DataFrame, slots_from: int, slots_to: int) -> pl.DataFr
                 pl.min_horizontal("last_end_held", pl.lit(slots_to - 1)) + 1,
             )
         )
+        # What is not needed any more need not be repeated for every slot.
+        .drop("first_end_held", "last_end_held")
         .explode("slot")
-        .with_columns(until=micro_kwh_at_end)
+        .with_columns(
+            # Exactly all of it at the end of the last slot, which may lie beyond the end of the session.
+            until=pl.when(slot == pl.col("last_slot"))
+            .then(energy)
+            .otherwise(_micro_kwh_by_slot_end(_sufficient_integer(stretches)))
+        )
         .select(
             "session",
             "slot",
@@ -151,3 +155,27 @@ def _slots(stretches: pl.DataFrame, slots_from: int, slots_to: int) -> pl.DataFr
         )
         .filter(slot >= slots_from)
     )
+
+
+def _micro_kwh_by_slot_end(integer: Integer) -> pl.Expr:
+    """The session's energy up to the end of a slot that lies in the stretch, calculated in such integers."""
+    length = pl.col("stretch_end_ms") - pl.col("stretch_start_ms")
+    elapsed = (pl.col("slot") + 1) * _SLOT_MS - pl.col("stretch_start_ms")
+    metered_in_stretch = pl.col("metered_at_end") - pl.col("metered_at_start")
+    # By the meter, times the stretch's length so that it stays a whole number.
+    metered = pl.col("metered_at_start").cast(integer) * length + metered_in_stretch.cast(integer) * elapsed
+    metered_in_all = pl.col("metered_in_all").cast(integer) * length
+    return share(pl.col("energy_micro_kwh"), metered, metered_in_all, integer).fill_null(
+        pl.when(pl.col("metered_in_all") == 0).then(0)
+    )
+
+
+def _sufficient_integer(stretches: pl.DataFrame) -> Integer:
+    """The narrowest integer that holds all that comes up in these stretches.
+
+    64 bits are enough for an even session of any ordinary size, 128 for everything.
+    """
+    length = pl.col("stretch_end_ms") - pl.col("stretch_start_ms")
+    metered_in_all = pl.col("metered_in_all").cast(pl.Int128) * length
+    fits = stretches.select(share_fits_64_bits(pl.col("energy_micro_kwh"), metered_in_all).all()).item()
+    return pl.Int64 if fits else pl.Int128

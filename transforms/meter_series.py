@@ -38,9 +38,9 @@ def metered_stretches(sessions: pl.DataFrame) -> pl.DataFrame:
     )
     up_to_points = knots.select(
         "session",
-        stretch_start_ms=pl.col("at_ms").shift().over("session").fill_null(pl.col("start_ms")),
+        stretch_start_ms=_point_before("at_ms", pl.col("start_ms")),
         stretch_end_ms="at_ms",
-        metered_at_start=pl.col("cumulative").shift().over("session").fill_null(0),
+        metered_at_start=_point_before("cumulative", pl.lit(0)),
         metered_at_end="cumulative",
         metered_in_all="metered_in_all",
     )
@@ -62,17 +62,18 @@ def _points(sessions: pl.DataFrame) -> pl.DataFrame:
     points = (
         sessions.filter(pl.col("energy_micro_kwh").is_not_null() & (pl.col("meter_series").list.len() > 0))
         .explode("meter_series")
-        .with_columns(
+        .select(
+            "session",
+            "start_ms",
+            "end_ms",
+            "energy_micro_kwh",
+            "meter_series_kind",
             at_ms=pl.col("meter_series").struct.field("at").dt.epoch("ms"),
             value=micro_kwh(pl.when(energy_kwh.abs() <= _GREATEST_POINT_KWH).then(energy_kwh)),
         )
     )
     is_readable = pl.col("at_ms").is_not_null() & pl.col("value").is_not_null()
-    return (
-        points.filter(is_readable.all().over("session"))
-        .drop("meter_series")
-        .sort("session", "at_ms", maintain_order=True)
-    )
+    return points.filter(is_readable.all().over("session")).sort("session", "at_ms", maintain_order=True)
 
 
 def _cumulative(points: pl.DataFrame) -> pl.DataFrame:
@@ -85,8 +86,17 @@ def _cumulative(points: pl.DataFrame) -> pl.DataFrame:
     energy = pl.col("energy_micro_kwh")
     sum_is_closer = (pl.col("value").sum() - energy.first()).abs() < (pl.col("value").last() - energy.first()).abs()
     is_interval = (pl.col("meter_series_kind") == "interval") | sum_is_closer.over("session")
-    as_given = points.with_columns(cumulative=pl.when(is_interval).then(summed).otherwise("value"))
-    fall = pl.col("cumulative").shift().over("session").fill_null(0) - pl.col("cumulative")
-    return as_given.filter((fall <= _GREATEST_FALL_MICRO_KWH).all().over("session")).with_columns(
-        cumulative=pl.col("cumulative").cum_max().over("session").clip(lower_bound=0)
+    given = pl.when(is_interval).then(summed).otherwise("value")
+    return (
+        points.with_columns(cumulative=given)
+        # Before the window and not inside of it, where a shift is ten times as dear.
+        .with_columns(fall=_point_before("cumulative", pl.lit(0)) - pl.col("cumulative"))
+        .filter((pl.col("fall") <= _GREATEST_FALL_MICRO_KWH).all().over("session"))
+        .with_columns(cumulative=pl.col("cumulative").cum_max().over("session").clip(lower_bound=0))
     )
+
+
+def _point_before(column: str, first: pl.Expr) -> pl.Expr:
+    """The column at the session's point before, at its first point `first`; of rows in the order of the sessions."""
+    is_first = pl.col("session").ne_missing(pl.col("session").shift())
+    return pl.when(is_first).then(first).otherwise(pl.col(column).shift())

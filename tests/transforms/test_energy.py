@@ -2,7 +2,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
+from unittest.mock import patch
 
 import polars as pl
 import pytest
@@ -101,6 +103,32 @@ def test_a_month_that_no_session_touches_is_empty(staged_sessions: RowsBuilder) 
 def test_the_largest_session_over_years_keeps_its_energy(staged_sessions: RowsBuilder) -> None:
     session = staged_sessions({"started_at": datetime(2020, 1, 1, tzinfo=UTC), "energy_kwh": 5000.0})
     assert fact_energy(session, "UTC")["energy_kwh"].sum() == 5000
+
+
+@pytest.mark.parametrize("hours", [1, 24 * 12])
+@pytest.mark.parametrize("is_metered", [False, True])
+def test_a_session_beyond_64_bits_is_exact_and_leaves_the_others_alone(
+    staged_sessions: RowsBuilder, hours: int, is_metered: bool
+) -> None:
+    started_at = datetime(2026, 1, 1, tzinfo=UTC)
+    series = [{"at": started_at + timedelta(hours=hours), "energy_kwh": 4999.999999}]
+    huge = {
+        "session_id": "huge",
+        "started_at": started_at,
+        "ended_at": started_at + timedelta(hours=hours),
+        "energy_kwh": 4999.999999,
+        "meter_series": series if is_metered else None,
+    }
+    ordinary = {"session_id": "ordinary", "started_at": at(2, 10, 5), "ended_at": at(2, 10, 45), "energy_kwh": 0.7}
+    together = fact_energy(staged_sessions(huge, ordinary), "UTC")
+    assert_frame_equal(together.filter(session_id="ordinary"), fact_energy(staged_sessions(ordinary), "UTC"))
+    energy = together.filter(session_id="huge")
+    assert energy["method"].unique().to_list() == ["metered" if is_metered else "even"]
+    whole, count = 4_999_999_999, 4 * hours
+    assert energy["energy_kwh"].sum() == Decimal(whole).scaleb(-6)
+    reached = [(2 * whole * number + count) // (2 * count) for number in range(count + 1)]
+    expected = [later - earlier for earlier, later in pairwise(reached)]
+    assert (energy["energy_kwh"] * 1_000_000).cast(pl.Int64).to_list() == expected
 
 
 def test_lazy_and_eager_sessions_give_the_same(staged_sessions: RowsBuilder) -> None:
@@ -203,6 +231,17 @@ def test_slots_never_depend_on_the_order_of_sessions(
     assert_frame_equal(
         fact_energy(staged_sessions(*rows), AMSTERDAM), fact_energy(staged_sessions(*shuffled), AMSTERDAM)
     )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_sessions(), min_size=1, max_size=5), st.integers(1, 4))
+def test_slots_never_depend_on_how_many_sessions_are_taken_at_once(
+    staged_sessions: RowsBuilder, sessions: list[dict[str, Any]], sessions_at_once: int
+) -> None:
+    staged = staged_sessions(*numbered(sessions))
+    with patch("transforms.energy._SESSIONS_AT_ONCE", sessions_at_once):
+        in_parts = fact_energy(staged, AMSTERDAM)
+    assert_frame_equal(in_parts, fact_energy(staged, AMSTERDAM))
 
 
 @settings(max_examples=60, deadline=None)

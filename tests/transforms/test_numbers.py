@@ -1,7 +1,9 @@
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from transforms.micro_kwh import kwh, micro_kwh, share
+from transforms.micro_kwh import kwh, micro_kwh, share, share_fits_64_bits
 from transforms.numbers import finite_number
 
 
@@ -27,3 +29,23 @@ def test_energy_is_rounded_half_up_to_six_places(energy_kwh: float, text: str) -
 def test_a_share_of_five_megawatt_hours_over_a_century_does_not_overflow() -> None:
     whole, parts = 5_000_000_000, 100 * 365 * 86_400_000
     assert pl.select(share(pl.lit(whole), pl.lit(parts // 2), pl.lit(parts))).item() == whole // 2
+
+
+_MAGNITUDES = st.integers(0, 62).flatmap(lambda bits: st.integers(0, 2**bits))
+
+
+@given(_MAGNITUDES, _MAGNITUDES, st.floats(0, 1))
+def test_a_share_that_fits_64_bits_is_the_same_in_64_bits(whole: int, parts: int, portion: float) -> None:
+    part = min(int(parts * portion), parts)
+    expected = (2 * whole * part + parts) // (2 * parts) if parts else None
+    numbers = pl.lit(whole), pl.lit(part), pl.lit(parts)
+    assert pl.select(share(*numbers)).item() == expected
+    if pl.select(share_fits_64_bits(pl.lit(whole), pl.lit(parts))).item():
+        assert pl.select(share(*numbers, pl.Int64)).item() == expected
+
+
+@pytest.mark.parametrize(
+    ("whole", "parts", "fits"), [(2**30, 2**32 - 2, True), (2**30, 2**32, False), (0, 2**62, False)]
+)
+def test_64_bits_are_enough_up_to_their_last(whole: int, parts: int, fits: bool) -> None:
+    assert pl.select(share_fits_64_bits(pl.lit(whole), pl.lit(parts))).item() is fits
