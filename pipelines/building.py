@@ -19,7 +19,7 @@ from transforms.history import dim_charge_station, dim_connector, dim_location, 
 from transforms.months import month_of
 from transforms.sessions import open_session
 from transforms.stations import station_links, station_locations, with_station
-from warehouse.publication import Publication, publish, published_files
+from warehouse.publication import Publication, publish, published_files, published_versions
 from warehouse.tables import (
     COVERAGE,
     DIM_CHARGE_STATION,
@@ -36,8 +36,6 @@ from warehouse.tables import (
     STAGED_VEHICLE,
 )
 from warehouse.tables.table import Table
-
-SESSIONS_AT_ONCE = 15_000
 
 DIMENSIONS: Mapping[Table, tuple[Table, Callable[[pl.DataFrame], pl.DataFrame]]] = {
     DIM_LOCATION: (STAGED_LOCATION, dim_location),
@@ -80,12 +78,28 @@ def build_coverage(lakes: Lakes, raw_log: RawLog, first_month_at: datetime, as_o
 
 
 def publish_warehouse(lakes: Lakes, data: Path) -> Publication:
-    """Publish the current version of every table as a DuckDB file, and remove files that nothing names any more."""
-    publication = publish(lakes.published, data / DATABASE)
-    named = published_files(publication.path)
+    """Remove files that nothing names any more, and publish the current version of every table as a DuckDB file.
+
+    Tidying first makes the published versions the newest, so that `unpublished_tables` can tell.
+    """
+    named = published_files(data / DATABASE)
     for table in PUBLISHED_TABLES:
         lakes.published.tidy(table, named)
-    return publication
+    return publish(lakes.published, data / DATABASE)
+
+
+def unpublished_tables(lakes: Lakes, data: Path) -> dict[str, int]:
+    """The tables that have changed since the publication, by name, with their current version."""
+    published = published_versions(data / DATABASE)
+    current = {table: lakes.published.version(table) for table in PUBLISHED_TABLES}
+    return {
+        table.name: version
+        for table, version in current.items()
+        # A table without rows has no file that the publication could name.
+        if version is not None
+        and version != published.get(table.name)
+        and (table.name in published or lakes.published.files(table))
+    }
 
 
 def _rebuild_if_changed(lakes: Lakes, table: Table, source: Table, build: Callable[[], pl.DataFrame]) -> int:

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pipelines import questions
-from pipelines.faults import AnotherRunError, ConfigurationError
+from pipelines.faults import AnotherRunError, BackupError, ConfigurationError
 from pipelines.settings import Settings, load_settings
 from pipelines.vendors.contract import Question
 from warehouse.errors import WarehouseError
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(options)
     except ConfigurationError as fault:
         return _complain(str(fault), MISTAKE)
-    except (WarehouseError, AnotherRunError) as fault:
+    except (WarehouseError, AnotherRunError, BackupError) as fault:
         return _complain(str(fault), INCOMPLETE)
     except OSError as fault:
         return _complain(f"{fault.strerror or fault}{f': {fault.filename}' if fault.filename else ''}", INCOMPLETE)
@@ -73,6 +73,16 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--as-of", metavar="T", default="", help="the run's now, ISO 8601 (default: the clock)")
     interface = add("ui", "The Dagster web UI on this machine.", _ui)
     interface.add_argument("--port", type=int, default=3000)
+    backup = add("backup", "Add a backup of everything that a run goes on from to a folder.", _backup)
+    backup.add_argument("folder", type=Path, metavar="FOLDER")
+    backup.add_argument("--keep", type=int, metavar="N", help="remove all but the newest N (default: none)")
+    restored = add("restore", "Put a backup back, where there is no data yet, and publish it.", _restore)
+    restored.add_argument("folder", type=Path, metavar="FOLDER", help="of the backups (the newest is taken), or of one")
+    add("daemon", "Dagster's daemon: schedules, sensors, alerts, queued runs. For a service manager.", _daemon)
+    webserver = add("webserver", "Dagster's web server alone. For a service manager.", _webserver)
+    webserver.add_argument("--host", default="127.0.0.1", help="the address it listens on (default: this machine only)")
+    webserver.add_argument("--port", type=int, default=3000)
+    webserver.add_argument("--read-only", action="store_true", help="look, but start nothing")
     sandbox = add("sandbox", "Play the four vendors' APIs on this machine, with invented data.", _sandbox)
     sandbox.add_argument("--port", type=int, default=9000)
     sandbox.add_argument("--seed", type=int, default=7)
@@ -114,6 +124,10 @@ def _reading_settings(options: argparse.Namespace) -> Settings:
 
 
 def _run_reading(settings: Settings, vendors: Sequence[str], question: Question, details: Mapping[str, object]) -> int:
+    from pipelines.memory import collect_rarely
+
+    # Before the imports, which make more objects than a refresh that finds nothing new.
+    collect_rarely()
     from pipelines.progress import Progress
     from pipelines.runs import run_job
     from pipelines.summary import received
@@ -196,6 +210,38 @@ def _ui(options: argparse.Namespace) -> int:
     from pipelines.web_interface import serve
 
     return serve(load_settings(), options.port)
+
+
+def _backup(options: argparse.Namespace) -> int:
+    from pipelines.backup import back_up
+
+    backup = back_up(load_settings().data, options.folder.resolve(), options.keep)
+    print(
+        f"{backup.folder}: {len(backup.files):,} files, {backup.size_bytes / 1e6:,.1f} MB; of these new "
+        f"{backup.new_files:,} files, {backup.new_bytes / 1e6:,.1f} MB"
+    )
+    return DONE
+
+
+def _restore(options: argparse.Namespace) -> int:
+    from pipelines.backup import restore
+
+    settings = load_settings()
+    backup = restore(settings.data, options.folder.resolve())
+    print(f"{backup.folder}: {len(backup.files):,} files put back below {settings.data} and published")
+    return DONE
+
+
+def _daemon(options: argparse.Namespace) -> int:
+    from pipelines.services import become_daemon
+
+    return become_daemon(load_settings())
+
+
+def _webserver(options: argparse.Namespace) -> int:
+    from pipelines.services import become_webserver
+
+    return become_webserver(load_settings(), options.host, options.port, is_read_only=options.read_only)
 
 
 def _sandbox(options: argparse.Namespace) -> int:

@@ -16,10 +16,11 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from pipelines.faults import ReadingError
+from pipelines.fields import fields_table
 from pipelines.locks import exclusive
-from pipelines.memory import collect_rarely, share_one_heap
+from pipelines.memory import collect_rarely, give_back, share_one_heap
 from pipelines.personal_data import Cleaner, Pseudonyms, pseudonym_key
-from pipelines.raw_log import READINGS, Positions, RawLog
+from pipelines.raw_log import FIELDS, READINGS, Positions, RawLog
 from pipelines.raw_rows import RawRows, raw_rows
 from pipelines.readings import Reading, readings_table
 from pipelines.settings import Settings
@@ -39,11 +40,15 @@ Watcher: TypeAlias = Callable[[Reading], None]
 
 @dataclass(frozen=True)
 class _WindowRead:
-    """What came of one window: its record and, where it was read, its rows."""
+    """What came of one window: its record and, where it was read, its rows.
+
+    `new_fields`: (endpoint, path) of the fields that the vendor's objects have shown since its window before.
+    """
 
     reading: Reading
     endpoint: Endpoint
     rows: RawRows | None = None
+    new_fields: Sequence[tuple[str, str]] = ()
 
     def advance(self, positions: Positions) -> None:
         """Move the positions to what this window proves."""
@@ -73,6 +78,10 @@ class _Package:
 
     def add(self, window: _WindowRead) -> None:
         self.readings.append(window.reading)
+        if window.new_fields:
+            reading = window.reading
+            fields = fields_table(reading.vendor, window.new_fields, reading.as_of, reading.run_id)
+            self.tables.setdefault(FIELDS, []).append(fields)
         if window.rows is not None and window.rows.table.num_rows:
             self.tables.setdefault(window.endpoint.table, []).append(window.rows.table)
             self.rows += window.rows.table.num_rows
@@ -98,13 +107,21 @@ def extract(
     with _held(settings, vendors):
         positions = raw_log.positions()
         positions.forget_long_unseen(question.as_of)
+        known_fields = raw_log.known_fields()
         extractions = []
         for name in vendors:
             pseudonyms = Pseudonyms(name, key)
             vendor = open_vendor(name, settings, pseudonyms)
-            cleaner = Cleaner(vendor.personal_data, pseudonyms, keep_signed_readings=settings.keep_signed_readings)
+            cleaner = Cleaner(
+                vendor.personal_data,
+                pseudonyms,
+                keep_signed_readings=settings.keep_signed_readings,
+                known_fields=known_fields.get(name, ()),
+            )
             extractions.append(_VendorExtraction(vendor, cleaner, question, run_id, deepcopy(positions)))
-        return _append_as_they_come(extractions, raw_log, positions, vendors, watch)
+        readings = _append_as_they_come(extractions, raw_log, positions, vendors, watch)
+    give_back()
+    return readings
 
 
 @contextmanager
@@ -234,5 +251,8 @@ class _VendorExtraction:
             retries=tally.retries,
             bytes_received=tally.bytes_received,
             message=message,
+            deprecated_at=tally.retirement.deprecated_at,
+            sunset_at=tally.retirement.sunset_at,
+            retirement_url=tally.retirement.url,
         )
-        return _WindowRead(reading, line.endpoint, rows)
+        return _WindowRead(reading, line.endpoint, rows, self._cleaner.take_new_fields())

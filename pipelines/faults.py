@@ -19,3 +19,11 @@ class SignInError(ReadingError):
 
 class AnotherRunError(Exception):
     """Another process holds what this run needs and did not let go of it in time."""
+
+
+class AlertError(Exception):
+    """An alert did not arrive. The message names the host and no more of the address; the alert is tried again."""
+
+
+class BackupError(Exception):
+    """A backup cannot be made, or cannot be restored; what was there before is untouched."""

@@ -1,22 +1,49 @@
 """The project's own Dagster instance, below the root of everything written."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
+from pydantic import SecretStr
+from sqlalchemy.exc import SQLAlchemyError
+
+from pipelines.faults import ConfigurationError
 from pipelines.layout import DAGSTER_FOLDER
 from pipelines.settings import PROJECT_FOLDER
 
 
-def prepare_dagster_home(data: Path) -> Path:
-    """Make the instance's folder, put the repository's `dagster.yaml` there, and point DAGSTER_HOME at it.
+def _history_faults() -> tuple[type[Exception], ...]:
+    if find_spec("dagster_postgres") is None:
+        return (SQLAlchemyError,)
+    from dagster_postgres.utils import DagsterPostgresException
 
-    Dagster reads no other `dagster.yaml` than that of its home, which has to be an absolute, existing folder.
+    return (SQLAlchemyError, DagsterPostgresException)
+
+
+HISTORY_FAULTS = _history_faults()
+"""What Dagster raises where its history of runs cannot be read or written."""
+
+
+def prepare_dagster_home(data: Path, postgres_url: SecretStr | None = None) -> Path:
+    """Make the instance's folder, put the `dagster.yaml` to be used there, and point DAGSTER_HOME at it.
+
+    Dagster reads no other `dagster.yaml` than that of its home, which has to be an absolute, existing folder. With
+    `postgres_url` it is the one that keeps the history in PostgreSQL; the address, a secret, goes by the environment
+    alone. Raises ConfigurationError.
     """
+    source = PROJECT_FOLDER / "dagster.yaml"
+    if postgres_url is not None:
+        if find_spec("dagster_postgres") is None:
+            raise ConfigurationError("CHARGEHOUSE_POSTGRES_URL needs the extra `postgres`: see docs/operations.md.")
+        source = PROJECT_FOLDER / "deploy" / "dagster.postgresql.yaml"
+        # Since SQLAlchemy 2.1 an address that names no driver means another than the one that dagster-postgres brings.
+        _, _, address = postgres_url.get_secret_value().partition("://")
+        os.environ["CHARGEHOUSE_POSTGRES_URL"] = f"postgresql+psycopg2://{address}"
     home = data / DAGSTER_FOLDER
     home.mkdir(parents=True, exist_ok=True)
     for left_behind in home.glob(".dagster.yaml.*"):
         left_behind.unlink(missing_ok=True)
-    configuration = (PROJECT_FOLDER / "dagster.yaml").read_text()
+    configuration = source.read_text()
     target = home / "dagster.yaml"
     if not target.exists() or target.read_text() != configuration:
         beside = home / f".dagster.yaml.{os.getpid()}"
@@ -24,3 +51,17 @@ def prepare_dagster_home(data: Path) -> Path:
         beside.replace(target)
     os.environ["DAGSTER_HOME"] = str(home)
     return home
+
+
+def history_fault(home: Path, postgres_url: SecretStr | None, error: Exception) -> str:
+    """What to tell a person whose history of runs cannot be written."""
+    cause = str(error).partition("\n")[0]
+    if postgres_url is not None:
+        return (
+            f"the history of runs in PostgreSQL cannot be reached or written ({cause}). Check the server and "
+            "CHARGEHOUSE_POSTGRES_URL, and run again."
+        )
+    return (
+        f"the history of runs below {home} cannot be written ({cause}). Make room on the disk, or move that folder "
+        "away if it is damaged, and run again: the warehouse does not need it."
+    )

@@ -1,67 +1,132 @@
-"""The jobs and their schedule: one selection of assets, asked in different ways. Each run stays in one process."""
+"""The jobs: selections of the same assets, asked in different ways. Each run stays in one process.
 
-from collections.abc import Mapping
+On the command line one run does everything: it reads, builds the months it touched and publishes. By schedule `load`
+only reads and stages; the sensor of the touched months asks for `build_months` and `publish`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from pipelines.building import DIMENSIONS
+from pipelines.checks import check_keys
 from pipelines.raw_assets import raw_keys
 from pipelines.settings import Settings
 from pipelines.staging import MONTHLY_FACTS
-from pipelines.table_assets import table_key
-from warehouse.tables import TABLES
+from pipelines.table_assets import MONTH_READING, table_key
+from warehouse.tables import COVERAGE, LATENESS, LOAD_AUDIT, OPEN_SESSION, TABLES, VOCABULARY
 
-DAILY = "15 3 * * *"
-"""At a quarter past three in the configured zone, when charging days are over and vendors are least busy."""
+LOAD = "load"
+BUILD_MONTHS = "build_months"
+PUBLISH = "publish"
+
+ACCOUNT = "chargehouse/account-"
+"""The tag, with a vendor behind it, of a run that reads this vendor's account."""
 
 BUILT_KEYS = (*(table_key(table) for table in TABLES if table not in MONTHLY_FACTS), dg.AssetKey("warehouse"))
-"""What every job builds. The monthly facts are partitioned and cannot stand in one run with the rest: the step of the
-touched months builds them, and records each month as a partition."""
+"""What a job that does everything builds. The monthly facts are partitioned and cannot stand in one run with the rest:
+the step of the touched months builds them, and records each month as a partition."""
+
+LOADED_KEYS = tuple(
+    table_key(table)
+    for table in TABLES
+    if table.group == "staging" or table in (LOAD_AUDIT, LATENESS, VOCABULARY, OPEN_SESSION, COVERAGE, *DIMENSIONS)
+)
+"""What a load builds: all but the facts and what is counted of them."""
+
+PUBLISHED_KEYS = tuple(key for key in BUILT_KEYS if key not in LOADED_KEYS)
+FACT_KEYS = tuple(table_key(table) for table in MONTHLY_FACTS)
 
 
-def build_jobs(settings: Settings) -> dg.Definitions:
-    """refresh, reconcile, backfill and rebuild over the vendors that are on; and a refresh a day, off at first."""
-    read = raw_keys(settings.vendors)
-    schedule = dg.ScheduleDefinition(
-        name="daily_refresh",
-        job_name="refresh",
-        cron_schedule=DAILY,
-        execution_timezone=settings.time_zone,
-        description="Pulls everything new once a day.",
-    )
-    return dg.Definitions(
-        jobs=[
-            dg.define_asset_job(
-                name,
-                selection=dg.AssetSelection.assets(*keys),
-                description=description,
-                executor_def=dg.in_process_executor,
-                config=configuration,
-            )
-            for name, description, keys, configuration in (
-                ("refresh", "Pull everything new, rebuild the months it touches, publish.", [*read, *BUILT_KEYS], None),
-                (
-                    "reconcile",
-                    "Read the last months again and heal what differs: late uploads, silent corrections.",
-                    [*read, *BUILT_KEYS],
-                    _configured("raw_log", {"kind": "reconcile", "months": 3}) if read else None,
-                ),
-                (
-                    "backfill",
-                    "Read the months from_month to to_month again, and rebuild what they touch.",
-                    [*read, *BUILT_KEYS],
-                    None,
-                ),
-                (
-                    "rebuild",
-                    "Rebuild everything from the raw log alone, without asking a vendor.",
-                    BUILT_KEYS,
-                    _configured("staged_tables", {"from_raw": True}),
-                ),
-            )
-        ],
-        schedules=[schedule] if read else [],
-    )
+def build_jobs(settings: Settings, vendors: Sequence[str]) -> list[UnresolvedAssetJobDefinition]:
+    """The jobs over these vendors, which have to be on."""
+    read = raw_keys(vendors)
+    everything = _assets(*read, *BUILT_KEYS) | dg.AssetSelection.checks(*check_keys())
+    jobs = [
+        _job("refresh", "Pull everything new, rebuild the months it touches, publish.", everything, vendors),
+        _job(
+            "reconcile",
+            "Read the last months again and heal what differs: late uploads, silent corrections. Rebuilds and "
+            "publishes as well.",
+            everything,
+            vendors,
+            configured("raw_log", {"kind": "reconcile", "months": 3}) if read else None,
+        ),
+        _job(
+            "backfill",
+            "Read the months from_month to to_month again, and rebuild what they touch.",
+            everything,
+            vendors,
+        ),
+        _job(
+            "rebuild",
+            "Rebuild everything from the raw log alone, without asking a vendor.",
+            _assets(*BUILT_KEYS) | dg.AssetSelection.checks(*check_keys()),
+            (),
+            configured("staged_tables", {"from_raw": True}),
+        ),
+        _job(
+            BUILD_MONTHS,
+            "Build the selected months of the facts from what was read. Asked for by the sensor of the touched months.",
+            _assets(*FACT_KEYS).without_checks(),
+        ),
+        _job(
+            PUBLISH,
+            "Judge the tables by the checks, and publish them unless a blocking one fails. Asked for by the sensor of "
+            "the touched months.",
+            _assets(*PUBLISHED_KEYS) | dg.AssetSelection.checks(*check_keys()),
+        ),
+    ]
+    if not read:
+        return jobs
+    return [
+        *jobs,
+        _job(
+            LOAD,
+            "Pull everything new into the staged tables and the dimensions; fails at its end when something could not "
+            "be read. The facts and the publication follow by the sensor of the touched months.",
+            (_assets(*read, *LOADED_KEYS) - dg.AssetSelection.checks(*check_keys())),
+            vendors,
+            configured(COVERAGE.name, {"fails_on_gaps": True}),
+        ),
+        _job(
+            "backfill_months",
+            "Read the selected months again from every vendor, and rebuild them: one run for a range of months. The "
+            "publication follows by the sensor of the touched months.",
+            _assets(MONTH_READING, *FACT_KEYS).without_checks(),
+            vendors,
+        ),
+    ]
 
 
-def _configured(step: str, values: Mapping[str, object]) -> dict[str, object]:
+def configured(step: str, values: Mapping[str, object]) -> dict[str, Any]:
+    """The run configuration of one step."""
     return {"ops": {step: {"config": dict(values)}}}
+
+
+def account_tags(vendors: Sequence[str]) -> dict[str, str]:
+    """The tags of a run that reads these vendors' accounts."""
+    return {f"{ACCOUNT}{vendor}": "read" for vendor in vendors}
+
+
+def _assets(*keys: dg.AssetKey) -> dg.AssetSelection:
+    return dg.AssetSelection.assets(*keys)
+
+
+def _job(
+    name: str,
+    description: str,
+    selection: dg.AssetSelection,
+    vendors: Sequence[str] = (),
+    configuration: dict[str, Any] | None = None,
+) -> UnresolvedAssetJobDefinition:
+    return dg.define_asset_job(
+        name,
+        selection=selection,
+        description=description,
+        executor_def=dg.in_process_executor,
+        config=configuration,
+        tags=account_tags(vendors),
+    )

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines.faults import AnotherRunError
+from pipelines.layout import LOCKS_FOLDER
 
 PATIENCE_SECONDS = 3600.0
 
 
 def is_held(data: Path, name: str) -> bool:
     """Whether somebody holds the lock `name` below `data` at this moment."""
-    path = data / "locks" / f"{name}.lock"
+    path = data / LOCKS_FOLDER / f"{name}.lock"
     if not path.exists():
         return False
     with path.open() as file:
@@ -30,7 +31,7 @@ def exclusive(data: Path, name: str, on_wait: Callable[[], None] | None = None) 
 
     Raises AnotherRunError when it is not free within an hour.
     """
-    folder = data / "locks"
+    folder = data / LOCKS_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{name}.lock").open("w") as file:
         deadline = time.monotonic() + PATIENCE_SECONDS

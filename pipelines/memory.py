@@ -1,9 +1,9 @@
 """Memory for reading much in a short time: garbage collected rarely, and one heap for everything that is read.
 
 Parsed answers are a great many small objects without cycles; looking through all of them again and again for cycles
-would take a quarter of the time of reading. Every thread that reads a vendor would get a heap of its own, from the C library and from Arrow, and each would keep the
-memory of its largest window. One for all takes half the memory, and a fifth of the processor time with it: a page that
-is used again need not be cleared by the kernel.
+would take a quarter of the time of reading. Every thread that reads a vendor would get a heap of its own, from the C
+library and from Arrow, and each would keep the memory of its largest window. One for all takes half the memory, and a
+fifth of the processor time with it: a page that is used again need not be cleared by the kernel.
 """
 
 import ctypes
@@ -19,8 +19,7 @@ _M_ARENA_MAX = -8
 
 
 def collect_rarely() -> None:
-    """Look for garbage in cycles a hundred times less often than usual, and never among what is loaded by now."""
-    gc.freeze()
+    """Look for garbage in cycles a hundred times less often than usual."""
     gc.set_threshold(ALLOCATIONS_BETWEEN_COLLECTIONS, 20, 20)
 
 
@@ -28,6 +27,16 @@ def collect_rarely() -> None:
 def share_one_heap() -> None:
     """Let every thread that begins from now on use the one heap. Elsewhere than with the GNU C library: only Arrow."""
     pa.set_memory_pool(pa.system_memory_pool())
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
-    if set_option is not None:
-        set_option(_M_ARENA_MAX, 1)
+    _call("mallopt", _M_ARENA_MAX, 1)
+
+
+def give_back() -> None:
+    """Give memory that is free by now back to the system, before Polars asks for its own."""
+    _call("malloc_trim", 0)
+
+
+def _call(name: str, *arguments: int) -> None:
+    """Call a function of the GNU C library, where that is the one."""
+    function = getattr(ctypes.CDLL(None), name, None)
+    if function is not None:
+        function(*arguments)

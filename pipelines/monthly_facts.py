@@ -40,16 +40,21 @@ class BuiltMonth:
 
 def pending_months(lakes: Lakes) -> list[str]:
     """The months that were touched since the facts were built, in order; `none` for sessions without a month."""
+    return sorted(pending_news(lakes))
+
+
+def pending_news(lakes: Lakes) -> dict[str, int]:
+    """The pending months, each with the number of the newest entry of the touched months that names it."""
     touched = lakes.published.scan(TOUCHED_MONTH).group_by("month").agg(pl.col("number").max()).collect()
     numbers = dict(touched.select("month", "number").iter_rows())
-    pending: set[str] = set()
+    pending: dict[str, int] = {}
     for table in MONTHLY_FACTS:
         marks = lakes.published.marks(table, [BUILT, *(f"{BUILT} {month}" for month in numbers)])
         all_built = marks.get(BUILT, 0)
         for month, number in numbers.items():
             if number > max(all_built, marks.get(f"{BUILT} {month}", 0)):
-                pending.add(month)
-    return sorted(pending)
+                pending[month] = number
+    return pending
 
 
 def build_pending_months(lakes: Lakes, time_zone: str) -> list[BuiltMonth]:

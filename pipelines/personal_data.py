@@ -74,7 +74,7 @@ class CleanObject:
 class _Shape:
     """What is to be done with an object of these field names, so that it is decided once and not for each object.
 
-    `nested`: the fields that may hold objects or lists; by name, and the same in lower case.
+    `nested`: the fields that may hold objects or lists, each with the path at which those lie.
     """
 
     dropped: tuple[str, ...]
@@ -86,11 +86,24 @@ class _Shape:
 MOST_SHAPES = 10_000
 """Objects whose field names are data would fill the memory with shapes."""
 
+MOST_FIELDS = 1_000
+"""More different fields than that are data too, and nobody's vocabulary."""
+
 
 class Cleaner:
-    """Takes the personal data out of one vendor's objects."""
+    """Takes the personal data out of one vendor's objects, and notes which fields these have.
 
-    def __init__(self, personal_data: PersonalData, pseudonyms: Pseudonyms, *, keep_signed_readings: bool) -> None:
+    `known_fields`: (endpoint, dotted path) of those that need not be noted again.
+    """
+
+    def __init__(
+        self,
+        personal_data: PersonalData,
+        pseudonyms: Pseudonyms,
+        *,
+        keep_signed_readings: bool,
+        known_fields: Iterable[tuple[str, str]] = (),
+    ) -> None:
         self._rules = personal_data
         self._pseudonyms = pseudonyms
         self._keep_signed_readings = keep_signed_readings
@@ -100,22 +113,30 @@ class Cleaner:
         self._anywhere = {name.lower(): kind for name, kind in personal_data.pseudonymised.items() if "." not in name}
         self._inside: dict[str, dict[str, str]] = {}
         self._shapes: dict[tuple[str, tuple[str, ...]], _Shape] = {}
+        self._fields = set(known_fields)
+        self._new_fields: list[tuple[str, str]] = []
         for dotted, kind in personal_data.pseudonymised.items():
             parent, separator, name = dotted.lower().partition(".")
             if separator:
                 self._inside.setdefault(parent, {})[name] = kind
 
-    def clean(self, item: Any, *, id_names: str | None = None) -> CleanObject:
-        """The object without personal data. `id_names`: the kind of person or card that the object's own `id` names.
+    def clean(self, item: Any, *, endpoint: str = "", id_names: str | None = None) -> CleanObject:
+        """The object of this endpoint without personal data. `id_names`: the kind of person or card that the object's
+        own `id` names.
 
         Raises ReadingError for an object that cannot be searched.
         """
         signed = self._signed_readings(item) if self._keep_signed_readings else None
         try:
-            cleaned = self._without_personal_data(item, "")
+            cleaned = self._without_personal_data(item, f"{endpoint}:")
             return self._written(cleaned, id_names, signed)
         except RecursionError:
             raise ReadingError("an object is nested too deeply to be searched for personal data.") from None
+
+    def take_new_fields(self) -> list[tuple[str, str]]:
+        """The fields that may be written and were met since the last call, as (endpoint, dotted path)."""
+        new, self._new_fields = self._new_fields, []
+        return new
 
     def _written(self, cleaned: Any, id_names: str | None, signed: str | None) -> CleanObject:
         if id_names is not None and isinstance(cleaned, dict) and cleaned.get("id") is not None:
@@ -132,13 +153,13 @@ class Cleaner:
         kept = {name: item[name] for name in sorted(self._rules.signed_readings) if item.get(name) is not None}
         return as_json(kept).decode() if kept else None
 
-    def _without_personal_data(self, value: Any, parent: str) -> Any:
+    def _without_personal_data(self, value: Any, path: str) -> Any:
         if isinstance(value, list):
-            return [self._without_personal_data(element, parent) for element in value]
+            return [self._without_personal_data(element, path) for element in value]
         if not isinstance(value, dict):
             return value
         names = tuple(value)
-        shape = self._shapes.get((parent, names)) or self._learned(parent, names)
+        shape = self._shapes.get((path, names)) or self._learned(path, names)
         result = value.copy()
         for name in shape.dropped:
             del result[name]
@@ -149,29 +170,41 @@ class Cleaner:
                 del result[name]
             else:
                 result[name] = self._pseudonyms.of(kind, inner)
-        for name, plain_name in shape.nested:
+        for name, inner_path in shape.nested:
             inner = value[name]
             if isinstance(inner, (dict, list)):
-                result[name] = self._without_personal_data(inner, plain_name)
+                result[name] = self._without_personal_data(inner, inner_path)
         for name, decimals in shape.rounded:
             if not isinstance(value[name], dict | list):
                 result[name] = _rounded(value[name], decimals)
         return result
 
-    def _learned(self, parent: str, names: tuple[str, ...]) -> _Shape:
+    def _learned(self, path: str, names: tuple[str, ...]) -> _Shape:
+        endpoint, _, inside = path.partition(":")
+        parent = inside.rpartition(".")[2].lower()
         kinds = {**self._anywhere, **self._inside.get(parent, {})}
         dropped = tuple(name for name in names if name.lower() in self._dropped)
         kept = [(name, name.lower()) for name in names if name.lower() not in self._dropped]
         plain = [(name, lowered) for name, lowered in kept if lowered not in kinds]
+        inner = f"{path}." if inside else path
         shape = _Shape(
             dropped,
             pseudonymised=tuple((name, kinds[lowered]) for name, lowered in kept if lowered in kinds),
             rounded=tuple((name, self._rounded[lowered]) for name, lowered in plain if lowered in self._rounded),
-            nested=tuple((name, lowered) for name, lowered in plain if lowered not in self._measurements),
+            nested=tuple((name, f"{inner}{name}") for name, lowered in plain if lowered not in self._measurements),
         )
         if len(self._shapes) < MOST_SHAPES:
-            self._shapes[parent, names] = shape
+            self._shapes[path, names] = shape
+        for name, _ in kept:
+            self._note(endpoint, f"{inside}.{name}" if inside else name)
         return shape
+
+    def _note(self, endpoint: str, field: str) -> None:
+        # A name may hold an address, where names are data; half a surrogate pair cannot be stored.
+        is_new = (endpoint, field) not in self._fields and len(self._fields) < MOST_FIELDS
+        if is_new and field.isprintable() and "@" not in field:
+            self._fields.add((endpoint, field))
+            self._new_fields.append((endpoint, field))
 
 
 def _lowered(names: Iterable[str]) -> frozenset[str]:

@@ -1,20 +1,31 @@
 """The raw log as assets: one for each endpoint of each vendor, all read side by side in one step."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import dagster as dg
+import polars as pl
 
+from pipelines.abandoned_runs import hold_run
 from pipelines.column_metadata import raw_metadata
 from pipelines.extraction import extract
+from pipelines.previews import preview
 from pipelines.progress import Progress
 from pipelines.questions import backfill, reconcile, refresh, run_instant
+from pipelines.raw_log import RawLog
 from pipelines.readings import Reading
 from pipelines.settings import Settings
 from pipelines.vendors import ENDPOINTS
 from pipelines.vendors.contract import Endpoint, Question
 
 CHECK = "read_to_the_end"
+
+ACCOUNTS = "vendor_accounts"
+"""The pool of the runs that ask vendors. All vendors are read in one step, side by side, so it is one pool: a second
+run waits in the queue, whichever vendors it reads."""
+
+PREVIEWED = ("object_id", "scope", "vendor_started", "vendor_ended", "vendor_modified", "requested_at")
+ROWS_PREVIEWED = 5
 
 
 class Reach(dg.Config):
@@ -53,8 +64,10 @@ def build_raw_assets(settings: Settings, progress: Progress) -> dg.AssetsDefinit
             for endpoint in endpoints
         ],
         can_subset=True,
+        pool=ACCOUNTS,
     )
     def raw_log(context: dg.AssetExecutionContext, config: Reach) -> Iterator[dg.MaterializeResult[None]]:
+        hold_run(settings.data, context.run.run_id)
         selected = {key.path[1] for key in context.selected_asset_keys}
         vendors = [vendor for vendor in settings.vendors if vendor in selected]
         if not vendors:
@@ -63,7 +76,7 @@ def build_raw_assets(settings: Settings, progress: Progress) -> dg.AssetsDefinit
         readings = extract(settings, vendors, question, context.run.run_id, progress.on_reading)
         for endpoint in endpoints:
             if raw_key(endpoint) in context.selected_asset_keys:
-                yield _result(endpoint, [each for each in readings if _is_of(each, endpoint)])
+                yield _result(endpoint, readings, _preview(settings, endpoint, readings))
 
     return raw_log
 
@@ -85,7 +98,7 @@ def _spec(endpoint: Endpoint) -> dg.AssetSpec:
         description=f"{endpoint.description} Append-only; one row per object and reading.",
         group_name=f"raw_{endpoint.vendor}",
         kinds={"dlt", "parquet"},
-        metadata={**raw_metadata(), "documentation": dg.MetadataValue.url(endpoint.documentation_url)},
+        metadata={**raw_metadata(endpoint), "documentation": dg.MetadataValue.url(endpoint.documentation_url)},
         skippable=False,
     )
 
@@ -94,27 +107,45 @@ def _is_of(reading: Reading, endpoint: Endpoint) -> bool:
     return (reading.vendor, reading.endpoint) == (endpoint.vendor, endpoint.name)
 
 
-def _result(endpoint: Endpoint, readings: Sequence[Reading]) -> dg.MaterializeResult[None]:
-    failures = [reading for reading in readings if reading.state == "failed"]
-    rows = sum(reading.rows_received for reading in readings)
+def raw_metadata_of(endpoint: Endpoint, readings: Sequence[Reading]) -> dict[str, Any]:
+    """What is told of the readings of one endpoint in a run."""
+    mine = [each for each in readings if _is_of(each, endpoint)]
+    if not mine:
+        return {"dagster/row_count": 0, "windows": 0}
+    return {
+        "dagster/row_count": sum(reading.rows_received for reading in mine),
+        "as_of": mine[0].as_of.isoformat(),
+        "windows": len(mine),
+        "failed_windows": sum(reading.state == "failed" for reading in mine),
+        "scopes": len({reading.scope for reading in mine}),
+        "requests": sum(reading.requests for reading in mine),
+        "retries": sum(reading.retries for reading in mine),
+        "bytes_received": sum(reading.bytes_received for reading in mine),
+    }
+
+
+def _preview(settings: Settings, endpoint: Endpoint, readings: Sequence[Reading]) -> dict[str, Any]:
+    """Keys and times of the first rows that came, and nothing else of them."""
+    if not any(reading.rows_received for reading in readings if _is_of(reading, endpoint)):
+        return {}
+    newest = RawLog(settings.data).files(endpoint.table)[-1]
+    rows = pl.scan_parquet(newest.path).select(PREVIEWED).head(ROWS_PREVIEWED).collect()
+    return {"preview": preview(rows)}
+
+
+def _result(endpoint: Endpoint, readings: Sequence[Reading], shown: dict[str, Any]) -> dg.MaterializeResult[None]:
+    mine = [each for each in readings if _is_of(each, endpoint)]
+    failures = [reading for reading in mine if reading.state == "failed"]
     reasons = {reading.place: reading.message or "" for reading in failures}
     check = dg.AssetCheckResult(
         passed=not failures,
         check_name=CHECK,
         asset_key=raw_key(endpoint),
         description="; ".join(f"{place}: {reason}" for place, reason in reasons.items()) or "Nothing is missing.",
-        metadata={"windows": len(readings), "failed_windows": len(failures)},
+        metadata={"windows": len(mine), "failed_windows": len(failures)},
     )
     return dg.MaterializeResult(
         asset_key=raw_key(endpoint),
-        metadata={
-            "dagster/row_count": rows,
-            "windows": len(readings),
-            "requests": sum(reading.requests for reading in readings),
-            "retries": sum(reading.retries for reading in readings),
-            "bytes_received": sum(reading.bytes_received for reading in readings),
-            "scopes": len({reading.scope for reading in readings}),
-            "failed_windows": len(failures),
-        },
+        metadata={**raw_metadata_of(endpoint, readings), **shown},
         check_results=[check],
     )

@@ -16,9 +16,11 @@ import dlt
 import orjson
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 from dlt.common.versioned_state import decompress_state
 from dlt.destinations import filesystem
 
+from pipelines.fields import FIELDS_SCHEMA
 from pipelines.layout import DLT_FOLDER, RAW_FOLDER
 from pipelines.locks import exclusive
 from pipelines.raw_rows import RAW_SCHEMA
@@ -30,6 +32,7 @@ dlt.config["load.delete_completed_jobs"] = True
 
 PIPELINE = "chargehouse"
 READINGS = "readings"
+FIELDS = "fields"
 FORGET_OPEN_AFTER = timedelta(days=90)
 
 
@@ -59,6 +62,10 @@ class RawFile:
 
     path: Path
     load_number: int
+
+    def row_count(self) -> int:
+        """How many rows it has."""
+        return int(pq.read_metadata(self.path).num_rows)
 
     def batches(self, rows: int) -> Iterator[pl.DataFrame]:
         """Its rows, so many at a time: what is made of them may be large."""
@@ -121,11 +128,27 @@ class RawLog:
 
     def readings(self, after_load: int | None = None) -> pl.DataFrame:
         """Every reading of loads above `after_load`, oldest first, in the columns of `READING_SCHEMA`."""
-        files = [str(file.path) for file in self.files(READINGS, after_load)]
-        empty = pl.DataFrame(READING_SCHEMA.empty_table())
+        return self._records(READINGS, READING_SCHEMA, after_load)
+
+    def _records(self, table: str, schema: pa.Schema, after_load: int | None) -> pl.DataFrame:
+        files = [str(file.path) for file in self.files(table, after_load)]
+        empty = pl.DataFrame(schema.empty_table())
         if not files:
             return empty
-        return pl.concat([empty, pl.read_parquet(files, columns=empty.columns)], how="vertical_relaxed")
+        # A load of an older version lacks the columns that came since.
+        rows = pl.scan_parquet(files, schema=empty.schema, missing_columns="insert", extra_columns="ignore")
+        return rows.select(empty.columns).collect()
+
+    def fields(self, after_load: int | None = None) -> pl.DataFrame:
+        """The fields noted in loads above `after_load`, in the columns of `FIELDS_SCHEMA`."""
+        return self._records(FIELDS, FIELDS_SCHEMA, after_load)
+
+    def known_fields(self) -> dict[str, list[tuple[str, str]]]:
+        """The fields noted so far as (endpoint, path), by vendor."""
+        known: dict[str, list[tuple[str, str]]] = {}
+        for vendor, endpoint, path in self.fields().select("vendor", "endpoint", "field").unique().iter_rows():
+            known.setdefault(vendor, []).append((endpoint, path))
+        return known
 
     def _completed_loads(self) -> set[int]:
         completed = {_load_of(path) for path in self._folder.glob("_dlt_loads/*.jsonl")}
@@ -170,7 +193,7 @@ class RawLog:
 
 
 def _columns(name: str) -> Any:
-    schema = READING_SCHEMA if name == READINGS else RAW_SCHEMA
+    schema = {READINGS: READING_SCHEMA, FIELDS: FIELDS_SCHEMA}.get(name, RAW_SCHEMA)
     return {field.name: {"name": field.name, "nullable": field.nullable} for field in schema}
 
 

@@ -24,13 +24,19 @@ READING_SCHEMA = pa.schema(
         pa.field("retries", pa.int64(), nullable=False),
         pa.field("bytes_received", pa.int64(), nullable=False),
         pa.field("message", pa.string()),
+        pa.field("deprecated_at", INSTANT),
+        pa.field("sunset_at", INSTANT),
+        pa.field("retirement_url", pa.string()),
     ]
 )
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One window: complete with all its rows, or failed with none. Its bounds are on the endpoint's own clock."""
+    """One window: complete with all its rows, or failed with none. Its bounds are on the endpoint's own clock.
+
+    `deprecated_at`, `sunset_at` and `retirement_url` are what the answers' headers said of the endpoint's end.
+    """
 
     run_id: str
     as_of: datetime
@@ -46,6 +52,9 @@ class Reading:
     retries: int = 0
     bytes_received: int = 0
     message: str | None = None
+    deprecated_at: datetime | None = None
+    sunset_at: datetime | None = None
+    retirement_url: str | None = None
 
     @property
     def place(self) -> str:

@@ -8,24 +8,22 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import redirect_stderr
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
+from uuid import uuid4
 
 import dagster as dg
-from sqlalchemy.exc import SQLAlchemyError
 
+from pipelines.abandoned_runs import end_abandoned_runs, hold_run, let_go_of_run
+from pipelines.checks import broken_claims
 from pipelines.definitions import build_definitions
 from pipelines.faults import AnotherRunError
-from pipelines.instance import prepare_dagster_home
-from pipelines.jobs import BUILT_KEYS
+from pipelines.instance import HISTORY_FAULTS, history_fault, prepare_dagster_home
 from pipelines.locks import is_held
 from pipelines.progress import Progress
-from pipelines.raw_assets import raw_keys
 from pipelines.settings import Settings
 from pipelines.staging import Lakes
 from pipelines.table_assets import failed_readings
 from warehouse.errors import LakeError, PublicationError, WarehouseError
-from warehouse.publication import is_running
 
 PROCESS = "chargehouse/process"
 """The tag that names the process in which a run takes place."""
@@ -57,8 +55,8 @@ def run_job(
         KeyboardInterrupt: the process is told to stop; the run's threads go on until it exits.
         WarehouseError: the history of runs cannot be written.
     """
-    home = prepare_dagster_home(settings.data)
-    job = build_definitions(settings, progress).resolve_job_def(name)
+    home = prepare_dagster_home(settings.data, settings.postgres_url)
+    job = build_definitions(settings, progress, vendors).resolve_job_def(name)
     configured = {
         "ops": {step: {"config": dict(values)} for step, values in (configuration or {}).items()},
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
@@ -66,14 +64,19 @@ def run_job(
 
     def execute() -> dg.ExecuteInProcessResult:
         with dg.DagsterInstance.get() as instance:
-            _end_abandoned_runs(instance)
-            return job.execute_in_process(
-                instance=instance,
-                raise_on_error=False,
-                asset_selection=[*raw_keys(vendors), *BUILT_KEYS],
-                run_config=configured,
-                tags={PROCESS: str(os.getpid())},
-            )
+            end_abandoned_runs(instance, settings.data)
+            run_id = str(uuid4())
+            hold_run(settings.data, run_id)
+            try:
+                return job.execute_in_process(
+                    instance=instance,
+                    raise_on_error=False,
+                    run_config=configured,
+                    run_id=run_id,
+                    tags={PROCESS: str(os.getpid())},
+                )
+            finally:
+                let_go_of_run(settings.data, run_id)
 
     busy = [vendor for vendor in vendors if is_held(settings.data, f"account-{vendor}")]
     if busy:
@@ -82,11 +85,14 @@ def run_job(
         # What Dagster cannot record it prints, with everything that belongs to it.
         with redirect_stderr(io.StringIO()):
             result = _interruptible(execute)
-    except SQLAlchemyError as error:
-        raise WarehouseError(_history_fault(home, error)) from error
+    except HISTORY_FAULTS as error:
+        raise WarehouseError(history_fault(home, settings.postgres_url, error)) from error
     if result.success:
         return RunOutcome(result.run_id, ())
-    faults = failed_readings(Lakes.below(settings.data), result.run_id)
+    faults = [
+        *failed_readings(Lakes.below(settings.data), result.run_id),
+        *broken_claims(result.get_asset_check_evaluations()),
+    ]
     return RunOutcome(result.run_id, faults or _step_faults(result))
 
 
@@ -111,23 +117,6 @@ def _interruptible(work: Callable[[], Result]) -> Result:
         return done.result()
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _end_abandoned_runs(instance: dg.DagsterInstance) -> None:
-    """Record runs whose process died as failed: they would count among those that Dagster lets run at once."""
-    begun = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-    for run in instance.get_runs(dg.RunsFilter(statuses=begun)):
-        process = run.tags.get(PROCESS)
-        if process is not None and not is_running(int(process)):
-            instance.report_run_failed(run, "Its process was ended. The next run does again what was not finished.")
-
-
-def _history_fault(home: Path, error: SQLAlchemyError) -> str:
-    cause = str(error).partition("\n")[0]
-    return (
-        f"the history of runs below {home} cannot be written ({cause}). Make room on the disk, or move that folder "
-        "away if it is damaged, and run again: the warehouse does not need it."
-    )
 
 
 def _step_faults(result: dg.ExecuteInProcessResult) -> list[str]:

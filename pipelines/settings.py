@@ -6,7 +6,7 @@ The environment wins over the file. An empty value counts as not set.
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,12 @@ from pipelines.faults import ConfigurationError
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 MONTH = re.compile(r"^[12][0-9]{3}-(0[1-9]|1[0-2])$")
+MAIL_ADDRESS = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+", re.ASCII)
+MAIL_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+"""The usual port of each way to secure SMTP. Source: RFC 6409, 3.1; RFC 8314, 3.3; RFC 5321, 4.5.4.2."""
+REFRESH_TIMES = {"hourly": "7 * * * *", "daily": "15 3 * * *"}
+"""By word, when the scheduled refresh runs in the configured zone: off the full hour, when everybody asks the vendors;
+daily at night, when charging days are over."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +83,38 @@ class SmappeeAccount:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Everything that a run needs to know. A vendor that is off is None.
+class Webhook:
+    """Where alerts are posted as Slack takes them. Whoever knows the address may post, so it is a secret."""
 
-    `data` is an absolute path. `first_month` is YYYY-MM or None for 24 months before the run.
+    url: SecretStr
+
+    @property
+    def host(self) -> str:
+        """All of the address that may be told."""
+        return urlsplit(self.url.get_secret_value()).hostname or ""
+
+
+@dataclass(frozen=True)
+class Mail:
+    """The mail server that takes alerts, and for whom. `security` is starttls, tls (from the first byte) or none."""
+
+    host: str
+    port: int
+    security: str
+    username: str
+    password: SecretStr | None
+    sender: str
+    recipients: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that a run needs to know. A vendor that is off is None, and so is a way of alerting.
+
+    `data` is an absolute path. `first_month` is YYYY-MM or None for 24 months before the run. `ui_url` is where people
+    reach the web UI, without a trailing slash. `postgres_url` is where Dagster keeps its history; None: SQLite files.
+    `refresh_times` is the cron expression of the scheduled refresh; the schedules, and the sensor that builds what they
+    touch, begin switched on with `are_schedules_on`.
     """
 
     data: Path
@@ -93,6 +127,12 @@ class Settings:
     jedlix: JedlixAccount | None = None
     greenflux: GreenfluxAccount | None = None
     smappee: SmappeeAccount | None = None
+    webhook: Webhook | None = None
+    mail: Mail | None = None
+    ui_url: str | None = None
+    postgres_url: SecretStr | None = None
+    refresh_times: str = REFRESH_TIMES["daily"]
+    are_schedules_on: bool = False
 
     @property
     def vendors(self) -> tuple[str, ...]:
@@ -142,6 +182,12 @@ def load_settings(environment: Mapping[str, str] | None = None, file: Path | Non
         jedlix=_jedlix(variables),
         greenflux=_greenflux(variables),
         smappee=_smappee(variables),
+        webhook=_webhook(variables),
+        mail=_mail(variables),
+        ui_url=_ui_url(variables),
+        postgres_url=_postgres_url(variables),
+        refresh_times=_refresh_times(variables),
+        are_schedules_on=variables.choice("CHARGEHOUSE_SCHEDULES", "off", ("on", "off")) == "on",
     )
 
 
@@ -226,6 +272,25 @@ class _Variables:
             raise ConfigurationError(f"{name}: {fault}")
         return value
 
+    def choice(self, name: str, default: str, choices: Collection[str]) -> str:
+        value = self.text(name, default)
+        if value not in choices:
+            raise ConfigurationError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+        return value
+
+    def port(self, name: str, default: int) -> int:
+        value = self.text(name, str(default))
+        if not re.fullmatch(r"[0-9]{1,5}", value) or not 1 <= int(value) <= 65_535:
+            raise ConfigurationError(f"{name} must be a port from 1 to 65535, not {value!r}.")
+        return int(value)
+
+    def mail_addresses(self, name: str) -> tuple[str, ...]:
+        addresses = self.identifiers(name)
+        for address in addresses:
+            if not MAIL_ADDRESS.fullmatch(address):
+                raise ConfigurationError(f"{name} must be mail addresses such as operations@example.com.")
+        return addresses
+
     def api_version(self, name: str, default: str) -> str | None:
         value = self.text(name, default)
         if value == "off":
@@ -262,12 +327,19 @@ def url_fault(url: str) -> str | None:
         address = None
     # An IPv4 address has a second spelling in IPv6.
     address = getattr(address, "ipv4_mapped", None) or address
-    is_loopback = parts.hostname == "localhost" or (address is not None and address.is_loopback)
-    if parts.scheme == "http" and not is_loopback:
+    if parts.scheme == "http" and not _is_this_machine(parts.hostname):
         return "plain http is accepted for this machine (127.0.0.1, localhost) only; use https."
     if address is not None and address.is_link_local:
         return "link-local addresses are refused."
     return None
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def _zaptec(variables: _Variables) -> ZaptecAccount | None:
@@ -329,3 +401,76 @@ def _smappee(variables: _Variables) -> SmappeeAccount | None:
         park_ids=park_ids,
         requests_per_second=variables.number("SMAPPEE_REQUESTS_PER_SECOND", 2),
     )
+
+
+def _webhook(variables: _Variables) -> Webhook | None:
+    name = "CHARGEHOUSE_ALERT_WEBHOOK_URL"
+    url = variables.text(name)
+    # Some receivers know the sender by the query.
+    fault = url_fault(url.partition("?")[0]) or ("must hold no fragment." if "#" in url else None)
+    if url and (fault or re.search(r"\s", url) or not url.isascii()):
+        raise ConfigurationError(f"{name}: {fault or 'must be an https:// address.'}")
+    return Webhook(SecretStr(url)) if url else None
+
+
+def _mail(variables: _Variables) -> Mail | None:
+    required = ("CHARGEHOUSE_ALERT_SMTP_HOST", "CHARGEHOUSE_ALERT_SMTP_SENDER", "CHARGEHOUSE_ALERT_SMTP_RECIPIENTS")
+    if not variables.are_set("alerting by mail", required, "CHARGEHOUSE_ALERT_SMTP_USERNAME"):
+        return None
+    host = variables.text("CHARGEHOUSE_ALERT_SMTP_HOST")
+    if not re.fullmatch(r"[A-Za-z0-9.:_-]+", host):
+        raise ConfigurationError("CHARGEHOUSE_ALERT_SMTP_HOST must be the name of a mail server.")
+    username = variables.text("CHARGEHOUSE_ALERT_SMTP_USERNAME")
+    password = variables.secret("CHARGEHOUSE_ALERT_SMTP_PASSWORD")
+    if bool(username) != (password is not None):
+        raise ConfigurationError(
+            "alerting by mail is only half configured: set both CHARGEHOUSE_ALERT_SMTP_USERNAME and _PASSWORD, or none."
+        )
+    security = variables.choice("CHARGEHOUSE_ALERT_SMTP_SECURITY", "starttls", MAIL_PORTS)
+    if security == "none" and username and not _is_this_machine(host):
+        raise ConfigurationError(
+            "CHARGEHOUSE_ALERT_SMTP_SECURITY: none would send the password in the clear; use starttls or tls."
+        )
+    senders = variables.mail_addresses("CHARGEHOUSE_ALERT_SMTP_SENDER")
+    recipients = variables.mail_addresses("CHARGEHOUSE_ALERT_SMTP_RECIPIENTS")
+    if len(senders) != 1 or not recipients:
+        raise ConfigurationError(
+            "CHARGEHOUSE_ALERT_SMTP_SENDER must be one mail address, CHARGEHOUSE_ALERT_SMTP_RECIPIENTS one or more."
+        )
+    port = variables.port("CHARGEHOUSE_ALERT_SMTP_PORT", MAIL_PORTS[security])
+    return Mail(host, port, security, username, password, senders[0], recipients)
+
+
+def _ui_url(variables: _Variables) -> str | None:
+    """Only shown to people, so that plain http in a company's own network will do."""
+    name = "CHARGEHOUSE_UI_URL"
+    url = variables.text(name).rstrip("/")
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("https", "http") and parts.hostname and parts.port != 0
+    except ValueError:
+        is_address = False
+    if url and (not is_address or re.search(r"[\s@?#<>|]", url)):
+        raise ConfigurationError(f"{name} must be an address such as https://chargehouse.example.com.")
+    return url or None
+
+
+def _postgres_url(variables: _Variables) -> SecretStr | None:
+    name = "CHARGEHOUSE_POSTGRES_URL"
+    url = variables.secret(name)
+    if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgresql+psycopg2://")):
+        raise ConfigurationError(f"{name} must be an address such as postgresql://user:password@host:5432/database.")
+    return url
+
+
+def _refresh_times(variables: _Variables) -> str:
+    name = "CHARGEHOUSE_REFRESH_SCHEDULE"
+    value = variables.text(name, "daily")
+    if value in REFRESH_TIMES:
+        return REFRESH_TIMES[value]
+    # Dagster is slow to import, and most have one of the words.
+    from dagster._utils.schedules import is_valid_cron_string
+
+    if len(value.split()) != 5 or not is_valid_cron_string(value):
+        raise ConfigurationError(f"{name} must be hourly, daily or a cron expression such as '15 */6 * * *'.")
+    return value

@@ -7,8 +7,9 @@ it again, with the same result."""
 import secrets
 import shutil
 import zlib
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
@@ -17,13 +18,15 @@ import polars as pl
 
 from pipelines.layout import LAKE_FOLDER, STAGING_FOLDER
 from pipelines.raw_log import RawLog
-from transforms.audit import load_audit
+from pipelines.vocabulary import note_vocabulary
+from transforms.audit import added_up, load_audit
 from transforms.history import distinct_versions
-from transforms.lateness import lateness
+from transforms.lateness import late_sessions, lateness
 from transforms.latest import classify_receipts, winning_versions
 from transforms.stations import station_links, station_locations
 from transforms.touched import NO_MONTH, NOTHING_TOUCHED, touched_by_sessions
 from transforms.vendors import STAGINGS
+from transforms.vocabulary import SEEN, seen_fields, seen_words
 from warehouse.lake import Lake
 from warehouse.tables import (
     FACT_ENERGY,
@@ -38,6 +41,7 @@ from warehouse.tables import (
     STAGED_VEHICLE,
     TABLES,
     TOUCHED_MONTH,
+    VOCABULARY,
 )
 from warehouse.tables.table import Table
 
@@ -60,6 +64,11 @@ TIME_ZONE = "time_zone"
 """The mark of the zone, as a checksum of its name, in which the months of the staged sessions begin."""
 
 ROWS_AT_ONCE = 20_000
+ROWS_IN_A_ROUND = 200_000
+ROWS_WRITTEN_AT_ONCE = 100_000
+
+NONE_SEEN = STAGED_SESSION.schema.create_empty().select("vendor", "session_id", "ended_at", "first_read_at")
+"""No session that was seen for the first time."""
 
 DIMENSION_KEYS = {
     STAGED_LOCATION: "location_id",
@@ -86,18 +95,21 @@ class Lakes:
 
 @dataclass(frozen=True)
 class _Staged:
-    """What a staged table has to take in: the frame to write, and every row received with what came of it.
+    """What a staged table has to take in: the rows to write, and every row received with what came of it.
 
     `receipts`: run_id, vendor, endpoint, scope, outcome (new, changed, unchanged), is_rejected.
-    `months`: for a partitioned table, the partitions that the frame replaces.
-    `first_seen`: the sessions that were not known before.
+    `months`: for a partitioned table, the partitions in which a row is replaced or added. `are_moved`: rows leave one
+    for another. `first_seen`: of the sessions that were not known before, the columns of NONE_SEEN.
+    `words`: status words that no transform knows, in the columns of SEEN.
     """
 
     table: Table
-    frame: pl.DataFrame
-    months: frozenset[str | None]
+    rows: pl.DataFrame
     receipts: pl.DataFrame
-    first_seen: pl.DataFrame
+    months: frozenset[str | None] = frozenset()
+    are_moved: bool = False
+    first_seen: pl.DataFrame = field(default_factory=lambda: NONE_SEEN)
+    words: pl.DataFrame = field(default_factory=SEEN.to_frame)
 
 
 @dataclass(frozen=True)
@@ -148,35 +160,92 @@ def stage(
     newest = raw_log.newest_load()
     if newest is None:
         return StagingOutcome({}, ())
-    raw_log = raw_log.until(newest)
     zone_number = zlib.crc32(time_zone.encode())
     is_other_zone = lakes.staging.mark(STAGED_SESSION, TIME_ZONE) not in (None, zone_number)
     if is_other_zone or _is_audit_lost(lakes):
         discard_staged(lakes)
-    is_anew = not lakes.staging.exists(STAGED_SESSION)
+    # What was built before from staged tables that are gone may have no session any more that would touch it.
+    stale = [] if lakes.staging.exists(STAGED_SESSION) else lakes.published.months(FACT_ENERGY)
+    received: Counter[str] = Counter()
+    months: set[str] = set()
+    first_seen = [NONE_SEEN]
+    for last in _rounds(raw_log.until(newest), lakes.staging.mark(STAGED_SESSION, CONSUMED), newest):
+        read = raw_log.until(last)
+        staged_tables, touched = _taken_in(read, lakes, time_zone)
+        if rebuilt_months is not None:
+            touched = _to_rebuild(rebuilt_months)
+        else:
+            touched = pl.concat([touched, _to_rebuild(stale)]).unique(maintain_order=True)
+        first_seen.extend(staged.first_seen for staged in staged_tables)
+        _note_touched(touched, lakes.published, as_of, run_id)
+        _note_vocabulary(read, staged_tables, lakes.published)
+        _note_received(read, [staged.receipts for staged in staged_tables], lakes.published, last)
+        if last == newest:
+            _note_lateness(raw_log, pl.concat(first_seen), lakes.published, newest)
+        for staged in staged_tables:
+            _write(staged, lakes.staging, {CONSUMED: last}, zone_number)
+        received.update({staged.table.name: staged.receipts.height for staged in staged_tables})
+        months.update(touched["month"])
+    return StagingOutcome(dict(received), tuple(sorted(months - {NO_MONTH})))
+
+
+def _rounds(raw_log: RawLog, after: int | None, newest: int) -> Iterator[int]:
+    """The loads up to which the sessions are taken in, one after the other, so that a round fits in memory."""
+    rows: Counter[int] = Counter()
+    for (vendor, endpoint), staging in STAGINGS.items():
+        if staging.table == STAGED_SESSION:
+            for file in raw_log.files(f"{vendor}_{endpoint}", after):
+                rows[file.load_number] += file.row_count()
+    taken = 0
+    for load_number in sorted(rows):
+        if taken and taken + rows[load_number] > ROWS_IN_A_ROUND:
+            yield load_number - 1
+            taken = 0
+        taken += rows[load_number]
+    yield newest
+
+
+def _taken_in(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[list[_Staged], pl.DataFrame]:
+    """What the staged tables have not consumed of the log, and the months of the facts that it touches."""
     dimensions = [staged for table in DIMENSION_KEYS if (staged := _dimension(table, raw_log, lakes, time_zone))]
     sessions, touched = _sessions(raw_log, lakes, time_zone)
     relinked = _months_relinked(dimensions, lakes, time_zone)
-    staged_tables = [*dimensions, *([sessions] if sessions else [])]
+    return [*dimensions, *([sessions] if sessions else [])], pl.concat([touched, relinked])
 
-    # What was built before from staged tables that are gone may have no session any more that would touch it.
-    stale = lakes.published.months(FACT_ENERGY) if is_anew else []
-    touched = pl.concat([touched, relinked, _to_rebuild(stale)]).unique(maintain_order=True)
-    if rebuilt_months is not None:
-        touched = _to_rebuild(rebuilt_months)
-    _note_touched(touched, lakes.published, as_of, run_id)
-    _note_received(raw_log, [staged.receipts for staged in staged_tables], lakes.published, newest)
-    _note_lateness(raw_log, sessions, lakes.published, newest)
-    for staged in staged_tables:
-        marks = {CONSUMED: newest} | ({NEWS: secrets.randbits(62)} if staged.frame.height else {})
-        if staged.table.partitioned_by_month:
-            lakes.staging.replace_months(staged.table, staged.frame, staged.months, {**marks, TIME_ZONE: zone_number})
-        else:
-            lakes.staging.append(staged.table, staged.frame, marks)
-    return StagingOutcome(
-        {staged.table.name: staged.receipts.height for staged in staged_tables},
-        tuple(sorted(set(touched["month"]) - {NO_MONTH})),
-    )
+
+def _write(staged: _Staged, staging: Lake, marks: Mapping[str, int], zone_number: int) -> None:
+    news = {NEWS: secrets.randbits(62)} if staged.rows.height else {}
+    if not staged.table.partitioned_by_month:
+        staging.append(staged.table, staged.rows, {**marks, **news})
+        return
+    batches = _batches(staged, staging)
+    for batch in batches:
+        kept = staging.scan(staged.table, batch).collect().join(staged.rows, on=["vendor", "session_id"], how="anti")
+        added = staged.rows.filter(pl.col("month").is_in(batch, nulls_equal=True))
+        frame = pl.concat([kept, added]).sort("month", "vendor", "started_at", "session_id")
+        vouched = marks if batch is batches[-1] else {}
+        staging.replace_months(staged.table, frame, batch, {**vouched, **news, TIME_ZONE: zone_number})
+
+
+def _batches(staged: _Staged, staging: Lake) -> list[list[str | None]]:
+    """The months to write, in groups that fit in memory together.
+
+    A run that is cut off between two finds the load pending still, and the months written equal to what it brings. Not
+    so a session that left one month for another: it would stand in both.
+    """
+    months = sorted(staged.months, key=lambda month: month or "")
+    if staged.are_moved or not months:
+        return [months]
+    rows = Counter(staging.row_counts(staged.table)) + Counter(staged.rows["month"].to_list())
+    batches: list[list[str | None]] = []
+    taken = ROWS_WRITTEN_AT_ONCE
+    for month in months:
+        if taken + rows[month] > ROWS_WRITTEN_AT_ONCE:
+            batches.append([])
+            taken = 0
+        batches[-1].append(month)
+        taken += rows[month]
+    return batches
 
 
 def _is_audit_lost(lakes: Lakes) -> bool:
@@ -229,7 +298,7 @@ def _dimension(table: Table, raw_log: RawLog, lakes: Lakes, time_zone: str) -> _
             pl.col(key).is_null().alias("is_rejected"),
         )
     )
-    return _Staged(table, fresh, frozenset(), receipts, STAGED_SESSION.schema.create_empty())
+    return _Staged(table, fresh, receipts)
 
 
 def _sessions(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[_Staged | None, pl.DataFrame]:
@@ -248,15 +317,23 @@ def _sessions(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[_Staged | 
     changed = pl.concat([winners.join(known, on=is_same, how="anti", nulls_equal=True), running])
     was = known.join(changed, on=["vendor", "session_id"], how="semi")
 
-    months = frozenset([*changed["month"].unique(), *was["month"].unique()])
-    kept = lakes.staging.scan(STAGED_SESSION, months).collect().join(changed, on=["vendor", "session_id"], how="anti")
     receipts = classify_receipts(
         known.select("vendor", pl.col("session_id").alias("object_id"), "content_hash"),
         pl.concat([rows.drop("vendor"), received.rename({"session_id": "object_id"}).drop("scope")], how="horizontal"),
     ).select(*_RECEIPT, "outcome", pl.col("reason").is_not_null().alias("is_rejected"))
-    frame = pl.concat([kept, changed]).sort("month", "vendor", "started_at", "session_id")
-    first_seen = changed.join(known, on=["vendor", "session_id"], how="anti")
-    return _Staged(STAGED_SESSION, frame, months, receipts, first_seen), touched_by_sessions(was, changed, time_zone)
+    first_seen = changed.join(known, on=["vendor", "session_id"], how="anti").select(NONE_SEEN.columns)
+    moved = was.join(changed, on=["vendor", "session_id", "month"], how="anti", nulls_equal=True)
+    staged = _Staged(
+        STAGED_SESSION,
+        changed,
+        receipts,
+        months=frozenset([*changed["month"].unique(), *was["month"].unique()]),
+        are_moved=not moved.is_empty(),
+        first_seen=first_seen,
+        words=pl.concat([seen_words(raw, staged) for raw, staged in pieces]),
+    )
+    late = late_sessions(first_seen, raw_log.readings()) if first_seen.height else None
+    return staged, touched_by_sessions(was, changed, time_zone, late)
 
 
 def _known_versions(received: pl.DataFrame, lakes: Lakes) -> pl.DataFrame:
@@ -274,7 +351,7 @@ def _known_versions(received: pl.DataFrame, lakes: Lakes) -> pl.DataFrame:
 
 def _months_relinked(dimensions: Iterable[_Staged], lakes: Lakes, time_zone: str) -> pl.DataFrame:
     """Months of sessions whose station or location becomes known, or another, through newly read charge stations."""
-    fresh = [staged.frame for staged in dimensions if staged.table == STAGED_CHARGE_STATION and staged.frame.height]
+    fresh = [staged.rows for staged in dimensions if staged.table == STAGED_CHARGE_STATION and staged.rows.height]
     if not fresh:
         return NOTHING_TOUCHED
     known = lakes.staging.scan(STAGED_CHARGE_STATION).collect()
@@ -319,15 +396,28 @@ def _note_touched(touched: pl.DataFrame, published: Lake, as_of: datetime, run_i
         )
 
 
+def _note_vocabulary(raw_log: RawLog, staged_tables: Iterable[_Staged], published: Lake) -> None:
+    after = published.mark(LOAD_AUDIT, CONSUMED) if published.exists(VOCABULARY) else None
+    fields = raw_log.fields(after).select("vendor", "endpoint", "field", seen_at="as_of")
+    note_vocabulary(published, pl.concat([seen_fields(fields), *(staged.words for staged in staged_tables)]))
+
+
 def _note_received(raw_log: RawLog, receipts: list[pl.DataFrame], published: Lake, newest: int) -> None:
     after = published.mark(LOAD_AUDIT, CONSUMED)
     if after is not None and after >= newest:
         return
-    published.append(LOAD_AUDIT, load_audit(raw_log.readings(after), receipts), {CONSUMED: newest})
+    fresh = load_audit(raw_log.readings(after), receipts)
+    # A run of many loads is taken in over several rounds.
+    runs = fresh["run_id"].unique()
+    known = published.scan(LOAD_AUDIT).filter(pl.col("run_id").is_in(runs.to_list())).collect()
+    if known.is_empty():
+        published.append(LOAD_AUDIT, fresh, {CONSUMED: newest})
+    else:
+        published.replace_rows(LOAD_AUDIT, added_up(known, fresh), "run_id", runs.to_list(), {CONSUMED: newest})
 
 
-def _note_lateness(raw_log: RawLog, sessions: _Staged | None, published: Lake, newest: int) -> None:
+def _note_lateness(raw_log: RawLog, first_seen: pl.DataFrame, published: Lake, newest: int) -> None:
     after = published.mark(LATENESS, CONSUMED)
-    if sessions is None or sessions.first_seen.is_empty() or (after is not None and after >= newest):
+    if first_seen.is_empty() or (after is not None and after >= newest):
         return
-    published.append(LATENESS, lateness(sessions.first_seen, raw_log.readings()), {CONSUMED: newest})
+    published.append(LATENESS, lateness(first_seen, raw_log.until(newest).readings()), {CONSUMED: newest})

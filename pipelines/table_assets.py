@@ -1,11 +1,13 @@
 """The tables of the lake and the publication as assets, in the order in which a record travels through them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import dagster as dg
 import polars as pl
 
+from pipelines.abandoned_runs import hold_run
 from pipelines.building import (
     DIMENSIONS,
     build_coverage,
@@ -13,34 +15,50 @@ from pipelines.building import (
     build_open_sessions,
     publish_warehouse,
 )
+from pipelines.column_lineage import lineage_metadata
 from pipelines.column_metadata import table_metadata
+from pipelines.extraction import extract
 from pipelines.layout import DATABASE
 from pipelines.locks import exclusive
-from pipelines.monthly_facts import BuiltMonth, build_months, build_pending_months
+from pipelines.month_metadata import MonthTotals, metadata_by_month, month_totals
+from pipelines.monthly_facts import BuiltMonth, build_months, build_pending_months, pending_months
+from pipelines.previews import preview, table_preview
 from pipelines.progress import Progress
-from pipelines.questions import run_instant
-from pipelines.raw_assets import raw_key
+from pipelines.quality import measure_months
+from pipelines.questions import backfill, run_instant
+from pipelines.raw_assets import raw_key, raw_metadata_of
 from pipelines.raw_log import RawLog
 from pipelines.settings import Settings
 from pipelines.staging import MONTHLY_FACTS, Lakes, discard_staged, forget_damaged, stage
 from pipelines.vendors import ENDPOINTS
 from transforms.months import months_between
+from transforms.touched import NO_MONTH
 from transforms.vendors import STAGINGS
 from warehouse.tables import (
     COVERAGE,
     LATENESS,
     LOAD_AUDIT,
+    MONTH_QUALITY,
     OPEN_SESSION,
     PUBLISHED_TABLES,
     STAGED_CHARGE_STATION,
+    STAGED_LOCATION,
     STAGED_SESSION,
     TABLES,
     TOUCHED_MONTH,
+    VOCABULARY,
 )
 from warehouse.tables.table import Table
 
 LAKE = "lake"
-"""The lock of whoever writes tables: one at a time, so that no two build the same month."""
+"""The lock of whoever writes tables: one at a time, so that no two build the same month. Also the pool of the runs that
+build months, so that Dagster lets the second wait in the queue."""
+
+PUBLICATION = "publication"
+"""The pool of the runs that publish."""
+
+MONTH_READING = dg.AssetKey(["ops", "month_reading"])
+"""Not a table: what it stands for is in the raw log."""
 
 
 class Anew(dg.Config):
@@ -49,6 +67,12 @@ class Anew(dg.Config):
     from_raw: bool = False
     from_month: str = ""
     to_month: str = ""
+
+
+class Strictness(dg.Config):
+    """Whether the run fails when something could not be read. Where it publishes, it fails after that instead."""
+
+    fails_on_gaps: bool = False
 
 
 def table_key(table: Table) -> dg.AssetKey:
@@ -78,11 +102,13 @@ def _staged_tables(settings: Settings, progress: Progress) -> dg.AssetsDefinitio
         name="staged_tables",
         specs=[
             *(_spec(table, deps=_raw_keys_of(table)) for table in staged),
-            _spec(LOAD_AUDIT, deps=[raw_key(endpoint) for vendor in ENDPOINTS for endpoint in ENDPOINTS[vendor]]),
+            _spec(LOAD_AUDIT, deps=_all_raw_keys()),
             _spec(LATENESS, deps=_raw_keys_of(STAGED_SESSION)),
+            _spec(VOCABULARY, deps=_all_raw_keys()),
         ],
     )
     def staged_tables(context: dg.AssetExecutionContext, config: Anew) -> Iterator[dg.MaterializeResult[None]]:
+        hold_run(settings.data, context.run.run_id)
         lakes, raw_log = Lakes.below(settings.data), RawLog(settings.data)
         progress.on_read()
         with exclusive(
@@ -109,61 +135,150 @@ def _staged_tables(settings: Settings, progress: Progress) -> dg.AssetsDefinitio
             LOAD_AUDIT,
             sum(lakes.published.row_counts(LOAD_AUDIT).values()),
             months_touched=", ".join(outcome.touched_months) or "none",
+            months_touched_and_why=touched_in_words(lakes, run_id),
+            preview=table_preview(lakes.published.scan(LOAD_AUDIT).filter(pl.col("run_id") == run_id)),
         )
-        yield _result(LATENESS, sum(lakes.published.row_counts(LATENESS).values()))
+        for table in (LATENESS, VOCABULARY):
+            yield _result(
+                table,
+                sum(lakes.published.row_counts(table).values()),
+                preview=table_preview(lakes.published.scan(table), last=True),
+            )
 
     return staged_tables
 
 
 def _monthly_facts(settings: Settings, months: dg.MonthlyPartitionsDefinition) -> dg.AssetsDefinition:
+    reading = dg.AssetSpec(
+        MONTH_READING,
+        deps=_all_raw_keys(),
+        description=(
+            "A month read again. Materializing it asks every vendor for the month once more, also where the refresh "
+            "has long passed it, and takes in what differs. Together with the facts (job backfill_months) the month is "
+            "rebuilt from that in the same run."
+        ),
+        group_name="operations",
+        kinds={"dlt", "parquet"},
+        skippable=True,
+    )
+
     @dg.multi_asset(
         name="monthly_facts",
         specs=[
-            _spec(table, deps=[table_key(STAGED_SESSION), table_key(STAGED_CHARGE_STATION)]) for table in MONTHLY_FACTS
+            reading,
+            *(
+                _spec(table, deps=[table_key(STAGED_SESSION), table_key(STAGED_CHARGE_STATION)], skippable=True)
+                for table in MONTHLY_FACTS
+            ),
         ],
         partitions_def=months,
         backfill_policy=dg.BackfillPolicy.single_run(),
+        can_subset=True,
+        pool=LAKE,
     )
     def monthly_facts(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        """Build the selected months anew from the staged sessions."""
-        with exclusive(settings.data, LAKE):
-            built = build_months(Lakes.below(settings.data), context.partition_keys, settings.time_zone)
-        if len(context.partition_keys) > 1:
-            _log_months(context, built)
-        for table in MONTHLY_FACTS:
-            yield _result(table, sum(each.rows for each in built if each.table == table))
+        """Build the selected months anew from the staged sessions, all three facts of each; read them again before that
+        where that is selected. Sessions without a month are built along where they are pending."""
+        hold_run(settings.data, context.run.run_id)
+        failures: list[str] = []
+        if MONTH_READING in context.selected_asset_keys:
+            failures = _read_again(context, settings)
+            yield dg.MaterializeResult(asset_key=MONTH_READING, metadata={"failures": len(failures)})
+        if context.selected_asset_keys - {MONTH_READING}:
+            lakes = Lakes.below(settings.data)
+            with exclusive(settings.data, LAKE):
+                asked = list(context.partition_keys)
+                chosen = [*asked, *({NO_MONTH} & set(pending_months(lakes)))]
+                before = month_totals(lakes, chosen)
+                built = build_months(lakes, chosen, settings.time_zone)
+                _measure(context, lakes, chosen, settings.time_zone)
+            described = _described(lakes, before, built, settings.time_zone)
+            for table in MONTHLY_FACTS:
+                if table_key(table) not in context.selected_asset_keys:
+                    _log_months(context, [each for each in built if each.table == table], described)
+                    continue
+                for month in asked:
+                    context.add_asset_metadata(described[table, month], asset_key=table_key(table), partition_key=month)
+                yield dg.MaterializeResult(asset_key=table_key(table))
+        if failures:
+            raise dg.Failure(f"Not everything could be read. {' '.join(failures)}", allow_retries=False)
 
     return monthly_facts
+
+
+def _read_again(context: dg.AssetExecutionContext, settings: Settings) -> list[str]:
+    """Read the selected months from every vendor that is on, and take in what came. Gives what could not be read."""
+    lakes, raw_log, run_id = Lakes.below(settings.data), RawLog(settings.data), context.run.run_id
+    if not settings.vendors:
+        raise dg.Failure("No vendor is configured: set its variables (see .env.example).", allow_retries=False)
+    as_of = run_instant("")
+    months = context.partition_keys
+    readings = extract(settings, settings.vendors, backfill(settings, as_of, months[0], months[-1]), run_id)
+    for vendor in settings.vendors:
+        for endpoint in ENDPOINTS[vendor]:
+            metadata = raw_metadata_of(endpoint, readings)
+            context.log_event(dg.AssetMaterialization(raw_key(endpoint), metadata=metadata))
+    with exclusive(settings.data, LAKE):
+        stage(raw_log, lakes, settings.time_zone, as_of, run_id)
+        build_open_sessions(lakes)
+        for table in DIMENSIONS:
+            build_dimension(lakes, table)
+        build_coverage(lakes, raw_log, settings.first_month_at(as_of), as_of, settings.time_zone)
+    return failed_readings(lakes, run_id)
 
 
 def _touched_months(settings: Settings, progress: Progress) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=TOUCHED_MONTH.name,
-        specs=[_spec(TOUCHED_MONTH, deps=[table_key(STAGED_SESSION), table_key(STAGED_CHARGE_STATION)])],
+        specs=[
+            _spec(TOUCHED_MONTH, deps=[table_key(STAGED_SESSION), table_key(STAGED_CHARGE_STATION)]),
+            # Not of the facts, which it counts: a blocking check of theirs is judged by it, and would wait for itself.
+            _spec(MONTH_QUALITY, deps=[table_key(table) for table in (STAGED_SESSION, STAGED_LOCATION)]),
+        ],
+        pool=LAKE,
     )
-    def touched_month(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        """Build every month of the facts that newly staged rows touched, and no other."""
+    def touched_month(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+        """Build every month of the facts that newly staged rows touched, and no other; count what stands in them."""
+        hold_run(settings.data, context.run.run_id)
         lakes = Lakes.below(settings.data)
         with exclusive(settings.data, LAKE):
+            pending = pending_months(lakes)
+            before = month_totals(lakes, pending)
             built = build_pending_months(lakes, settings.time_zone)
-        _log_months(context, built)
+            measure_months(lakes, pending, settings.time_zone)
+        _log_months(context, built, _described(lakes, before, built, settings.time_zone))
         months = sorted({each.month for each in built})
         if months:
             progress.on_stage(f"built {len(months)} month(s): {months[0]} to {months[-1]}")
-        return _result(
+        yield _result(
             TOUCHED_MONTH,
             sum(lakes.published.row_counts(TOUCHED_MONTH).values()),
             months_built=", ".join(months) or "none",
+            months_touched_and_why=touched_in_words(lakes, context.run.run_id),
+        )
+        yield _result(
+            MONTH_QUALITY,
+            sum(lakes.published.row_counts(MONTH_QUALITY).values()),
+            preview=table_preview(lakes.published.scan(MONTH_QUALITY).sort("month", "vendor"), last=True),
         )
 
     return touched_month
 
 
+def _measure(context: dg.AssetExecutionContext, lakes: Lakes, months: Sequence[str], time_zone: str) -> None:
+    """Count what stands in the months that a partitioned run has built, and record that, which is no partition."""
+    measure_months(lakes, months, time_zone)
+    rows = sum(lakes.published.row_counts(MONTH_QUALITY).values())
+    context.log_event(dg.AssetMaterialization(table_key(MONTH_QUALITY), metadata={"dagster/row_count": rows}))
+
+
 def _open_sessions(settings: Settings) -> dg.AssetsDefinition:
     @dg.multi_asset(name=OPEN_SESSION.name, specs=[_spec(OPEN_SESSION, deps=[table_key(STAGED_SESSION)])])
     def open_session() -> dg.MaterializeResult[None]:
+        lakes = Lakes.below(settings.data)
         with exclusive(settings.data, LAKE):
-            return _result(OPEN_SESSION, build_open_sessions(Lakes.below(settings.data)))
+            rows = build_open_sessions(lakes)
+        return _result(OPEN_SESSION, rows, preview=table_preview(lakes.published.scan(OPEN_SESSION)))
 
     return open_session
 
@@ -171,22 +286,28 @@ def _open_sessions(settings: Settings) -> dg.AssetsDefinition:
 def _dimension(settings: Settings, table: Table) -> dg.AssetsDefinition:
     @dg.multi_asset(name=table.name, specs=[_spec(table, deps=[table_key(DIMENSIONS[table][0])])])
     def dimension() -> dg.MaterializeResult[None]:
+        lakes = Lakes.below(settings.data)
         with exclusive(settings.data, LAKE):
-            return _result(table, build_dimension(Lakes.below(settings.data), table))
+            rows = build_dimension(lakes, table)
+        return _result(table, rows, preview=table_preview(lakes.published.scan(table)))
 
     return dimension
 
 
 def _coverage(settings: Settings) -> dg.AssetsDefinition:
-    @dg.multi_asset(name=COVERAGE.name, specs=[_spec(COVERAGE, deps=[table_key(LOAD_AUDIT)])])
-    def coverage(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        raw_log = RawLog(settings.data)
+    # After the staging, which notes what the run could not read. Not of the audit: a blocking check of its would keep
+    # from being known what is missing.
+    @dg.multi_asset(name=COVERAGE.name, specs=[_spec(COVERAGE, deps=[*_all_raw_keys(), table_key(STAGED_SESSION)])])
+    def coverage(context: dg.AssetExecutionContext, config: Strictness) -> Iterator[dg.MaterializeResult[None]]:
+        raw_log, lakes = RawLog(settings.data), Lakes.below(settings.data)
         as_of = _as_of(raw_log, context.run.run_id)
         with exclusive(settings.data, LAKE):
-            rows = build_coverage(
-                Lakes.below(settings.data), raw_log, settings.first_month_at(as_of), as_of, settings.time_zone
-            )
-        return _result(COVERAGE, rows)
+            rows = build_coverage(lakes, raw_log, settings.first_month_at(as_of), as_of, settings.time_zone)
+        gaps = lakes.published.scan(COVERAGE).filter(pl.col("state") != "complete").collect()
+        yield _result(COVERAGE, rows, months_not_complete=gaps.height, preview=preview(gaps.sort("month")))
+        failures = failed_readings(lakes, context.run.run_id) if config.fails_on_gaps else []
+        if failures:
+            raise dg.Failure(f"Not everything could be read. {' '.join(failures)}", allow_retries=False)
 
     return coverage
 
@@ -202,6 +323,7 @@ def _warehouse(settings: Settings, progress: Progress) -> dg.AssetsDefinition:
         ),
         group_name="publication",
         kinds={"duckdb"},
+        pool=PUBLICATION,
     )
     def warehouse(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         lakes = Lakes.below(settings.data)
@@ -236,6 +358,10 @@ def failed_readings(lakes: Lakes, run_id: str) -> list[str]:
     ]
 
 
+def _all_raw_keys() -> list[dg.AssetKey]:
+    return [raw_key(endpoint) for vendor in ENDPOINTS for endpoint in ENDPOINTS[vendor]]
+
+
 def _raw_keys_of(table: Table) -> list[dg.AssetKey]:
     return [
         raw_key(endpoint)
@@ -245,7 +371,7 @@ def _raw_keys_of(table: Table) -> list[dg.AssetKey]:
     ]
 
 
-def _spec(table: Table, deps: Sequence[dg.AssetKey]) -> dg.AssetSpec:
+def _spec(table: Table, deps: Sequence[dg.AssetKey], *, skippable: bool = False) -> dg.AssetSpec:
     return dg.AssetSpec(
         table_key(table),
         deps=deps,
@@ -253,24 +379,42 @@ def _spec(table: Table, deps: Sequence[dg.AssetKey]) -> dg.AssetSpec:
         group_name=table.group,
         kinds={"polars", "deltalake"},
         metadata=table_metadata(table),
+        skippable=skippable,
     )
 
 
-def _result(table: Table, rows: int, **counts: int | str) -> dg.MaterializeResult[None]:
-    return dg.MaterializeResult(asset_key=table_key(table), metadata={"dagster/row_count": rows, **counts})
+def _result(table: Table, rows: int, **told: Any) -> dg.MaterializeResult[None]:
+    metadata = {"dagster/row_count": rows, **told, **lineage_metadata(table)}
+    return dg.MaterializeResult(asset_key=table_key(table), metadata=metadata)
 
 
-def _log_months(context: dg.AssetExecutionContext, built: Sequence[BuiltMonth]) -> None:
+Described = Mapping[tuple[Table, str], dict[str, Any]]
+"""What is told of each month of each fact."""
+
+
+def _described(lakes: Lakes, before: MonthTotals, built: Sequence[BuiltMonth], time_zone: str) -> Described:
+    described = metadata_by_month(lakes, before, built, time_zone)
+    for table in {each.table for each in built}:
+        newest = max(each.month for each in built if each.table == table)
+        described[table, newest] |= lineage_metadata(table)
+    return described
+
+
+def _log_months(context: dg.AssetExecutionContext, built: Sequence[BuiltMonth], described: Described) -> None:
     """Record each month of each fact as its own partition, which the step that built them is not."""
-    for each in built:
-        energy = {} if each.energy_kwh is None else {"energy_kwh": each.energy_kwh}
+    for each in sorted(built, key=lambda one: one.month):
         context.log_event(
             dg.AssetMaterialization(
-                table_key(each.table),
-                partition=each.month,
-                metadata={"dagster/partition_row_count": each.rows, **energy},
+                table_key(each.table), partition=each.month, metadata=dict(described[each.table, each.month])
             )
         )
+
+
+def touched_in_words(lakes: Lakes, run_id: str) -> dg.MarkdownMetadataValue:
+    """The months that the run's rows touched and why, as a table."""
+    touched = lakes.published.scan(TOUCHED_MONTH).filter(pl.col("run_id") == run_id)
+    months = touched.group_by("month").agg(pl.col("reason").sort().str.join(", ")).sort("month").collect()
+    return preview(months) if months.height else dg.MetadataValue.md("none")
 
 
 def _asked_months(config: Anew) -> list[str] | None:

@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 8.0
 
 def serve(settings: Settings, port: int) -> int:
     """Serve until interrupted. Where no vendor is configured the sandbox plays them, so that every button works."""
-    home = prepare_dagster_home(settings.data)
+    home = prepare_dagster_home(settings.data, settings.postgres_url)
     with ExitStack() as stack:
         environment: Mapping[str, str] = {**os.environ, "CHARGEHOUSE_DATA": str(settings.data)}
         if not settings.vendors:

@@ -5,6 +5,7 @@ framing) are carried out by `sandbox.transport_faults`.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any, Literal
@@ -38,6 +39,7 @@ ContentFaultKind = Literal[
     "retyped_cursor",  # an object in place of the cursor, with hasMore
     "lying_total",  # totals that are `value` (default 7) too high
     "retyped_total",  # totals written as words
+    "headers",  # the answer as it is, with the further headers `value` (by name)
 ]
 
 FaultKind = Literal[TransportFaultKind, ContentFaultKind, "mixed", "stir"]
@@ -146,6 +148,14 @@ def _malformed_json(answer: Answer, value: Any, retry_after: str | None, cursor:
     return Answer(answer.status, answer.body[: len(answer.body) // 2] or b"{", answer.headers)
 
 
+def _headers(answer: Answer, value: Any, retry_after: str | None, cursor: str | None) -> Answer:
+    headers = dict(answer.headers)
+    for name, content in (value or {}).items():
+        # A second header of one name is the same as one with both contents (RFC 9110, 5.3).
+        headers[name] = f"{headers[name]}, {content}" if name in headers else content
+    return replace(answer, headers=headers)
+
+
 def _lying_total(answer: Answer, value: Any, retry_after: str | None, cursor: str | None) -> Answer:
     extra = int(7 if value is None else value)
     headers = dict(answer.headers)
@@ -175,4 +185,5 @@ _DISTORTIONS: dict[str, Callable[[Answer, Any, str | None, str | None], Answer]]
     "lying_total": _lying_total,
     "retyped_cursor": _retyped_cursor,
     "retyped_total": _retyped_total,
+    "headers": _headers,
 }

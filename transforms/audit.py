@@ -39,6 +39,26 @@ def load_audit(readings: pl.DataFrame, receipts: list[pl.DataFrame]) -> pl.DataF
     )
 
 
+def added_up(known: pl.DataFrame, fresh: pl.DataFrame) -> pl.DataFrame:
+    """Two audits, each matching LoadAudit, as one: what they counted of the same run, endpoint and scope together."""
+    counts = ["rows_received", *(f"rows_{outcome}" for outcome in _OUTCOMES), "rows_rejected", "requests", "retries"]
+    return (
+        pl.concat([known, fresh])
+        .group_by(_PLACE)
+        .agg(
+            pl.col("as_of").max(),
+            pl.when((pl.col("state") == "failed").any())
+            .then(pl.lit("failed"))
+            .otherwise(pl.lit("complete"))
+            .alias("state"),
+            pl.col(counts).sum(),
+            pl.col("message").drop_nulls().last(),
+        )
+        .select(LoadAudit.column_names())
+        .sort(_PLACE)
+    )
+
+
 def _empty_receipts() -> pl.DataFrame:
     schema = {**dict.fromkeys(_PLACE, pl.String), "outcome": pl.String, "is_rejected": pl.Boolean}
     return pl.DataFrame(schema=schema)

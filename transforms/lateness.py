@@ -10,20 +10,9 @@ def lateness(first_seen: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFrame:
 
     `first_seen`: StagedSession rows of sessions not known before. `readings`: the records of all windows up to now.
     """
-    runs = (
-        readings.filter(pl.col("state") == "complete", pl.col("kind") != "backfill")
-        .select("vendor", "as_of")
-        .unique()
-        .sort("vendor", "as_of")
-        .with_columns(pl.col("as_of").shift().over("vendor").alias("previous_as_of"))
-    )
-    late_seconds = (pl.col("previous_as_of") - pl.col("ended_at")).dt.total_microseconds() / 1_000_000
     late = pl.col("late_seconds").filter(pl.col("late_seconds") > 0)
     return (
-        first_seen.filter(pl.col("ended_at").is_not_null())
-        .select("vendor", "ended_at", pl.col("first_read_at").alias("as_of"))
-        .join(runs, on=["vendor", "as_of"], how="left")
-        .with_columns(late_seconds=late_seconds)
+        _with_lateness(first_seen, readings)
         .group_by("vendor", "as_of", "previous_as_of")
         .agg(
             pl.len().cast(pl.Int64).alias("sessions_new"),
@@ -33,4 +22,27 @@ def lateness(first_seen: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFrame:
         )
         .select(Lateness.column_names())
         .sort("as_of", "vendor")
+    )
+
+
+def late_sessions(first_seen: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFrame:
+    """The sessions among `first_seen` that an earlier run could have seen by their end: vendor, session_id."""
+    return _with_lateness(first_seen, readings).filter(pl.col("late_seconds") > 0).select("vendor", "session_id")
+
+
+def _with_lateness(first_seen: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFrame:
+    """The closed sessions with the vendor's complete reading before the one that first saw them, and `late_seconds`,
+    the time from their end to that reading: negative where they ended after it, NULL where it was the first."""
+    runs = (
+        readings.filter(pl.col("state") == "complete", pl.col("kind") != "backfill")
+        .select("vendor", "as_of")
+        .unique()
+        .sort("vendor", "as_of")
+        .with_columns(pl.col("as_of").shift().over("vendor").alias("previous_as_of"))
+    )
+    return (
+        first_seen.filter(pl.col("ended_at").is_not_null())
+        .select("vendor", "session_id", "ended_at", pl.col("first_read_at").alias("as_of"))
+        .join(runs, on=["vendor", "as_of"], how="left")
+        .with_columns(late_seconds=(pl.col("previous_as_of") - pl.col("ended_at")).dt.total_microseconds() / 1_000_000)
     )

@@ -10,22 +10,29 @@ NO_MONTH = "none"
 NOTHING_TOUCHED = pl.DataFrame(schema={"month": pl.String, "reason": pl.String})
 
 
-def touched_by_sessions(was: pl.DataFrame, becomes: pl.DataFrame, time_zone: str) -> pl.DataFrame:
+def touched_by_sessions(
+    was: pl.DataFrame, becomes: pl.DataFrame, time_zone: str, late: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """The months in which a session stood or will stand, by its start and by every slot of it.
 
-    `was` and `becomes` are StagedSession frames of the changed sessions; a session that is only in `becomes` is new.
-    One that still runs stands in no fact.
+    `was` and `becomes` are StagedSession frames of the changed sessions; a session that is only in `becomes` is new, or
+    late where it is one of `late` (vendor, session_id). One that still runs stands in no fact.
 
-    Columns: month (YYYY-MM, or `none`) and reason (new, corrected), each pair once.
+    Columns: month (YYYY-MM, or `none`) and reason (new, late, corrected), each pair once.
     """
+    key = ["vendor", "session_id"]
+    late = becomes.clear().select(key) if late is None else late
     counted = was.filter(~pl.col("is_open") | pl.col("reason").is_not_null())
-    corrected = becomes.join(counted, on=["vendor", "session_id"], how="semi")
-    new = becomes.join(counted, on=["vendor", "session_id"], how="anti").filter(
-        ~pl.col("is_open") | pl.col("reason").is_not_null()
-    )
+    corrected = becomes.join(counted, on=key, how="semi")
+    new = becomes.join(counted, on=key, how="anti").filter(~pl.col("is_open") | pl.col("reason").is_not_null())
     pairs = [
         (month, reason)
-        for frame, reason in ((new, "new"), (corrected, "corrected"), (counted, "corrected"))
+        for frame, reason in (
+            (new.join(late, on=key, how="anti"), "new"),
+            (new.join(late, on=key, how="semi"), "late"),
+            (corrected, "corrected"),
+            (counted, "corrected"),
+        )
         for month in sorted(_months(frame, time_zone))
     ]
     return pl.DataFrame(pairs, schema=NOTHING_TOUCHED.schema, orient="row").unique(maintain_order=True)

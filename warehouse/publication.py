@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -93,17 +94,29 @@ def published_files(path: str | Path) -> set[str]:
     Raises:
         PublicationError: there is a file, and it is not a publication.
     """
+    return {file for (file,) in _published(path, "path")}
+
+
+def published_versions(path: str | Path) -> dict[str, int]:
+    """The published version of each table that has rows, by name; none where nothing is published.
+
+    Raises:
+        PublicationError: there is a file, and it is not a publication.
+    """
+    return dict(_published(path, "DISTINCT table_name, table_version"))
+
+
+def _published(path: str | Path, columns: str) -> list[tuple[Any, ...]]:
     target = Path(path).absolute()
     if not target.exists():
-        return set()
+        return []
     try:
         with duckdb.connect(":memory:") as connection:
             connection.execute(f"ATTACH {literal(str(target))} AS publication (READ_ONLY)")
-            rows = connection.execute("SELECT path FROM publication.ops.published_file").fetchall()
+            return connection.execute(f"SELECT {columns} FROM publication.ops.published_file").fetchall()
     except duckdb.Error as error:
         reason = " ".join(str(error).split())
         raise PublicationError(f"{target} is no publication of the warehouse; move it away ({reason})") from error
-    return {file for (file,) in rows}
 
 
 def build(path: Path, snapshots: Mapping[Table, Snapshot | None]) -> None:

@@ -11,6 +11,7 @@ EVSE do not count as a modification. A CDR may be issued again under its id.
 Known lies: Link, X-Total-Count and X-Limit headers may be missing, and the list may come bare, without its envelope.
 Source: "Intro to Charge-Location Management API"; OCPI 2.1.1, transport and CDRs."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -28,6 +29,7 @@ from pipelines.vendors.windows import since_modified, since_watermark
 
 OVERLAP = timedelta(minutes=15)
 LIMIT = 100
+PAGE_LINK = re.compile(r"\brel\s*=\s*[\"']?(next|prev|previous|first|last)\b", re.IGNORECASE)
 DOCUMENTATION = "https://developer.greenflux.com/docs/intro-to-charge-location-management-api"
 
 LOCATIONS = Endpoint(
@@ -132,12 +134,12 @@ class Greenflux:
         return read
 
     def _has_next(self, headers: Mapping[str, str]) -> bool | None:
-        """Whether a Link header names a next page; None where the vendor sends no Link at all.
+        """Whether a Link header names a next page; None where the vendor sends no Link about pages at all.
 
         The link itself is never followed: one to another host would carry the token there, and is refused.
         """
         link = headers.get("Link")
-        if link is None:
+        if link is None or not PAGE_LINK.search(link):
             # OCPI leaves the header out on the last page, and some servers never send it: the total decides.
             return None
         for part in link.split(","):

@@ -21,6 +21,7 @@ import urllib3
 from pipelines.faults import ReadingError, SignInError
 from pipelines.settings import Patience
 from pipelines.vendors.rate_limit import RateLimit
+from pipelines.vendors.retirement import NOTHING_SAID, Retirement, retirement_of
 from pipelines.vendors.sign_in import SignIn
 
 ATTEMPTS = 8
@@ -59,11 +60,12 @@ class _PassingFault(Exception):
 
 @dataclass
 class Tally:
-    """What a reading cost. Shared by the threads that work on it."""
+    """What a reading cost, and what it was told of the endpoint's end. Shared by the threads that work on it."""
 
     requests: int = 0
     retries: int = 0
     bytes_received: int = 0
+    retirement: Retirement = NOTHING_SAID
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def add(self, *, requests: int = 0, retries: int = 0, bytes_received: int = 0) -> None:
@@ -71,6 +73,10 @@ class Tally:
             self.requests += requests
             self.retries += retries
             self.bytes_received += bytes_received
+
+    def note(self, retirement: Retirement) -> None:
+        with self._lock:
+            self.retirement = self.retirement.merged(retirement)
 
 
 @dataclass(frozen=True)
@@ -210,6 +216,8 @@ class HttpClient:
             except (urllib3.exceptions.HTTPError, OSError) as fault:
                 raise _PassingFault(_connection_fault(fault)) from None
         tally.add(bytes_received=len(content))
+        if method == "GET":
+            tally.note(retirement_of(response.headers, requested_at))
         status = response.status
         if status == 429:
             raise _PassingFault("rate limited (HTTP 429)", _retry_after_seconds(response.headers.get("Retry-After")))

@@ -13,7 +13,12 @@ from tests.crashes.house import KILLED, House
 DLT = "dlt.pipeline.pipeline:Pipeline"
 DLT_FILES = "dlt.destinations.impl.filesystem.filesystem:FilesystemClient"
 MANY_LOADS = {"pipelines.extraction:LOAD_ROWS": 100}
-MANY_BATCHES = {"pipelines.building:SESSIONS_AT_ONCE": 1}
+MANY_ROUNDS = {
+    **MANY_LOADS,
+    "pipelines.staging:ROWS_IN_A_ROUND": 100,
+    "pipelines.staging:ROWS_WRITTEN_AT_ONCE": 10,
+}
+MANY_BATCHES = {"pipelines.monthly_facts:SESSIONS_AT_ONCE": 1}
 
 POINTS = {
     "while Dagster's home is prepared": Flaw("pipelines.runs:build_definitions"),
@@ -38,6 +43,10 @@ POINTS = {
     "between touched months and audit": Flaw("pipelines.staging:_note_touched", moment="after"),
     "between audit and staged tables": Flaw("pipelines.staging:_note_received", moment="after"),
     "between two staged tables": Flaw("warehouse.lake:commit", named="staged_charge_station", moment="after"),
+    "between two months of the staged sessions": Flaw(
+        "warehouse.lake:commit", named="staged_session", moment="after", constants=MANY_ROUNDS
+    ),
+    "inside the second round of staging": Flaw("pipelines.staging:_note_received", nth=2, constants=MANY_ROUNDS),
     "inside a staged file": Flaw("polars:DataFrame.write_parquet", nth=6, happening="cut short and killed"),
     "between a staged file and its commit": Flaw(
         "deltalake:DeltaTable.create_write_transaction",
@@ -62,6 +71,7 @@ POINTS = {
     "before old files are removed": Flaw("warehouse.lake:Lake.tidy"),
 }
 QUICK = (
+    "between two months of the staged sessions",
     "while fetching",
     "inside a raw file",
     "between the state and the load record",
@@ -117,5 +127,7 @@ def test_the_history_does_not_keep_a_killed_run_as_running(house: House) -> None
 
 def statuses_of_runs(house: House) -> list[dg.DagsterRunStatus]:
     """Of every recorded run, newest first."""
-    with dg.DagsterInstance.from_config(str(house.data / "dagster")) as instance:
-        return [run.status for run in instance.get_runs()]
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DAGSTER_HOME", str(house.data / "dagster"))
+        with dg.DagsterInstance.get() as instance:
+            return [run.status for run in instance.get_runs()]

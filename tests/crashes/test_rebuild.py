@@ -69,7 +69,10 @@ def test_a_rebuild_of_one_month_builds_also_what_a_killed_refresh_left_unbuilt(h
         pytest.param(Flaw("pipelines.table_assets:stage"), marks=pytest.mark.long),
         pytest.param(Flaw("warehouse.lake:commit", named="staged_session"), marks=pytest.mark.long),
         Flaw(
-            "warehouse.lake:commit", named="fact_session", nth=2, constants={"pipelines.building:SESSIONS_AT_ONCE": 1}
+            "warehouse.lake:commit",
+            named="fact_session",
+            nth=2,
+            constants={"pipelines.monthly_facts:SESSIONS_AT_ONCE": 1},
         ),
     ],
     ids=["while the old is removed", "before staging", "while staging", "between months"],

@@ -4,10 +4,14 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 
+from pipelines.checks import check_keys
 from pipelines.definitions import build_definitions
-from pipelines.settings import Settings, load_settings
-from pipelines.table_assets import table_key
+from pipelines.jobs import ACCOUNT
+from pipelines.settings import PROJECT_FOLDER, Settings, load_settings
+from pipelines.staging import MONTHLY_FACTS
+from pipelines.table_assets import MONTH_READING, table_key
 from pipelines.vendors import ENDPOINTS
 from sandbox.environment import environment
 from sandbox.settings import Settings as SandboxSettings
@@ -25,7 +29,10 @@ ASSETS = [
     "ops/coverage",
     "ops/lateness",
     "ops/load_audit",
+    "ops/month_quality",
+    "ops/month_reading",
     "ops/touched_month",
+    "ops/vocabulary",
     "raw/greenflux/cdrs",
     "raw/greenflux/charge_stations",
     "raw/greenflux/locations",
@@ -85,8 +92,9 @@ def test_every_asset_has_a_group_kinds_a_description_and_its_columns(definitions
         assert spec.group_name not in (None, "default"), key
         assert spec.kinds, key
         assert spec.description, key
-        # The publication is a file of all tables, each of which has its columns at its own asset.
-        if key != dg.AssetKey("warehouse"):
+        # The publication is a file of all tables, each of which has its columns at its own asset; a month that is read
+        # again is no table.
+        if key not in (dg.AssetKey("warehouse"), MONTH_READING):
             columns = spec.metadata["dagster/column_schema"].schema.columns
             assert columns, key
             assert all(column.type and column.description for column in columns), key
@@ -98,18 +106,53 @@ def test_everything_but_raw_comes_from_something(definitions: dg.Definitions) ->
 
 
 def test_the_jobs_are_there_and_read_the_vendors_that_are_on(definitions: dg.Definitions, tmp_path: Path) -> None:
-    for name in ("refresh", "reconcile", "backfill", "rebuild"):
+    for name in ("refresh", "reconcile", "backfill", "rebuild", "build_months", "publish"):
         job = definitions.resolve_job_def(name)
         raw = {key for key in job.asset_layer.executable_asset_keys if key.path[0] == "raw"}
-        reads = bool(definitions.schedules) and name != "rebuild"
+        reads = bool(definitions.schedules) and name in ("refresh", "reconcile", "backfill")
         assert bool(raw) == reads, name
 
 
-def test_a_schedule_is_offered_where_a_vendor_is_on_and_is_off_at_first(tmp_path: Path) -> None:
-    on = build_definitions(settings(tmp_path, {**VARIABLES, "CHARGEHOUSE_TIME_ZONE": "Europe/Oslo"}))
-    assert [schedule.name for schedule in on.schedules or []] == ["daily_refresh"]
-    schedule = next(iter(on.schedules or []))
-    assert isinstance(schedule, dg.ScheduleDefinition)
-    assert schedule.execution_timezone == "Europe/Oslo"
-    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
-    assert not build_definitions(settings(tmp_path, {})).schedules
+def test_every_check_is_evaluated_by_every_job_that_publishes(definitions: dg.Definitions) -> None:
+    for name in ("refresh", "reconcile", "backfill", "rebuild", "publish"):
+        job = definitions.resolve_job_def(name)
+        assert set(check_keys()) <= set(job.asset_layer.asset_graph.asset_check_keys), name
+        assert dg.AssetKey("warehouse") in job.asset_layer.executable_asset_keys
+
+
+def test_a_load_builds_no_fact_and_judges_only_what_it_read(tmp_path: Path) -> None:
+    job = build_definitions(settings(tmp_path, VARIABLES)).resolve_job_def("load")
+    facts = {table_key(table) for table in MONTHLY_FACTS}
+    assert not facts & set(job.asset_layer.executable_asset_keys)
+    assert not set(check_keys()) & set(job.asset_layer.asset_graph.asset_check_keys)
+
+
+def test_the_jobs_over_months_are_partitioned_and_take_a_range_in_one_run(tmp_path: Path) -> None:
+    definitions = build_definitions(settings(tmp_path, VARIABLES))
+    for name in ("build_months", "backfill_months"):
+        job = definitions.resolve_job_def(name)
+        assert isinstance(job.partitions_def, dg.MonthlyPartitionsDefinition)
+        assert job.backfill_policy == dg.BackfillPolicy.single_run()
+
+
+def test_a_run_is_tagged_with_the_accounts_it_reads_and_holds_its_pools(tmp_path: Path) -> None:
+    both = build_definitions(settings(tmp_path, VARIABLES), vendors=["zaptec", "smappee"])
+    accounts = {"chargehouse/account-zaptec": "read", "chargehouse/account-smappee": "read"}
+    for name, tags, pools in (
+        ("load", accounts, {"vendor_accounts"}),
+        ("refresh", accounts, {"vendor_accounts", "lake", "publication"}),
+        ("build_months", {}, {"lake"}),
+        ("publish", {}, {"lake", "publication"}),
+        ("backfill_months", accounts, {"lake"}),
+    ):
+        job = both.resolve_job_def(name)
+        assert job.run_tags == tags, name
+        assert {node.definition.pool for node in job.graph.nodes if node.definition.pool} == pools, name
+
+
+def test_every_account_is_in_the_queue_of_both_instances() -> None:
+    for path in ("dagster.yaml", "deploy/dagster.postgresql.yaml"):
+        concurrency = yaml.safe_load((PROJECT_FOLDER / path).read_text())["concurrency"]
+        limits = {limit["key"]: limit["limit"] for limit in concurrency["runs"]["tag_concurrency_limits"]}
+        assert limits == {f"{ACCOUNT}{vendor}": 1 for vendor in ENDPOINTS}, path
+        assert concurrency["pools"] == {"granularity": "run", "default_limit": 1}, path

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.faults import ReadingError
-from pipelines.personal_data import Cleaner, PersonalData, Pseudonyms, pseudonym_key
+from pipelines.personal_data import MOST_FIELDS, Cleaner, PersonalData, Pseudonyms, pseudonym_key
 from pipelines.vendors.greenflux import Greenflux
 from pipelines.vendors.jedlix import Jedlix
 from pipelines.vendors.smappee import Smappee
@@ -302,3 +302,37 @@ def test_threads_that_need_a_key_at_once_get_the_same(tmp_path: Path) -> None:
         assert len(keys) == 4
         assert {*keys} == {pseudonym_key(None, folder)}
         assert [path.name for path in folder.iterdir()] == ["pseudonym.key"]
+
+
+def test_fields_are_noted_once_by_their_path_and_dropped_ones_never() -> None:
+    rules = cleaner("zaptec")
+    item = {"id": "1", "authorizedUser": {"id": "u", "email": "a@b.de"}, "parts": [{"power": {"max": 3}}], "Pin": "1"}
+    rules.clean(item, endpoint="sessions")
+    assert sorted(rules.take_new_fields()) == [
+        ("sessions", "authorizedUser"),
+        ("sessions", "authorizedUser.id"),
+        ("sessions", "id"),
+        ("sessions", "parts"),
+        ("sessions", "parts.power"),
+        ("sessions", "parts.power.max"),
+    ]
+    rules.clean(item | {"parts": [{"power": {"max": 4, "min": 1}}]}, endpoint="sessions")
+    rules.clean({"id": "1"}, endpoint="chargers")
+    assert sorted(rules.take_new_fields()) == [("chargers", "id"), ("sessions", "parts.power.min")]
+
+
+def test_names_that_are_data_are_no_fields() -> None:
+    rules = cleaner("zaptec")
+    rules.clean({"someone@example.org": 1, "half \ud800": 2}, endpoint="sessions")
+    assert rules.take_new_fields() == []
+    for number in range(3_000):
+        rules.clean({str(number): number}, endpoint="sessions")
+    assert len(rules.take_new_fields()) == MOST_FIELDS
+
+
+def test_known_fields_are_not_noted_again() -> None:
+    rules = Cleaner(
+        RULES["zaptec"], Pseudonyms("zaptec", KEY), keep_signed_readings=False, known_fields=[("sessions", "id")]
+    )
+    rules.clean({"id": "1", "energy": 2}, endpoint="sessions")
+    assert rules.take_new_fields() == [("sessions", "energy")]

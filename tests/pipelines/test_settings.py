@@ -305,3 +305,110 @@ def test_the_example_file_names_every_variable_that_is_read_and_no_other() -> No
     assert len(read) > 30
     example = (PROJECT_FOLDER / ".env.example").read_text()
     assert set(re.findall(r"^#? ?([A-Z_]+)=", example, re.MULTILINE)) == read
+
+
+MAIL = {
+    "CHARGEHOUSE_ALERT_SMTP_HOST": "mail.example.com",
+    "CHARGEHOUSE_ALERT_SMTP_SENDER": "chargehouse@example.com",
+    "CHARGEHOUSE_ALERT_SMTP_RECIPIENTS": "one@example.com, two@example.com",
+}
+SIGN_IN = {"CHARGEHOUSE_ALERT_SMTP_USERNAME": "alerts", "CHARGEHOUSE_ALERT_SMTP_PASSWORD": "mail-secret"}
+
+
+def test_alerts_go_nowhere_unless_asked() -> None:
+    settings = load({})
+    assert (settings.webhook, settings.mail, settings.ui_url) == (None, None, None)
+
+
+def test_a_webhook_may_have_a_query_and_is_a_secret() -> None:
+    settings = load({"CHARGEHOUSE_ALERT_WEBHOOK_URL": "https://hooks.example.com/services/T0/secret?sig=secret"})
+    assert settings.webhook is not None
+    assert settings.webhook.host == "hooks.example.com"
+    assert "secret" not in repr(settings).replace("client_secret", "")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://hooks.example.com/secret", "https://user:secret@hooks.example.com", "secret", "https://h.example/#secret"],
+)
+def test_a_webhook_that_cannot_be_meant_is_a_mistake_that_does_not_quote_it(url: str) -> None:
+    told = mistake({"CHARGEHOUSE_ALERT_WEBHOOK_URL": url})
+    assert "CHARGEHOUSE_ALERT_WEBHOOK_URL" in told
+    assert "secret" not in told
+
+
+@pytest.mark.parametrize(("security", "port"), [("", 587), ("starttls", 587), ("tls", 465), ("none", 25)])
+def test_mail_is_on_with_server_sender_and_recipients_on_the_usual_port(security: str, port: int) -> None:
+    mail = load({**MAIL, "CHARGEHOUSE_ALERT_SMTP_SECURITY": security}).mail
+    assert mail is not None
+    assert (mail.port, mail.security, mail.username, mail.password) == (port, security or "starttls", "", None)
+    assert mail.recipients == ("one@example.com", "two@example.com")
+
+
+@pytest.mark.parametrize("missing", list(MAIL))
+def test_half_a_mail_server_is_a_mistake(missing: str) -> None:
+    assert missing in mistake({name: value for name, value in MAIL.items() if name != missing})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CHARGEHOUSE_ALERT_SMTP_SENDER", "nobody"),
+        ("CHARGEHOUSE_ALERT_SMTP_SENDER", "one@example.com,two@example.com"),
+        ("CHARGEHOUSE_ALERT_SMTP_RECIPIENTS", "Ola <ola@example.com>"),
+        ("CHARGEHOUSE_ALERT_SMTP_RECIPIENTS", ","),
+        ("CHARGEHOUSE_ALERT_SMTP_PORT", "0"),
+        ("CHARGEHOUSE_ALERT_SMTP_PORT", "smtp"),
+        ("CHARGEHOUSE_ALERT_SMTP_SECURITY", "ssl"),
+        ("CHARGEHOUSE_ALERT_SMTP_HOST", "mail example"),
+        ("CHARGEHOUSE_ALERT_SMTP_USERNAME", "alerts"),
+        ("CHARGEHOUSE_ALERT_SMTP_PASSWORD", "mail-secret"),
+    ],
+)
+def test_a_mail_setting_that_cannot_be_meant_is_a_mistake(name: str, value: str) -> None:
+    assert name.rpartition("_")[2] in mistake({**MAIL, name: value})
+
+
+def test_a_password_never_travels_in_the_clear() -> None:
+    plain = {**MAIL, **SIGN_IN, "CHARGEHOUSE_ALERT_SMTP_SECURITY": "none"}
+    assert "in the clear" in mistake(plain)
+    assert load({**plain, "CHARGEHOUSE_ALERT_SMTP_HOST": "127.0.0.1"}).mail is not None
+
+
+@pytest.mark.parametrize(
+    "url", ["chargehouse.lan", "ftp://chargehouse.lan", "http://h/?a", "http://h:99999", "http://<h>"]
+)
+def test_a_ui_address_that_cannot_be_meant_is_a_mistake(url: str) -> None:
+    assert "CHARGEHOUSE_UI_URL" in mistake({"CHARGEHOUSE_UI_URL": url})
+
+
+def test_postgresql_is_one_address_and_a_secret() -> None:
+    settings = load({"CHARGEHOUSE_POSTGRES_URL": "postgresql://chargehouse:secret@127.0.0.1/chargehouse"})
+    assert settings.postgres_url is not None
+    assert "secret" not in repr(settings).replace("client_secret", "")
+    told = mistake({"CHARGEHOUSE_POSTGRES_URL": "mysql://chargehouse:secret@127.0.0.1/chargehouse"})
+    assert "secret" not in told
+
+
+@pytest.mark.parametrize(
+    ("written", "times"),
+    [
+        ("", "15 3 * * *"),
+        ("daily", "15 3 * * *"),
+        ("hourly", "7 * * * *"),
+        ("*/20 6-22 * * 1-5", "*/20 6-22 * * 1-5"),
+    ],
+)
+def test_a_refresh_is_scheduled_by_a_word_or_a_cron_expression(written: str, times: str) -> None:
+    assert load({"CHARGEHOUSE_REFRESH_SCHEDULE": written}).refresh_times == times
+
+
+@pytest.mark.parametrize("written", ["weekly", "61 * * * *", "* * * *", "* * * * * *", "@daily", "0 3 * * * ; ls"])
+def test_refresh_times_that_are_none_are_a_mistake(written: str) -> None:
+    assert mistake({"CHARGEHOUSE_REFRESH_SCHEDULE": written}).startswith("CHARGEHOUSE_REFRESH_SCHEDULE must be hourly")
+
+
+def test_the_schedules_have_one_switch_and_are_off_at_first() -> None:
+    assert not load({}).are_schedules_on
+    assert load({"CHARGEHOUSE_SCHEDULES": "on"}).are_schedules_on
+    assert "CHARGEHOUSE_SCHEDULES must be one of on, off" in mistake({"CHARGEHOUSE_SCHEDULES": "yes"})

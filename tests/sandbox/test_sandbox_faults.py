@@ -91,6 +91,17 @@ def test_other_hosts(caller, sandbox):
     assert "example.net" in caller.get("greenflux", "/api/1.0/cdrs").headers["Link"]
 
 
+def test_further_headers_on_an_answer_that_is_otherwise_as_it_was(caller, sandbox):
+    before = caller.get("jedlix", JEDLIX)
+    sandbox.faults.arm("headers", "jedlix", endpoint="sessions", value={"Deprecation": "true", "Link": "</a>; rel=b"})
+    response = caller.get("jedlix", JEDLIX)
+    assert (response.status, response.data) == (before.status, before.data)
+    assert (response.headers["Deprecation"], response.headers["Link"]) == ("true", "</a>; rel=b")
+    sandbox.faults.arm("headers", "greenflux", endpoint="cdrs", value={"Link": "</a>; rel=b"})
+    paged = caller.get("greenflux", "/api/1.0/cdrs?limit=1")
+    assert 'rel="next", </a>; rel=b' in paged.headers["Link"]
+
+
 def test_bodies_too_large(caller, sandbox):
     caller.headers("jedlix")
     sandbox.faults.arm("oversized_body", "jedlix", value=3_000_000)

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from transforms.lateness import lateness
+from transforms.lateness import late_sessions, lateness
 from warehouse.tables.staging import StagedSession
 
 FIRST, SECOND = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 8, tzinfo=UTC)
@@ -31,3 +31,10 @@ def test_what_had_ended_before_the_reading_before_is_late_by_that_much() -> None
 def test_nothing_is_late_in_the_first_reading() -> None:
     [row] = lateness(_first_seen(timedelta(days=300), as_of=FIRST), _readings(FIRST)).rows(named=True)
     assert (row["sessions_new"], row["sessions_late"], row["late_seconds_most"]) == (1, 0, None)
+
+
+def test_the_late_sessions_are_those_counted_as_late() -> None:
+    days = [timedelta(days=3), timedelta(days=1), timedelta(days=-2)]
+    late = late_sessions(_first_seen(*days, as_of=SECOND), _readings(FIRST, SECOND))
+    assert sorted(late.rows()) == [("zaptec", "0"), ("zaptec", "1")]
+    assert late_sessions(_first_seen(*days, as_of=FIRST), _readings(FIRST)).is_empty()

@@ -53,3 +53,18 @@ def test_a_running_session_touches_nothing_and_its_end_is_new() -> None:
 def test_a_session_without_a_readable_start_touches_the_rows_without_a_month() -> None:
     touched = touched_by_sessions(NOTHING, _sessions(("a", None, None, "unreadable", False)), "UTC")
     assert touched.rows() == [(NO_MONTH, "new")]
+
+
+def test_a_session_that_an_earlier_run_could_have_seen_is_late_and_the_others_are_new() -> None:
+    becomes = _sessions(("a", JANUARY, JANUARY, None, False), ("b", MARCH, MARCH, None, False))
+    late = becomes.filter(session_id="a").select("vendor", "session_id")
+    touched = touched_by_sessions(NOTHING, becomes, "UTC", late)
+    assert set(touched.rows()) == {("2026-01", "late"), ("2026-03", "new")}
+
+
+def test_a_month_can_be_touched_for_every_reason_at_once() -> None:
+    was = _sessions(("a", JANUARY, JANUARY, None, False))
+    becomes = _sessions(*((name, JANUARY, JANUARY, None, False) for name in ("a", "b", "c")))
+    late = becomes.filter(session_id="b").select("vendor", "session_id")
+    reasons = {reason for _, reason in touched_by_sessions(was, becomes, "UTC", late).rows()}
+    assert reasons == {"new", "late", "corrected"}

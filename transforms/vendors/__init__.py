@@ -16,26 +16,49 @@ from warehouse.tables.table import Table
 
 @dataclass(frozen=True)
 class Staging:
-    """How the raw rows of one endpoint become rows of one staged table: `stage(raw, time_zone)`."""
+    """How the raw rows of one endpoint become rows of one staged table: `stage(raw, time_zone)`.
+
+    `fields`: what of the vendor's objects is read. `status_field` holds the status word of a session, of which
+    `status_words` are known, in small letters; None where a session has no such word.
+    """
 
     table: Table
     stage: Callable[[pl.DataFrame, str], pl.DataFrame]
+    fields: pl.Struct
+    status_field: str | None = None
+    status_words: frozenset[str] = frozenset()
+
+
+_JEDLIX_SESSIONS = Staging(
+    STAGED_SESSION, jedlix.stage_sessions, jedlix.SESSION, "status", frozenset(jedlix.STATUS_BY_WORD)
+)
+_SMAPPEE_SESSIONS = Staging(
+    STAGED_SESSION,
+    smappee.stage_sessions,
+    smappee.SESSION,
+    "status",
+    frozenset(word.lower() for word in (smappee.CLOSED_STATUS, *smappee.RUNNING_STATUSES)),
+)
 
 
 STAGINGS: Mapping[tuple[str, str], Staging] = MappingProxyType(
     {
-        ("zaptec", "installations"): Staging(STAGED_LOCATION, zaptec.stage_installations),
-        ("zaptec", "chargers"): Staging(STAGED_CHARGE_STATION, zaptec.stage_chargers),
-        ("zaptec", "sessions"): Staging(STAGED_SESSION, zaptec.stage_sessions),
-        ("jedlix", "users"): Staging(STAGED_USER, jedlix.stage_users),
-        ("jedlix", "vehicles"): Staging(STAGED_VEHICLE, jedlix.stage_vehicles),
-        ("jedlix", "charging_locations"): Staging(STAGED_LOCATION, jedlix.stage_charging_locations),
-        ("jedlix", "sessions"): Staging(STAGED_SESSION, jedlix.stage_sessions),
-        ("jedlix", "open_sessions"): Staging(STAGED_SESSION, jedlix.stage_sessions),
-        ("greenflux", "locations"): Staging(STAGED_LOCATION, greenflux.stage_locations),
-        ("greenflux", "charge_stations"): Staging(STAGED_CHARGE_STATION, greenflux.stage_charge_stations),
-        ("greenflux", "cdrs"): Staging(STAGED_SESSION, greenflux.stage_cdrs),
-        ("smappee", "sessions"): Staging(STAGED_SESSION, smappee.stage_sessions),
-        ("smappee", "open_sessions"): Staging(STAGED_SESSION, smappee.stage_sessions),
+        ("zaptec", "installations"): Staging(STAGED_LOCATION, zaptec.stage_installations, zaptec.INSTALLATION),
+        ("zaptec", "chargers"): Staging(STAGED_CHARGE_STATION, zaptec.stage_chargers, zaptec.CHARGER),
+        ("zaptec", "sessions"): Staging(STAGED_SESSION, zaptec.stage_sessions, zaptec.SESSION),
+        ("jedlix", "users"): Staging(STAGED_USER, jedlix.stage_users, jedlix.USER),
+        ("jedlix", "vehicles"): Staging(STAGED_VEHICLE, jedlix.stage_vehicles, jedlix.VEHICLE),
+        ("jedlix", "charging_locations"): Staging(
+            STAGED_LOCATION, jedlix.stage_charging_locations, jedlix.CHARGING_LOCATION
+        ),
+        ("jedlix", "sessions"): _JEDLIX_SESSIONS,
+        ("jedlix", "open_sessions"): _JEDLIX_SESSIONS,
+        ("greenflux", "locations"): Staging(STAGED_LOCATION, greenflux.stage_locations, greenflux.LOCATION),
+        ("greenflux", "charge_stations"): Staging(
+            STAGED_CHARGE_STATION, greenflux.stage_charge_stations, greenflux.CHARGE_STATION
+        ),
+        ("greenflux", "cdrs"): Staging(STAGED_SESSION, greenflux.stage_cdrs, greenflux.CDR),
+        ("smappee", "sessions"): _SMAPPEE_SESSIONS,
+        ("smappee", "open_sessions"): _SMAPPEE_SESSIONS,
     }
 )

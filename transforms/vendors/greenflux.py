@@ -20,7 +20,7 @@ from transforms.texts import text_or_null
 from transforms.time_zones import iana_time_zone
 from warehouse.tables.staging import StagedChargeStation, StagedLocation
 
-_CDR = pl.Struct(
+CDR = pl.Struct(
     {
         "id": pl.String,
         "start_date_time": pl.String,
@@ -43,7 +43,7 @@ _CDR = pl.Struct(
         "last_updated": pl.String,
     }
 )
-_LOCATION = pl.Struct(
+LOCATION = pl.Struct(
     {
         "id": pl.String,
         "name": pl.String,
@@ -56,7 +56,7 @@ _LOCATION = pl.Struct(
         "last_updated": pl.String,
     }
 )
-_CHARGE_STATION = pl.Struct(
+CHARGE_STATION = pl.Struct(
     {
         "charge_station_id": pl.String,
         "location_id": pl.String,
@@ -92,7 +92,7 @@ _WATTS_PER_KW = 1000
 
 def stage_cdrs(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
     """CDRs into StagedSession, each in the version of its `last_updated`."""
-    decoded = decode_objects(raw.get_column("payload"), _CDR)
+    decoded = decode_objects(raw.get_column("payload"), CDR)
     points = period_points(decoded, instant_from_iso(pl.col("stop_date_time")))
     location = pl.col("location").struct
     evse = location.field("evses").list.first()
@@ -124,7 +124,7 @@ def stage_locations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
     coordinates = pl.col("coordinates").struct
     return staged_dimension(
         raw,
-        decode_objects(raw.get_column("payload"), _LOCATION),
+        decode_objects(raw.get_column("payload"), LOCATION),
         StagedLocation,
         "location_id",
         {
@@ -142,7 +142,7 @@ def stage_locations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
 
 def stage_charge_stations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
     """Charge stations, with their EVSEs and connectors, into StagedChargeStation."""
-    decoded = decode_objects(raw.get_column("payload"), _CHARGE_STATION)
+    decoded = decode_objects(raw.get_column("payload"), CHARGE_STATION)
     return staged_dimension(
         raw,
         decoded.with_columns(_connectors(decoded).alias("connectors")),

@@ -19,7 +19,7 @@ from transforms.staged_sessions import SessionMeaning, iso_reading, number_readi
 from transforms.texts import text_or_null
 from warehouse.tables.staging import StagedLocation, StagedUser, StagedVehicle
 
-_SESSION = pl.Struct(
+SESSION = pl.Struct(
     {
         "id": pl.String,
         "userId": pl.String,
@@ -31,7 +31,7 @@ _SESSION = pl.Struct(
         "energyCharged": pl.String,
     }
 )
-_CHARGING_LOCATION = pl.Struct(
+CHARGING_LOCATION = pl.Struct(
     {
         "id": pl.String,
         "coordinates": pl.Struct({"latitude": pl.String, "longitude": pl.String}),
@@ -40,17 +40,17 @@ _CHARGING_LOCATION = pl.Struct(
         "updatedAt": pl.String,
     }
 )
-_VEHICLE = pl.Struct(
+VEHICLE = pl.Struct(
     {
         "id": pl.String,
         "userId": pl.String,
         "details": pl.Struct({"brand": pl.String, "model": pl.String, "version": pl.String}),
     }
 )
-_USER = pl.Struct({"id": pl.String, "createdAt": pl.String})
+USER = pl.Struct({"id": pl.String, "createdAt": pl.String})
 
 # An active session with an end has ended: the end decides, not the word.
-_STATUS_BY_WORD = {"complete": "completed", "active": "completed", "forceended": "forced_end"}
+STATUS_BY_WORD = {"complete": "completed", "active": "completed", "forceended": "forced_end"}
 # A charging location is a home: two decimals are a kilometre.
 _COORDINATE_DECIMALS = 2
 
@@ -63,13 +63,13 @@ def stage_sessions(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
         ended=iso_reading(pl.col("endTime")),
         energy=number_reading(pl.col("energyCharged")),
         is_closed=pl.col("endTime").is_not_null(),
-        status=pl.col("status").str.to_lowercase().replace_strict(_STATUS_BY_WORD, default="unknown"),
+        status=pl.col("status").str.to_lowercase().replace_strict(STATUS_BY_WORD, default="unknown"),
         vendor_status=pl.col("status"),
         location_id=pl.col("chargingLocationId"),
         vehicle_id=pl.col("vehicleId"),
         user_id=pl.col("userId"),
     )
-    return staged_sessions(raw, decode_objects(raw.get_column("payload"), _SESSION), meaning, time_zone)
+    return staged_sessions(raw, decode_objects(raw.get_column("payload"), SESSION), meaning, time_zone)
 
 
 def stage_charging_locations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
@@ -78,7 +78,7 @@ def stage_charging_locations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame
     coordinates = pl.col("coordinates").struct
     return staged_dimension(
         raw,
-        decode_objects(raw.get_column("payload"), _CHARGING_LOCATION),
+        decode_objects(raw.get_column("payload"), CHARGING_LOCATION),
         StagedLocation,
         "location_id",
         {
@@ -99,7 +99,7 @@ def stage_vehicles(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
     details = pl.col("details").struct
     return staged_dimension(
         raw,
-        decode_objects(raw.get_column("payload"), _VEHICLE),
+        decode_objects(raw.get_column("payload"), VEHICLE),
         StagedVehicle,
         "vehicle_id",
         {
@@ -116,7 +116,7 @@ def stage_users(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
     """Users, known by pseudonym alone, into StagedUser."""
     return staged_dimension(
         raw,
-        decode_objects(raw.get_column("payload"), _USER),
+        decode_objects(raw.get_column("payload"), USER),
         StagedUser,
         "user_id",
         {"user_id": text_or_null(pl.col("id")), "created_at": instant_from_iso(pl.col("createdAt"))},

@@ -15,7 +15,7 @@ from transforms.objects import decode_objects
 from transforms.staged_sessions import Reading, SessionMeaning, staged_sessions
 from transforms.texts import scoped_id
 
-_SESSION = pl.Struct(
+SESSION = pl.Struct(
     {
         "id": pl.String,
         "serialNumber": pl.String,
@@ -31,7 +31,8 @@ _SESSION = pl.Struct(
     }
 )
 
-_CLOSED_STATUS = "STOPPED"
+CLOSED_STATUS = "STOPPED"
+RUNNING_STATUSES = ("INITIAL", "STARTED", "CHARGING", "SUSPENDED", "STOPPING")
 # Registers count whole watt-hours or finer; what floats leave behind below a milliwatt-hour is no energy.
 _READING_DECIMALS = 6
 
@@ -56,7 +57,7 @@ def _energy_reading() -> Reading:
 
 def stage_sessions(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
     """Sessions of either endpoint into StagedSession. Only a STOPPED session is closed."""
-    is_closed = (pl.col("status").str.to_uppercase() == _CLOSED_STATUS).fill_null(False)
+    is_closed = (pl.col("status").str.to_uppercase() == CLOSED_STATUS).fill_null(False)
     meaning = SessionMeaning(
         session_id=pl.col("id"),
         started=_epoch_reading(pl.col("from")),
@@ -74,4 +75,4 @@ def stage_sessions(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
         user_id=pl.col("userId"),
         token_id=pl.col("rfid"),
     )
-    return staged_sessions(raw, decode_objects(raw.get_column("payload"), _SESSION), meaning, time_zone)
+    return staged_sessions(raw, decode_objects(raw.get_column("payload"), SESSION), meaning, time_zone)

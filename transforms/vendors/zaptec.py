@@ -21,7 +21,7 @@ from transforms.texts import flag, scoped_id, text_or_null
 from transforms.time_zones import iana_time_zone
 from warehouse.tables.staging import StagedChargeStation, StagedLocation
 
-_SESSION = pl.Struct(
+SESSION = pl.Struct(
     {
         "id": pl.String,
         "replacedBySessionId": pl.String,
@@ -36,7 +36,7 @@ _SESSION = pl.Struct(
         "aborted": pl.String,
     }
 )
-_INSTALLATION = pl.Struct(
+INSTALLATION = pl.Struct(
     {
         "Id": pl.String,
         "Name": pl.String,
@@ -47,7 +47,7 @@ _INSTALLATION = pl.Struct(
         "TimeZoneIanaName": pl.String,
     }
 )
-_CHARGER = pl.Struct({"Id": pl.String, "Name": pl.String, "InstallationId": pl.String})
+CHARGER = pl.Struct({"Id": pl.String, "Name": pl.String, "InstallationId": pl.String})
 
 # Whether the points are energy per interval or cumulative is decided session by session, from the sum.
 _METER_SERIES_KIND = "undecided"
@@ -76,14 +76,14 @@ def stage_sessions(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
         meter_series=pl.when(details.list.len() > 0).then(details.list.eval(point)),
         meter_series_kind=pl.lit(_METER_SERIES_KIND),
     )
-    return staged_sessions(raw, decode_objects(raw.get_column("payload"), _SESSION), meaning, time_zone)
+    return staged_sessions(raw, decode_objects(raw.get_column("payload"), SESSION), meaning, time_zone)
 
 
 def stage_installations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
     """Installations into StagedLocation."""
     return staged_dimension(
         raw,
-        decode_objects(raw.get_column("payload"), _INSTALLATION),
+        decode_objects(raw.get_column("payload"), INSTALLATION),
         StagedLocation,
         "location_id",
         {
@@ -102,7 +102,7 @@ def stage_chargers(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
     """Chargers into StagedChargeStation."""
     return staged_dimension(
         raw,
-        decode_objects(raw.get_column("payload"), _CHARGER),
+        decode_objects(raw.get_column("payload"), CHARGER),
         StagedChargeStation,
         "station_id",
         {

@@ -2,7 +2,15 @@
 
 from warehouse.tables.dimensions import DimChargeStation, DimConnector, DimLocation, DimUser, DimVehicle
 from warehouse.tables.facts import FactEnergy, FactSession, OpenSession, RejectedSession
-from warehouse.tables.operations import Coverage, Lateness, LoadAudit, TouchedMonth
+from warehouse.tables.operations import (
+    Coverage,
+    Lateness,
+    LoadAudit,
+    MonthQuality,
+    TouchedMonth,
+    VendorRadar,
+    Vocabulary,
+)
 from warehouse.tables.staging import (
     StagedChargeStation,
     StagedLocation,
@@ -33,6 +41,9 @@ COVERAGE = Table("coverage", Coverage, "operations")
 LOAD_AUDIT = Table("load_audit", LoadAudit, "operations")
 LATENESS = Table("lateness", Lateness, "operations")
 TOUCHED_MONTH = Table("touched_month", TouchedMonth, "operations")
+MONTH_QUALITY = Table("month_quality", MonthQuality, "operations")
+VOCABULARY = Table("vocabulary", Vocabulary, "operations")
+VENDOR_RADAR = Table("vendor_radar", VendorRadar, "operations")
 
 TABLES: tuple[Table, ...] = (
     STAGED_LOCATION,
@@ -52,6 +63,8 @@ TABLES: tuple[Table, ...] = (
     COVERAGE,
     LOAD_AUDIT,
     LATENESS,
+    VOCABULARY,
     TOUCHED_MONTH,
+    MONTH_QUALITY,
 )
 PUBLISHED_TABLES: tuple[Table, ...] = tuple(table for table in TABLES if table.is_published)

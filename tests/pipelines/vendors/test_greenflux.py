@@ -115,3 +115,10 @@ def test_requests_name_a_fixed_upper_bound_the_limit_and_the_version() -> None:
 def test_rows_that_are_no_objects_are_received_like_any_other(rows: list[object]) -> None:
     with serving(envelope(*rows, X_Total_Count=str(len(rows)))) as server:
         assert objects_of(server, "greenflux", "cdrs") == rows
+
+
+def test_a_link_about_something_else_does_not_end_the_list() -> None:
+    about = '<https://vendor.example/changes>; rel="deprecation"'
+    with serving(envelope()) as server:
+        server.answers = [envelope({"id": "a"}, Link=about), envelope({"id": "b"}, Link=about), envelope(Link=about)]
+        assert objects_of(server, "greenflux", "cdrs")[:2] == [{"id": "a"}, {"id": "b"}]

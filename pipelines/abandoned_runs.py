@@ -1,0 +1,73 @@
+"""Runs whose process died without a word: they would stand as running for ever, and others wait for them.
+
+Each run holds a lock of its own for as long as its process lives; the kernel lets go of it when the process dies.
+"""
+
+import fcntl
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+
+from pipelines.layout import LOCKS_FOLDER
+from pipelines.locks import is_held
+
+BEGUN = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
+
+TIME_TO_BEGIN = timedelta(minutes=10)
+"""A run that has started and has no lock after so long never came to its first step."""
+
+_held: dict[Path, int] = {}
+
+
+def hold_run(data: Path, run_id: str) -> None:
+    """Show that the run lives, for as long as this process does. Every first step of a job calls it."""
+    path = _lock_path(data, run_id)
+    if path in _held:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+    # Somebody who looks whether it is held holds it for a moment.
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    _held[path] = descriptor
+
+
+def let_go_of_run(data: Path, run_id: str) -> None:
+    """The run has ended, and its process goes on."""
+    path = _lock_path(data, run_id)
+    descriptor = _held.pop(path, None)
+    path.unlink(missing_ok=True)
+    if descriptor is not None:
+        os.close(descriptor)
+
+
+def end_abandoned_runs(instance: dg.DagsterInstance, data: Path) -> list[str]:
+    """Record the runs whose process died as failed. Gives their ids."""
+    ended: list[str] = []
+    begun = instance.get_run_records(dg.RunsFilter(statuses=list(BEGUN)))
+    for record in begun:
+        run = record.dagster_run
+        if not _is_alive(data, run.run_id, record.update_timestamp):
+            instance.report_run_failed(run, "Its process was ended. The next run does again what was not finished.")
+            ended.append(run.run_id)
+    for path in (data / LOCKS_FOLDER).glob(f"{_lock_of('*')}.lock"):
+        known = instance.get_run_by_id(path.stem.removeprefix(_lock_of("")))
+        # One that is not known yet is about to begin.
+        if known is not None and known.is_finished and not is_held(data, path.stem):
+            path.unlink(missing_ok=True)
+    return ended
+
+
+def _is_alive(data: Path, run_id: str, changed_at: datetime) -> bool:
+    if _lock_path(data, run_id).exists():
+        return is_held(data, _lock_of(run_id))
+    return datetime.now(UTC) - changed_at < TIME_TO_BEGIN
+
+
+def _lock_path(data: Path, run_id: str) -> Path:
+    return data / LOCKS_FOLDER / f"{_lock_of(run_id)}.lock"
+
+
+def _lock_of(run_id: str) -> str:
+    return f"run-{run_id}"

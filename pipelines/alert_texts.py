@@ -1,0 +1,142 @@
+"""What an alert says: short, for people. What failed, what to do, where to look.
+
+Only the messages of faults that were foreseen are told: they hold neither secrets nor personal data. Whatever else went
+wrong may quote a row or a header, so that only its kind is told, and the rest stays in the run.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import dagster as dg
+from dagster import AssetCheckEvaluation
+from dagster_shared.error import SerializableErrorInfo
+
+from pipelines.alert_delivery import Alert
+from warehouse.errors import LakeError, PublicationError
+
+FORESEEN = {fault.__name__ for fault in (LakeError, PublicationError)} | {
+    "AnotherRunError",
+    "ConfigurationError",
+    "ReadingError",
+    "SignInError",
+    "Failure",
+    # Names assets and checks only.
+    "DagsterAssetCheckFailedError",
+}
+MOST_LINES = 8
+LONGEST_LINE = 600
+NUMBERS = re.compile(r"\d+(?:[.,:]\d+)*")
+
+
+@dataclass(frozen=True)
+class CheckState:
+    """How one check came out in one run, and in what words that is told and remembered.
+
+    `fault` is empty where it passed; else the severity and the description less its numbers, so that a number that
+    grows from hour to hour is the same fault.
+    """
+
+    check: str
+    fault: str
+    line: str
+
+
+def run_failure_alert(run: dg.DagsterRun, failed_at: float, events: Sequence[dg.DagsterEvent], ui: str | None) -> Alert:
+    """The alert of a run that failed. `events` are its failures of steps, `failed_at` is in seconds since 1970."""
+    causes = [_step_cause(event) for event in events if event.is_step_failure]
+    if not causes:
+        causes = ["It ended outside of any step: the process was ended, or could not be started."]
+    instant = datetime.fromtimestamp(failed_at, UTC)
+    return Alert(
+        f"Chargehouse: {run.job_name} failed",
+        (
+            *_at_most(causes),
+            _advice(causes),
+            f"Run {run.run_id[:8]}, {instant:%Y-%m-%d %H:%M} UTC. {_where(run, ui)}",
+        ),
+    )
+
+
+def check_alert(
+    run: dg.DagsterRun, failing: Sequence[CheckState], passing: Sequence[CheckState], ui: str | None
+) -> Alert:
+    """The alert of a run in which checks came out otherwise than was told last."""
+    told = [f"{len(failing)} check(s) failed" if failing else "", f"{len(passing)} passed again" if passing else ""]
+    return Alert(
+        f"Chargehouse: {', '.join(filter(None, told))} ({run.job_name})",
+        (
+            *_at_most([state.line for state in (*failing, *passing)]),
+            f"Run {run.run_id[:8]}. {_where(run, ui)}",
+        ),
+    )
+
+
+def check_state(evaluation: AssetCheckEvaluation) -> CheckState:
+    """What one evaluation says."""
+    asset = evaluation.asset_key.to_user_string()
+    partition = f" [{evaluation.partition}]" if evaluation.partition else ""
+    name = f"{asset}: {evaluation.check_name}{partition}"
+    if evaluation.passed:
+        return CheckState(name, "", f"PASSED AGAIN {name}")
+    severity = evaluation.severity.value
+    description = " ".join((evaluation.description or "").split())
+    numbers = ", ".join(
+        f"{label} {value.value:,}"
+        for label, value in evaluation.metadata.items()
+        if isinstance(value, dg.IntMetadataValue | dg.FloatMetadataValue) and value.value is not None
+    )
+    line = f"{severity} {name}. {description}" + (f" ({numbers})" if numbers else "")
+    return CheckState(name, f"{severity} {NUMBERS.sub('#', description)}"[:LONGEST_LINE], line)
+
+
+def _step_cause(event: dg.DagsterEvent) -> str:
+    """The foreseen fault behind a failed step, else the kind of the innermost."""
+    failure = event.step_failure_data
+    if failure.user_failure_data is not None and failure.user_failure_data.description:
+        return f"{event.step_key}: {failure.user_failure_data.description}"
+    errors = _chain(failure.error)
+    for error in errors:
+        if error.cls_name in FORESEEN:
+            return f"{event.step_key}: {_message(error)}"
+    kind = errors[-1].cls_name if errors else None
+    return f"{event.step_key}: an unforeseen fault ({kind or 'unknown'}); its words stand in the run."
+
+
+def _chain(error: SerializableErrorInfo | None) -> list[SerializableErrorInfo]:
+    errors: list[SerializableErrorInfo] = []
+    while error is not None:
+        errors.append(error)
+        error = error.cause
+    return errors
+
+
+def _message(error: SerializableErrorInfo) -> str:
+    """What the fault says, without the name that Dagster puts before it."""
+    text = " ".join(error.message.split())
+    _, mark, said = text.partition(f"{error.cls_name}: ")
+    return said if mark else text
+
+
+def _advice(causes: Sequence[str]) -> str:
+    if all("Published, but not everything could be read" in cause for cause in causes):
+        return (
+            "To do: nothing, if it passes: what was read is published, and the next refresh reads the rest. If it "
+            "comes again: `chargehouse doctor` tries every account, `chargehouse status` lists the gaps."
+        )
+    return (
+        "To do: open the run and see which step failed. The last good publication stands; the next run does again "
+        "what was not finished."
+    )
+
+
+def _where(run: dg.DagsterRun, ui: str | None) -> str:
+    return f"{ui}/runs/{run.run_id}" if ui else "See it in the web UI, under Runs."
+
+
+def _at_most(lines: Sequence[str]) -> tuple[str, ...]:
+    cut = [line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} ..." for line in lines]
+    if len(cut) <= MOST_LINES:
+        return tuple(cut)
+    return (*cut[:MOST_LINES], f"... and {len(cut) - MOST_LINES} more.")

@@ -1,0 +1,39 @@
+"""Whether the vendors have begun to say something new."""
+
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from pipelines.judgements.judgement import Judgement
+from transforms.vocabulary import WORD
+
+NEWS_FOR = timedelta(days=30)
+"""So long a new name is reported; then it has been read, or left."""
+
+
+def no_new_names(vocabulary: pl.DataFrame, as_of: datetime) -> Judgement:
+    """No field that no transform reads, and no status word that none knows, has appeared lately.
+
+    What the first reading of an endpoint showed is not new. `vocabulary`: rows of Vocabulary, is_claimed as of today.
+    """
+    first_reading = pl.col("first_seen_at").min().over("vendor", "endpoint")
+    dated = vocabulary.with_columns(is_new=pl.col("first_seen_at") > first_reading)
+    unclaimed = dated.filter(~pl.col("is_claimed"))
+    new = unclaimed.filter("is_new", pl.col("first_seen_at") > as_of - NEWS_FOR)
+    listed = new.select("vendor", "endpoint", "kind", "name", "first_seen_at").sort(
+        "first_seen_at", "vendor", "endpoint", "kind", "name", descending=[True, False, False, False, False]
+    )
+    words, new_words = (frame.filter(pl.col("kind") == WORD).height for frame in (unclaimed, new))
+    return Judgement(
+        new.is_empty(),
+        f"{new.height - new_words:,} new field(s) that nobody reads and {new_words:,} new word(s) that nobody knows."
+        if new.height
+        else "The vendors' objects have no new field and no new word.",
+        {
+            "new_fields": new.height - new_words,
+            "new_words": new_words,
+            "unclaimed_fields": unclaimed.height - words,
+            "unknown_words": words,
+        },
+        listed,
+    )
