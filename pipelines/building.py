@@ -19,6 +19,7 @@ from transforms.history import dim_charge_station, dim_connector, dim_location, 
 from transforms.months import month_of
 from transforms.sessions import open_session
 from transforms.stations import station_links, station_locations, with_station
+from warehouse.errors import PublicationError
 from warehouse.publication import Publication, publish, published_files, published_versions
 from warehouse.tables import (
     COVERAGE,
@@ -82,7 +83,11 @@ def publish_warehouse(lakes: Lakes, data: Path) -> Publication:
 
     Tidying first makes the published versions the newest, so that `unpublished_tables` can tell.
     """
-    named = published_files(data / DATABASE)
+    try:
+        named = published_files(data / DATABASE)
+    except PublicationError:
+        # What cannot be opened names nothing, and is replaced.
+        named = set()
     for table in PUBLISHED_TABLES:
         lakes.published.tidy(table, named)
     return publish(lakes.published, data / DATABASE)
@@ -90,7 +95,10 @@ def publish_warehouse(lakes: Lakes, data: Path) -> Publication:
 
 def unpublished_tables(lakes: Lakes, data: Path) -> dict[str, int]:
     """The tables that have changed since the publication, by name, with their current version."""
-    published = published_versions(data / DATABASE)
+    try:
+        published = published_versions(data / DATABASE)
+    except PublicationError:
+        published = {}
     current = {table: lakes.published.version(table) for table in PUBLISHED_TABLES}
     return {
         table.name: version

@@ -9,6 +9,7 @@ from pipelines.checks import build_checks
 from pipelines.jobs import BUILD_MONTHS, PUBLISH, build_jobs
 from pipelines.partitions import month_partitions
 from pipelines.progress import Progress
+from pipelines.radar_assets import build_radar
 from pipelines.raw_assets import build_raw_assets
 from pipelines.schedules import build_schedules
 from pipelines.sensors import build_sensors
@@ -29,7 +30,7 @@ def build_definitions(
     jobs = build_jobs(settings, read)
     asked_for = [job for job in jobs if job.name in (BUILD_MONTHS, PUBLISH)]
     return dg.Definitions(
-        assets=[build_raw_assets(settings, told), *build_table_assets(settings, months, told)],
+        assets=[build_raw_assets(settings, told), *build_table_assets(settings, months, told), build_radar(settings)],
         asset_checks=build_checks(settings),
         jobs=jobs,
         schedules=build_schedules(settings) if read else [],

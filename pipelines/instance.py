@@ -12,16 +12,11 @@ from pipelines.layout import DAGSTER_FOLDER
 from pipelines.settings import PROJECT_FOLDER
 
 
-def _history_faults() -> tuple[type[Exception], ...]:
-    if find_spec("dagster_postgres") is None:
-        return (SQLAlchemyError,)
-    from dagster_postgres.utils import DagsterPostgresException
-
-    return (SQLAlchemyError, DagsterPostgresException)
-
-
-HISTORY_FAULTS = _history_faults()
-"""What Dagster raises where its history of runs cannot be read or written."""
+def is_history_fault(error: Exception) -> bool:
+    """Whether this is what Dagster raises where its history of runs cannot be read or written."""
+    # By its name: the extra `postgres` need not be there, and takes a tenth of a second to import.
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return isinstance(error, SQLAlchemyError) or "DagsterPostgresException" in names
 
 
 def prepare_dagster_home(data: Path, postgres_url: SecretStr | None = None) -> Path:

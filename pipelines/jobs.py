@@ -16,7 +16,7 @@ from pipelines.raw_assets import raw_keys
 from pipelines.settings import Settings
 from pipelines.staging import MONTHLY_FACTS
 from pipelines.table_assets import MONTH_READING, table_key
-from warehouse.tables import COVERAGE, LATENESS, LOAD_AUDIT, OPEN_SESSION, TABLES, VOCABULARY
+from warehouse.tables import COVERAGE, LATENESS, LOAD_AUDIT, OPEN_SESSION, TABLES, VENDOR_RADAR, VOCABULARY
 
 LOAD = "load"
 BUILD_MONTHS = "build_months"
@@ -32,7 +32,8 @@ the step of the touched months builds them, and records each month as a partitio
 LOADED_KEYS = tuple(
     table_key(table)
     for table in TABLES
-    if table.group == "staging" or table in (LOAD_AUDIT, LATENESS, VOCABULARY, OPEN_SESSION, COVERAGE, *DIMENSIONS)
+    if table.group == "staging"
+    or table in (LOAD_AUDIT, LATENESS, VOCABULARY, OPEN_SESSION, COVERAGE, VENDOR_RADAR, *DIMENSIONS)
 )
 """What a load builds: all but the facts and what is counted of them."""
 

@@ -56,8 +56,8 @@ def metadata_by_month(
         described[table, newest] |= {
             "preview": table_preview(lakes.published.scan(table, [newest]).drop("payload", strict=False))
         }
-    described[FACT_SESSION, newest] |= session_pictures(lakes, newest, time_zone)
-    described[FACT_ENERGY, newest] |= energy_pictures(lakes, newest, time_zone)
+    described[FACT_SESSION, newest]["pictures"] = session_pictures(lakes, newest, time_zone)
+    described[FACT_ENERGY, newest]["pictures"] = energy_pictures(lakes, newest, time_zone)
     return described
 
 
@@ -86,19 +86,19 @@ def _counts(each: BuiltMonth, before: tuple[int, float] | None, reason: str | No
     return counts
 
 
-def session_pictures(lakes: Lakes, month: str, time_zone: str) -> dict[str, dg.MarkdownMetadataValue]:
+def session_pictures(lakes: Lakes, month: str, time_zone: str) -> dg.MarkdownMetadataValue:
     """How many sessions there are by month and vendor, and when those of one month begin."""
     sessions = lakes.published.scan(FACT_SESSION, [month]).select("started_at").collect()
     begins = by_hour_of_week(sessions.select(at="started_at", amount=pl.lit(1.0)), time_zone)
-    return {
-        "sessions_by_month": _bars(lakes, "Sessions by month and vendor", "sessions", "sessions"),
-        "plug_ins_by_hour": _picture(
-            heat_map(f"Plug-ins by hour and weekday, {month}", begins, "sessions"), "Plug-ins"
-        ),
-    }
+    return _pictures(
+        {
+            "Sessions by month": _bars(lakes, "Sessions by month and vendor", "sessions", "sessions"),
+            "Plug-ins by hour": heat_map(f"Plug-ins by hour and weekday, {month}", begins, "sessions"),
+        }
+    )
 
 
-def energy_pictures(lakes: Lakes, month: str, time_zone: str) -> dict[str, dg.MarkdownMetadataValue]:
+def energy_pictures(lakes: Lakes, month: str, time_zone: str) -> dg.MarkdownMetadataValue:
     """The energy by month and vendor, and that of one month over the week."""
     slots = (
         lakes.published.scan(FACT_ENERGY, [month])
@@ -107,11 +107,13 @@ def energy_pictures(lakes: Lakes, month: str, time_zone: str) -> dict[str, dg.Ma
         .collect()
     )
     energy = by_hour_of_week(slots.select(at="slot_start_at", amount="energy_kwh"), time_zone)
-    return {
-        "energy_by_month": _bars(lakes, "Energy by month of the session and vendor", "energy_kwh", "kWh"),
-        "load_curve": _picture(week_curve(f"Energy by hour of the week, {month}", energy, "kWh"), "Load curve"),
-        "energy_by_hour": _picture(heat_map(f"Energy by hour and weekday, {month}", energy, "kWh"), "Heat map"),
-    }
+    return _pictures(
+        {
+            "Energy by month": _bars(lakes, "Energy by month of the session's start and vendor", "energy_kwh", "kWh"),
+            "Load curve": week_curve(f"Energy by hour of the week, {month}", energy, "kWh"),
+            "Energy by hour": heat_map(f"Energy by hour and weekday, {month}", energy, "kWh"),
+        }
+    )
 
 
 def by_hour_of_week(amounts: pl.DataFrame, time_zone: str) -> list[float]:
@@ -134,10 +136,11 @@ def by_month_and_vendor(quality: pl.DataFrame, column: str) -> tuple[list[str], 
     return months, {vendor: [values.get((vendor, month)) or 0.0 for month in months] for vendor in vendors}
 
 
-def _bars(lakes: Lakes, title: str, column: str, unit: str) -> dg.MarkdownMetadataValue:
+def _bars(lakes: Lakes, title: str, column: str, unit: str) -> str:
     months, values = by_month_and_vendor(lakes.published.scan(MONTH_QUALITY).collect(), column)
-    return _picture(stacked_bars(title, months, values, unit), title)
+    return stacked_bars(title, months, values, unit)
 
 
-def _picture(svg: str, title: str) -> dg.MarkdownMetadataValue:
-    return dg.MetadataValue.md(as_markdown(svg, title))
+def _pictures(pictures: Mapping[str, str]) -> dg.MarkdownMetadataValue:
+    """One entry, as the web UI shows anything longer than a few lines only when it is clicked."""
+    return dg.MetadataValue.md("\n\n".join(as_markdown(svg, title) for title, svg in pictures.items()))

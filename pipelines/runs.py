@@ -17,7 +17,7 @@ from pipelines.abandoned_runs import end_abandoned_runs, hold_run, let_go_of_run
 from pipelines.checks import broken_claims
 from pipelines.definitions import build_definitions
 from pipelines.faults import AnotherRunError
-from pipelines.instance import HISTORY_FAULTS, history_fault, prepare_dagster_home
+from pipelines.instance import history_fault, is_history_fault, prepare_dagster_home
 from pipelines.locks import is_held
 from pipelines.progress import Progress
 from pipelines.settings import Settings
@@ -85,7 +85,9 @@ def run_job(
         # What Dagster cannot record it prints, with everything that belongs to it.
         with redirect_stderr(io.StringIO()):
             result = _interruptible(execute)
-    except HISTORY_FAULTS as error:
+    except Exception as error:
+        if not is_history_fault(error):
+            raise
         raise WarehouseError(history_fault(home, settings.postgres_url, error)) from error
     if result.success:
         return RunOutcome(result.run_id, ())

@@ -23,6 +23,7 @@ from pipelines.monthly_facts import pending_news
 from pipelines.settings import Settings
 from pipelines.staging import Lakes
 from pipelines.table_assets import LAKE
+from pipelines.upgrade import outdated_tables
 from transforms.months import months_between
 
 INTERVAL_SECONDS = 30
@@ -91,6 +92,8 @@ def build_sensors(
         if busy:
             return dg.SensorResult(skip_reason=busy)
         lakes = Lakes.below(settings.data)
+        if outdated_tables(lakes):
+            return dg.SensorResult(skip_reason="Another version wrote the tables; the next load builds them anew.")
         pending = pending_news(lakes)
         tasks = build_tasks(pending, set(months.get_partition_keys()))
         if not tasks:

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import dagster as dg
 
-from pipelines.instance import HISTORY_FAULTS, history_fault, prepare_dagster_home
+from pipelines.instance import history_fault, is_history_fault, prepare_dagster_home
 from pipelines.locks import exclusive
 from pipelines.settings import PROJECT_FOLDER, Settings
 from warehouse.errors import WarehouseError
@@ -44,5 +44,7 @@ def _make_history(settings: Settings, home: Path) -> None:
     try:
         with exclusive(settings.data, "dagster"), dg.DagsterInstance.get():
             pass
-    except HISTORY_FAULTS as error:
+    except Exception as error:
+        if not is_history_fault(error):
+            raise
         raise WarehouseError(history_fault(home, settings.postgres_url, error)) from error

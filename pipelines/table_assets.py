@@ -30,6 +30,7 @@ from pipelines.raw_assets import raw_key, raw_metadata_of
 from pipelines.raw_log import RawLog
 from pipelines.settings import Settings
 from pipelines.staging import MONTHLY_FACTS, Lakes, discard_staged, forget_damaged, stage
+from pipelines.upgrade import refuse_outdated, upgrade
 from pipelines.vendors import ENDPOINTS
 from transforms.months import months_between
 from transforms.touched import NO_MONTH
@@ -116,6 +117,7 @@ def _staged_tables(settings: Settings, progress: Progress) -> dg.AssetsDefinitio
         ):
             run_id, rebuilt = context.run.run_id, None
             as_of = _as_of(raw_log, run_id)
+            upgrade(lakes, progress.on_stage)
             if config.from_raw:
                 rebuilt = _asked_months(config)
                 if rebuilt is not None:
@@ -187,6 +189,7 @@ def _monthly_facts(settings: Settings, months: dg.MonthlyPartitionsDefinition) -
         if context.selected_asset_keys - {MONTH_READING}:
             lakes = Lakes.below(settings.data)
             with exclusive(settings.data, LAKE):
+                refuse_outdated(lakes)
                 asked = list(context.partition_keys)
                 chosen = [*asked, *({NO_MONTH} & set(pending_months(lakes)))]
                 before = month_totals(lakes, chosen)
@@ -219,6 +222,7 @@ def _read_again(context: dg.AssetExecutionContext, settings: Settings) -> list[s
             metadata = raw_metadata_of(endpoint, readings)
             context.log_event(dg.AssetMaterialization(raw_key(endpoint), metadata=metadata))
     with exclusive(settings.data, LAKE):
+        upgrade(lakes)
         stage(raw_log, lakes, settings.time_zone, as_of, run_id)
         build_open_sessions(lakes)
         for table in DIMENSIONS:
@@ -242,6 +246,7 @@ def _touched_months(settings: Settings, progress: Progress) -> dg.AssetsDefiniti
         hold_run(settings.data, context.run.run_id)
         lakes = Lakes.below(settings.data)
         with exclusive(settings.data, LAKE):
+            refuse_outdated(lakes)
             pending = pending_months(lakes)
             before = month_totals(lakes, pending)
             built = build_pending_months(lakes, settings.time_zone)

@@ -32,6 +32,7 @@ ASSETS = [
     "ops/month_quality",
     "ops/month_reading",
     "ops/touched_month",
+    "ops/vendor_radar",
     "ops/vocabulary",
     "raw/greenflux/cdrs",
     "raw/greenflux/charge_stations",

@@ -197,6 +197,18 @@ def test_nothing_is_asked_for_while_another_process_writes(house: Operated) -> N
         assert house.tick().skip_message == "Waiting for a run that writes the tables."
 
 
+def test_nothing_is_asked_for_over_tables_of_another_version_and_the_next_load_makes_them_good(
+    house: Operated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.load(FIRST)
+    house.settle()
+    monkeypatch.setattr("pipelines.upgrade.EDITION", 1_000_000)
+    assert house.tick().skip_message == "Another version wrote the tables; the next load builds them anew."
+    assert not house.run("build_months", {"dagster/partition": "2025-02"}).success
+    house.load(SECOND)
+    assert house.settle() == ["build_months 2025-01..2025-02", "build_months 2025-04", "publish"]
+
+
 def test_a_run_whose_process_died_is_in_nobodys_way(house: Operated) -> None:
     house.load(FIRST)
     job = house.definitions.resolve_job_def("refresh")

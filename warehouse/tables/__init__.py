@@ -66,5 +66,6 @@ TABLES: tuple[Table, ...] = (
     VOCABULARY,
     TOUCHED_MONTH,
     MONTH_QUALITY,
+    VENDOR_RADAR,
 )
 PUBLISHED_TABLES: tuple[Table, ...] = tuple(table for table in TABLES if table.is_published)
