@@ -24,14 +24,15 @@ check: .venv/ready
 ui: .venv/ready
 	@$(BIN)/chargehouse ui
 
+# make bench BENCH="--large --rounds 5"; BENCH=--help tells what else there is.
 bench: .venv/ready
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 dictionary: .venv/ready
 	@$(BIN)/python -m warehouse.dictionary
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-benchmarks
 
 .venv/ready: pyproject.toml constraints.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \

@@ -1,56 +1,66 @@
-"""`python -m benchmarks`: runs the comparisons and prints them as a table."""
+"""`python -m benchmarks`: measures what was asked for and prints it as a table, with every target and whether it holds.
+
+The first run makes the environments of the yardsticks below `.venv-benchmarks`, which takes packages from where pip is
+told to look for them.
+"""
 
 import argparse
 import sys
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Callable, Iterator
 
-from benchmarks.comparisons import Comparison, Measured, generated, real_input
-from tests.real_input import sources
+from benchmarks.day_of_news import day_of_news, day_of_news_on_large
+from benchmarks.first_refresh import first_refresh, large_first_refresh, real_input
+from benchmarks.histories import Histories
+from benchmarks.measured import Finding, Section
+from benchmarks.nothing_new import nothing_new
+from benchmarks.rate_limit import rate_limit
+from benchmarks.report import NOTES, findings_text, section_text
+from benchmarks.transform_alone import transform_alone
+from benchmarks.usual_questions import usual_questions, usual_questions_on_large
 
-_HEAD = f"{'':<36} {'seconds':>8} {'ratio':>7} {'processor s':>12} {'peak MiB':>9} {'rows/s':>9} {'server busy':>12}"
+Part = Callable[[Histories, int], Iterator[Section]]
 
-_NOTES = """
-Medians. Whole processes, interpreter start included, over loopback and without the vendors' rate limits: from real
-vendors those limits take far longer than anything here. The server runs in a process of its own on the same machine;
-"server busy" is its share of the time, and what is near 100 % measures the server."""
+USUAL: dict[str, Part] = {
+    "first": first_refresh,
+    "nothing": nothing_new,
+    "news": day_of_news,
+    "limit": rate_limit,
+    "transform": transform_alone,
+    "questions": usual_questions,
+}
+LARGE: dict[str, Part] = {
+    "first-large": large_first_refresh,
+    "questions-large": usual_questions_on_large,
+    # Last: it gives the large histories back.
+    "news-large": day_of_news_on_large,
+}
+ASKED_FOR: dict[str, Part] = {"real": real_input}
+"""Only by name: the real data do not lie in the repository, but beside it."""
 
 
 def main() -> int:
-    """Run what was asked for; 0 when all of it was."""
+    """Run what was asked for; 0 when all of it was, whatever it says of the targets."""
+    parts = {**USUAL, **LARGE, **ASKED_FOR}
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--sessions", type=int, default=25_000, metavar="N", help="size of the generated world")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N")
-    parser.add_argument("--only", choices=("real", "generated"), help="only these comparisons")
-    options = parser.parse_args()
-    comparisons: list[Iterator[Comparison]] = []
-    if options.only != "generated":
-        if sources.are_there():
-            comparisons.append(real_input(options.rounds))
-        else:
-            print("real input: left out, the real data do not lie beside this repository")
-    if options.only != "real":
-        comparisons.append(generated(options.sessions, options.rounds))
-    print(_HEAD, flush=True)
-    for comparison in chain.from_iterable(comparisons):
-        print(_table(comparison), flush=True)
-    print(_NOTES)
-    return 0
-
-
-def _table(comparison: Comparison) -> str:
-    title = f"{comparison.name}, {comparison.rows:,} rows" if comparison.rows else comparison.name
-    programs = (comparison.peer, comparison.chargehouse)
-    return "\n".join([title, *(_line(each, comparison) for each in programs)])
-
-
-def _line(measured: Measured, comparison: Comparison) -> str:
-    ratio = measured.seconds / comparison.peer.seconds
-    rows_per_second = f"{comparison.rows / measured.seconds:,.0f}" if comparison.rows else ""
-    return (
-        f"  {measured.program:<34} {measured.seconds:>8.2f} {ratio:>6.1f}x {measured.processor_seconds:>12.2f} "
-        f"{measured.peak_megabytes:>9,.0f} {rows_per_second:>9} {measured.server_share:>12.0%}"
+    parser.add_argument("--sessions", type=int, default=100_000, metavar="N", help="size of the usual world (100,000)")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="how often everything is measured (3)")
+    parser.add_argument(
+        "--large", action="store_true", help="also at ten times the size: half an hour, 12 GB of memory"
     )
+    parser.add_argument("--only", nargs="+", choices=parts, metavar="NAME", help=f"only these: {', '.join(parts)}")
+    options = parser.parse_args()
+    if options.rounds < 1 or options.sessions < 4_000:
+        parser.error("at least one round and 4,000 sessions, so that each vendor has news every day")
+    chosen = options.only or (*USUAL, *(LARGE if options.large else ()))
+    findings: list[Finding] = []
+    with Histories(options.sessions) as histories:
+        for name in chosen:
+            for section in parts[name](histories, options.rounds):
+                print(section_text(section), flush=True)
+                findings += section.findings
+    print(findings_text(findings))
+    print(NOTES)
+    return 0
 
 
 if __name__ == "__main__":

@@ -10,35 +10,72 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import IO
 
 from benchmarks.served import PROJECT_FOLDER
 
-_PER_MEGABYTE = 1024 * 1024 if sys.platform == "darwin" else 1024
+Command = Sequence[str]
+
+_PER_MEBIBYTE = 1024 * 1024 if sys.platform == "darwin" else 1024
 """Units of the kernel's peak memory: bytes on macOS, KiB elsewhere."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Wall-clock and processor seconds, peak resident memory in MiB, and what the process printed."""
+    """Wall-clock and processor seconds, peak resident memory in MiB, and what was printed.
+
+    `begun_at` and `ended_at` are in seconds since 1970.
+    """
 
     seconds: float
     processor_seconds: float
-    peak_megabytes: float
+    peak_mebibytes: float
     output: str
+    begun_at: float
+    ended_at: float
 
 
-def cost_of(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
-    """Runs a command to its end. Raises RuntimeError, with what it printed, unless its exit status is 0."""
+def cost_of(command: Command, environment: Mapping[str, str], *, into: Command | None = None) -> Cost:
+    """Runs a command to its end, or two of which the first writes what the second reads.
+
+    Memory of two is the sum of both peaks: they live at the same time. Raises RuntimeError, with what was printed,
+    unless every exit status is 0.
+    """
     with tempfile.TemporaryFile("w+") as printed:
-        begun = time.perf_counter()
-        process = subprocess.Popen(
-            command, cwd=PROJECT_FOLDER, env={**os.environ, **environment}, stdout=printed, stderr=subprocess.STDOUT
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - begun
-        process.returncode = os.waitstatus_to_exitcode(status)
+        begun_at, begun = time.time(), time.perf_counter()
+        processes = _started(command, into, {**os.environ, **environment}, printed)
+        # One after the other in any order: all have ended when the last is waited for.
+        usages = [os.wait4(process.pid, 0) for process in processes]
+        seconds, ended_at = time.perf_counter() - begun, time.time()
         printed.seek(0)
         output = printed.read()
-    if process.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{output}")
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / _PER_MEGABYTE, output)
+    for process, (_, status, _) in zip(processes, usages, strict=True):
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if any(process.returncode for process in processes):
+        statuses = ", ".join(str(process.returncode) for process in processes)
+        raise RuntimeError(f"{' '.join(command)} ended with {statuses}:\n{output}")
+    return Cost(
+        seconds,
+        sum(usage.ru_utime + usage.ru_stime for _, _, usage in usages),
+        sum(usage.ru_maxrss for _, _, usage in usages) / _PER_MEBIBYTE,
+        output,
+        begun_at,
+        ended_at,
+    )
+
+
+def _started(
+    command: Command, into: Command | None, environment: Mapping[str, str], printed: IO[str]
+) -> "list[subprocess.Popen[bytes]]":
+    if into is None:
+        return [
+            subprocess.Popen(command, cwd=PROJECT_FOLDER, env=environment, stdout=printed, stderr=subprocess.STDOUT)
+        ]
+    first = subprocess.Popen(command, cwd=PROJECT_FOLDER, env=environment, stdout=subprocess.PIPE, stderr=printed)
+    second = subprocess.Popen(
+        into, cwd=PROJECT_FOLDER, env=environment, stdin=first.stdout, stdout=printed, stderr=printed
+    )
+    # Held here too, the pipe would never break for the first when the second dies.
+    assert first.stdout is not None
+    first.stdout.close()
+    return [first, second]

@@ -1,69 +1,108 @@
-"""The four vendors' APIs in a process of their own: `python -m benchmarks.server real|generated SESSIONS AS_OF`.
+"""The four vendors' APIs in a process of their own: `python -m benchmarks.server PLAN`, a WorldPlan as JSON.
 
-Prints the environment that leads to it as one line of JSON. Then answers each line on its standard input: `busy` with
-the processor seconds it has used, `pages` with the requests for data since the last such line. Ends with its input.
+Prints what a `Served` wants to know as one line of JSON: the environment that leads here, the number of objects and the
+fewest requests that read them. Then answers each line on its standard input, a JSON list of a word and its arguments,
+with a line of JSON, and ends with its input:
+
+["busy"]                    the processor seconds it has used
+["requests"]                the requests since the last such line, and when the first and the last of them were answered
+["clock", "2026-04-16T..."] sets the virtual clock
+["limit", 10, 0.05]         from now on 10 requests a second for each vendor, each answered after 0.05 s; 0: no limit
 """
 
 import gc
 import os
 import sys
-import tempfile
 import time
-from datetime import datetime, timedelta
-from pathlib import Path
+from collections import deque
+from datetime import datetime
+from typing import Any
 
 import orjson
 
-from sandbox.generate import generate_world
-from sandbox.server import Sandbox
-from sandbox.world import ENDPOINTS, World
-from tests.real_input import sources
-from tests.real_input.real_world import real_world
-
-GENERATED_DAYS = 400
-_SEED = 7
+from benchmarks.prepared_pages import PreparedPages
+from benchmarks.worlds import WorldPlan, least_requests, objects_shown, planned_world
+from sandbox.server import Request, Sandbox
 
 
-def _world(kind: str, sessions: int, as_of: datetime) -> World:
-    if kind == "generated":
-        return generate_world(_SEED, as_of - timedelta(days=GENERATED_DAYS), as_of, sessions, continues_days=0)
-    with tempfile.TemporaryDirectory() as folder:
-        return real_world(sources.sessions(), Path(folder))
+class _TimedLog(deque[Request]):
+    """The request log, which also knows when its first and its last line were written."""
+
+    first_at: float | None = None
+    last_at: float | None = None
+
+    def append(self, request: Request) -> None:
+        super().append(request)
+        self.last_at = time.time()
+        self.first_at = self.first_at or self.last_at
+
+    def clear(self) -> None:
+        super().clear()
+        self.first_at = self.last_at = None
 
 
-def _encode(world: World) -> None:
-    """Serialises every object now, so that no reader waits for it."""
-    for vendor, endpoints in ENDPOINTS.items():
-        for endpoint in endpoints:
-            for line in world.timelines(vendor, endpoint):
-                for version in line.versions:
-                    assert version.encoded
-
-
-def main(kind: str, sessions: str, as_of: str) -> None:
-    """Serve until the standard input ends."""
-    now = datetime.fromisoformat(as_of)
-    gc.disable()
-    world = _world(kind, int(sessions), now)
-    _encode(world)
-    # The world stays as it is: walking it again and again would slow down whoever reads from here.
-    gc.freeze()
-    gc.enable()
-    with Sandbox(world, now) as sandbox:
-        _tell(sandbox.environment())
-        for line in sys.stdin:
-            if line.strip() == "busy":
+def _serve(sandbox: Sandbox) -> None:
+    log = sandbox.requests = _TimedLog()
+    for line in sys.stdin:
+        word, *arguments = orjson.loads(line)
+        match word:
+            case "busy":
                 _tell(time.process_time())
-            else:
-                _tell([(each.vendor, each.path, each.query) for each in sandbox.requests if each.method == "GET"])
-                sandbox.requests.clear()
-    # Taking millions of objects apart one by one would take seconds, for nothing.
-    os._exit(0)
+            case "requests":
+                _tell({"requests": [_line(each) for each in log], "from": log.first_at, "to": log.last_at})
+                log.clear()
+            case "clock":
+                sandbox.now = datetime.fromisoformat(arguments[0])
+                _tell(None)
+            case "limit":
+                _limit(sandbox, *arguments)
+                _tell(None)
+
+
+def _line(request: Request) -> dict[str, Any]:
+    return {
+        "vendor": request.vendor,
+        "endpoint": request.endpoint,
+        "path": request.path,
+        "query": request.query,
+        "status": request.status,
+    }
+
+
+def _limit(sandbox: Sandbox, requests_per_second: float, latency_seconds: float) -> None:
+    for vendor in sandbox.apis:
+        settings = sandbox.settings.of(vendor)
+        settings.requests_per_second = requests_per_second or None
+        settings.latency_seconds = latency_seconds
 
 
 def _tell(answer: object) -> None:
     sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
     sys.stdout.flush()
+
+
+def main(written_plan: str) -> None:
+    """Serve until the standard input ends."""
+    fields = orjson.loads(written_plan)
+    plan = WorldPlan(**{**fields, "as_of": datetime.fromisoformat(fields["as_of"])})
+    gc.disable()
+    world = planned_world(plan)
+    # The world stays as it is: walking it again and again would slow down whoever reads from here.
+    gc.freeze()
+    gc.enable()
+    with Sandbox(world, plan.as_of) as sandbox:
+        for vendor, api in sandbox.apis.items():
+            sandbox.apis[vendor] = PreparedPages(api)
+        _tell(
+            {
+                "environment": sandbox.environment(),
+                "objects": objects_shown(world, plan.as_of),
+                "least_requests": least_requests(world, plan.as_of) if plan.kind == "generated" else {},
+            }
+        )
+        _serve(sandbox)
+    # Taking millions of objects apart one by one would take seconds, for nothing.
+    os._exit(0)
 
 
 if __name__ == "__main__":

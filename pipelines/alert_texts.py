@@ -95,7 +95,7 @@ def _step_cause(event: dg.DagsterEvent) -> str:
     """The foreseen fault behind a failed step, else the kind of the innermost."""
     failure = event.step_failure_data
     if failure.user_failure_data is not None and failure.user_failure_data.description:
-        return f"{event.step_key}: {failure.user_failure_data.description}"
+        return f"{event.step_key}: {' '.join(failure.user_failure_data.description.split())}"
     errors = _chain(failure.error)
     for error in errors:
         if error.cls_name in FORESEEN:

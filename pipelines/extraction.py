@@ -219,7 +219,7 @@ class _VendorExtraction:
         span = line.span(self._positions.of(*place))
         if span is None:
             return
-        sizes = WindowSizes(span, line.rows_per_window, line.longest_window)
+        sizes = WindowSizes(span, line.rows_per_window, line.longest_window, line.first_window)
         while (window := sizes.next()) is not None:
             read = self._read_window(line, window)
             read.advance(self._positions)

@@ -57,9 +57,12 @@ def build_jobs(settings: Settings, vendors: Sequence[str]) -> list[UnresolvedAss
         ),
         _job(
             "backfill",
-            "Read the months from_month to to_month again, and rebuild what they touch.",
+            "Read the months from_month to to_month again, rebuild what they touch, and publish. Needs both months: "
+            "open the launchpad (beside Materialize all) and fill them in below raw_log.",
             everything,
             vendors,
+            # Without the months the run fails and says so; with the default it would be a refresh.
+            configured("raw_log", {"kind": "backfill", "from_month": "", "to_month": ""}) if read else None,
         ),
         _job(
             "rebuild",

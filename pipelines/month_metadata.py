@@ -52,12 +52,13 @@ def metadata_by_month(
         for each in built
     }
     newest = max(each.month for each in built)
+    # The web UI shows them in this order; a preview is higher than the window.
+    described[FACT_SESSION, newest]["pictures"] = session_pictures(lakes, newest, time_zone)
+    described[FACT_ENERGY, newest]["pictures"] = energy_pictures(lakes, newest, time_zone)
     for table in (FACT_SESSION, FACT_ENERGY, REJECTED_SESSION):
         described[table, newest] |= {
             "preview": table_preview(lakes.published.scan(table, [newest]).drop("payload", strict=False))
         }
-    described[FACT_SESSION, newest]["pictures"] = session_pictures(lakes, newest, time_zone)
-    described[FACT_ENERGY, newest]["pictures"] = energy_pictures(lakes, newest, time_zone)
     return described
 
 
@@ -92,8 +93,8 @@ def session_pictures(lakes: Lakes, month: str, time_zone: str) -> dg.MarkdownMet
     begins = by_hour_of_week(sessions.select(at="started_at", amount=pl.lit(1.0)), time_zone)
     return _pictures(
         {
-            "Sessions by month": _bars(lakes, "Sessions by month and vendor", "sessions", "sessions"),
-            "Plug-ins by hour": heat_map(f"Plug-ins by hour and weekday, {month}", begins, "sessions"),
+            "Sessions by month": _bars(lakes, "Sessions by month", "sessions", "sessions"),
+            "Plug-ins by hour": heat_map(f"Plug-ins by hour and weekday, {month}, {time_zone}", begins, "sessions"),
         }
     )
 
@@ -109,9 +110,9 @@ def energy_pictures(lakes: Lakes, month: str, time_zone: str) -> dg.MarkdownMeta
     energy = by_hour_of_week(slots.select(at="slot_start_at", amount="energy_kwh"), time_zone)
     return _pictures(
         {
-            "Energy by month": _bars(lakes, "Energy by month of the session's start and vendor", "energy_kwh", "kWh"),
-            "Load curve": week_curve(f"Energy by hour of the week, {month}", energy, "kWh"),
-            "Energy by hour": heat_map(f"Energy by hour and weekday, {month}", energy, "kWh"),
+            "Energy by month": _bars(lakes, "Energy by month of the session's start", "energy_kwh", "kWh"),
+            "Load curve": week_curve(f"Energy by hour of the week, {month}, {time_zone}", energy, "kWh"),
+            "Energy by hour": heat_map(f"Energy by hour and weekday, {month}, {time_zone}", energy, "kWh"),
         }
     )
 

@@ -5,6 +5,7 @@ load than a refresh takes.
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from math import floor, log10
 
 WIDTH, HEIGHT = 720, 260
 LEFT, RIGHT, TOP, BOTTOM = 58, 12, 34, 34
@@ -28,7 +29,7 @@ def as_markdown(svg: str, title: str) -> str:
 def stacked_bars(title: str, labels: Sequence[str], values: Mapping[str, Sequence[float]], unit: str) -> str:
     """A bar for each label, a layer for each vendor."""
     totals = [sum(layer[place] for layer in values.values()) for place in range(len(labels))]
-    most = max(totals, default=0.0) or 1.0
+    most = _axis_top(max(totals, default=0.0))
     step = (WIDTH - LEFT - RIGHT) / max(len(labels), 1)
     parts = [*_frame(title, most, unit), *_legend(list(values))]
     heights = [0.0] * len(labels)
@@ -52,7 +53,7 @@ def stacked_bars(title: str, labels: Sequence[str], values: Mapping[str, Sequenc
 
 def week_curve(title: str, values: Sequence[float], unit: str) -> str:
     """A curve over the hours of a week, from Monday at midnight."""
-    most = max(values, default=0.0) or 1.0
+    most = _axis_top(max(values, default=0.0))
     step = (WIDTH - LEFT - RIGHT) / (len(DAYS) * HOURS)
     points = [
         f"{LEFT + step * (hour + 0.5):.1f},{HEIGHT - BOTTOM - _height(value, most):.1f}"
@@ -121,6 +122,14 @@ def _svg(parts: Sequence[str]) -> str:
 
 def _text(x: float, y: float, text: str, anchor: str, size: int = 11) -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}">{escape(text)}</text>'
+
+
+def _axis_top(most: float) -> float:
+    """The next number that is round, and whose half is: where an axis ends."""
+    if most <= 0:
+        return 1.0
+    power = 10.0 ** floor(log10(most))
+    return next(step * power for step in (1, 2, 4, 6, 8, 10) if step * power >= most)
 
 
 def _height(value: float, most: float) -> float:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import dagster as dg
 import polars as pl
+from pydantic import Field
 
 from pipelines.abandoned_runs import hold_run
 from pipelines.column_metadata import raw_metadata
@@ -29,16 +30,15 @@ ROWS_PREVIEWED = 5
 
 
 class Reach(dg.Config):
-    """What a run reads: everything new (refresh), the last `months` again too (reconcile), or some months (backfill).
+    """What a run reads. The descriptions stand in the launchpad of the web UI."""
 
-    `as_of` is the run's now, ISO 8601; empty: the clock. `months` counts the current one.
-    """
-
-    kind: Literal["refresh", "reconcile", "backfill"] = "refresh"
-    as_of: str = ""
-    months: int = 3
-    from_month: str = ""
-    to_month: str = ""
+    kind: Literal["refresh", "reconcile", "backfill"] = Field(
+        "refresh", description="refresh: everything new; reconcile: the last months again too; backfill: some months."
+    )
+    as_of: str = Field("", description="The run's now, ISO 8601. Empty: the clock.")
+    months: int = Field(3, description="For reconcile: how many months, the current one included.")
+    from_month: str = Field("", description="For backfill: the first month, such as 2026-01.")
+    to_month: str = Field("", description="For backfill: the last month, such as 2026-03.")
 
 
 def raw_key(endpoint: Endpoint) -> dg.AssetKey:
@@ -111,9 +111,9 @@ def raw_metadata_of(endpoint: Endpoint, readings: Sequence[Reading]) -> dict[str
     """What is told of the readings of one endpoint in a run."""
     mine = [each for each in readings if _is_of(each, endpoint)]
     if not mine:
-        return {"dagster/row_count": 0, "windows": 0}
+        return {"rows_received": 0, "windows": 0}
     return {
-        "dagster/row_count": sum(reading.rows_received for reading in mine),
+        "rows_received": sum(reading.rows_received for reading in mine),
         "as_of": mine[0].as_of.isoformat(),
         "windows": len(mine),
         "failed_windows": sum(reading.state == "failed" for reading in mine),
@@ -134,18 +134,30 @@ def _preview(settings: Settings, endpoint: Endpoint, readings: Sequence[Reading]
 
 
 def _result(endpoint: Endpoint, readings: Sequence[Reading], shown: dict[str, Any]) -> dg.MaterializeResult[None]:
-    mine = [each for each in readings if _is_of(each, endpoint)]
-    failures = [reading for reading in mine if reading.state == "failed"]
-    reasons = {reading.place: reading.message or "" for reading in failures}
+    told = raw_metadata_of(endpoint, readings)
+    faults = _faults(endpoint, readings)
     check = dg.AssetCheckResult(
-        passed=not failures,
+        passed=not faults,
         check_name=CHECK,
         asset_key=raw_key(endpoint),
-        description="; ".join(f"{place}: {reason}" for place, reason in reasons.items()) or "Nothing is missing.",
-        metadata={"windows": len(mine), "failed_windows": len(failures)},
+        description="; ".join(faults) or _all_well(told["windows"]),
+        metadata={"windows": told["windows"], "failed_windows": told.get("failed_windows", 0)},
     )
-    return dg.MaterializeResult(
-        asset_key=raw_key(endpoint),
-        metadata={**raw_metadata_of(endpoint, readings), **shown},
-        check_results=[check],
-    )
+    return dg.MaterializeResult(asset_key=raw_key(endpoint), metadata={**told, **shown}, check_results=[check])
+
+
+def _faults(endpoint: Endpoint, readings: Sequence[Reading]) -> list[str]:
+    """What kept the list from being read to its end. A list that was not asked for anything, because another that
+    names its scopes could not be read, is not complete either."""
+    failed = [reading for reading in readings if reading.vendor == endpoint.vendor and reading.state == "failed"]
+    if any(_is_of(reading, endpoint) for reading in readings):
+        reasons = {each.place: each.message or "" for each in failed if _is_of(each, endpoint)}
+        return [f"{place}: {reason}" for place, reason in reasons.items()]
+    others = sorted({f"{each.vendor} {each.endpoint}" for each in failed})
+    return [f"Nothing was asked of this list, as others could not be read: {', '.join(others)}."] if others else []
+
+
+def _all_well(windows: int) -> str:
+    if not windows:
+        return "Nothing was asked of this list in this run."
+    return f"All {windows} windows were read to their last page." if windows > 1 else "It was read to its last page."

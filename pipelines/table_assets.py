@@ -204,7 +204,7 @@ def _monthly_facts(settings: Settings, months: dg.MonthlyPartitionsDefinition) -
                     context.add_asset_metadata(described[table, month], asset_key=table_key(table), partition_key=month)
                 yield dg.MaterializeResult(asset_key=table_key(table))
         if failures:
-            raise dg.Failure(f"Not everything could be read. {' '.join(failures)}", allow_retries=False)
+            raise incomplete("Not everything could be read.", failures)
 
     return monthly_facts
 
@@ -312,7 +312,7 @@ def _coverage(settings: Settings) -> dg.AssetsDefinition:
         yield _result(COVERAGE, rows, months_not_complete=gaps.height, preview=preview(gaps.sort("month")))
         failures = failed_readings(lakes, context.run.run_id) if config.fails_on_gaps else []
         if failures:
-            raise dg.Failure(f"Not everything could be read. {' '.join(failures)}", allow_retries=False)
+            raise incomplete("Not everything could be read.", failures)
 
     return coverage
 
@@ -344,7 +344,7 @@ def _warehouse(settings: Settings, progress: Progress) -> dg.AssetsDefinition:
         )
         failures = failed_readings(lakes, context.run.run_id)
         if failures:
-            raise dg.Failure(f"Published, but not everything could be read. {' '.join(failures)}", allow_retries=False)
+            raise incomplete("Published, but not everything could be read.", failures)
 
     return warehouse
 
@@ -361,6 +361,12 @@ def failed_readings(lakes: Lakes, run_id: str) -> list[str]:
         f"{vendor} {endpoint}{'' if scope == 'all' else f' ({scope})'}: {message}"
         for vendor, endpoint, scope, message in failed.sort("vendor", "endpoint", "scope").iter_rows()
     ]
+
+
+def incomplete(said: str, failures: Sequence[str]) -> dg.Failure:
+    """What fails a run that could not read everything: a line for each fault, and what to do about them."""
+    advice = "The next refresh reads what is missing. If it fails again, `chargehouse doctor` tries every account."
+    return dg.Failure("\n".join([said, *failures, advice]), allow_retries=False)
 
 
 def _all_raw_keys() -> list[dg.AssetKey]:

@@ -48,6 +48,7 @@ class Lake:
         unreadable = [character for character in UNREADABLE_IN_PATHS if character in str(self.root)]
         if unreadable:
             raise LakeError(f"{self.root}: choose a folder without {' '.join(unreadable)} in its path")
+        self._opened: dict[Table, DeltaTable] = {}
 
     def folder(self, table: Table) -> Path:
         """Where the table lies, whether it exists or not."""
@@ -230,6 +231,7 @@ class Lake:
     def forget(self, table: Table) -> None:
         """Makes the table one that was never written. Its files stay for those who read them, until `tidy`."""
         shutil.rmtree(self.folder(table) / "_delta_log")
+        self._opened.pop(table, None)
 
     def _merge_small_files(self, table: Table) -> None:
         counts = Counter(file.month for file in self.files(table))
@@ -251,8 +253,16 @@ class Lake:
         commit(table, self.folder(table), delta, rows, lambda file: file.path in paths, marks)
 
     def _open(self, table: Table) -> DeltaTable | None:
+        """The table as it stands now. What was opened before only takes in the commits since."""
         try:
-            return DeltaTable(str(self.folder(table))) if self.exists(table) else None
+            if not self.exists(table):
+                self._opened.pop(table, None)
+                return None
+            if table in self._opened:
+                self._opened[table].update_incremental()
+            else:
+                self._opened[table] = DeltaTable(str(self.folder(table)))
+            return self._opened[table]
         except DeltaError as error:
             reason = " ".join(str(error).split())
             raise LakeError(f"{self.folder(table)} is damaged: run `chargehouse rebuild` ({reason})") from error

@@ -75,7 +75,8 @@ class Line:
 
     `scope` is safe to store. `span` says which stretch is to be read, given the position reached so far, or None for
     nothing to do. `read` yields the pages of one window; returning proves the window complete. A window holds about
-    `rows_per_window` rows and is no longer than `longest_window`, so that memory and a restart stay cheap.
+    `rows_per_window` rows and is no longer than `longest_window`, so that memory and a restart stay cheap. The first,
+    of which nobody knows how many rows it holds, is `first_window` long.
     """
 
     endpoint: Endpoint
@@ -84,6 +85,7 @@ class Line:
     read: Callable[[Window, Tally], Iterator[Page]]
     rows_per_window: int = 5_000
     longest_window: timedelta | None = None
+    first_window: timedelta = timedelta(days=31)
 
 
 class Vendor(Protocol):

@@ -25,8 +25,9 @@ from pipelines.vendors.sign_in import BearerToken
 from pipelines.vendors.windows import since_oldest_open
 
 MARGIN = timedelta(days=1)
-# Without pages, a window is the only bound on the size of an answer.
+# Without pages, a window is the only bound on the size of an answer: a year of a park, or as many sessions.
 LONGEST_WINDOW = timedelta(days=366)
+ROWS_PER_WINDOW = 25_000
 DOCUMENTATION = "https://smappee.atlassian.net/wiki/spaces/DEVAPI/pages/2803007489"
 
 
@@ -100,7 +101,9 @@ class Smappee:
             f"park:{park_id}",
             lambda position: since_oldest_open(question, position, question.first_month_at, MARGIN),
             lambda window, tally: self._sessions(park_id, window, "false", tally),
+            rows_per_window=ROWS_PER_WINDOW,
             longest_window=LONGEST_WINDOW,
+            first_window=LONGEST_WINDOW,
         )
         if question.kind == "backfill":
             return [completed]

@@ -4,9 +4,6 @@ from datetime import timedelta
 
 from pipelines.vendors.contract import Window
 
-FIRST_LENGTH = timedelta(days=31)
-# A stretch hardly longer than the first window is not worth a second request.
-AT_ONCE = timedelta(days=62)
 MOST_GROWTH = 24
 SHORTEST_LENGTH = timedelta(days=1)
 LONGEST_LENGTH = timedelta(days=3650)
@@ -15,15 +12,15 @@ LONGEST_LENGTH = timedelta(days=3650)
 class WindowSizes:
     """Cuts a stretch into windows: `next()` gives one, `had(rows)` says how many rows it held."""
 
-    def __init__(self, span: Window, rows_per_window: int, longest: timedelta | None) -> None:
+    def __init__(self, span: Window, rows_per_window: int, longest: timedelta | None, first: timedelta) -> None:
         self._span = span
         self._rows_per_window = rows_per_window
         self._longest = longest
         self._from_at = span.from_at
         self._is_over = False
-        self._length = FIRST_LENGTH
-        if span.from_at is not None and span.to_at - span.from_at <= AT_ONCE:
-            self._length = AT_ONCE
+        # A stretch hardly longer than the first window is not worth a second request.
+        is_short = span.from_at is not None and span.to_at - span.from_at <= 2 * first
+        self._length = 2 * first if is_short else first
 
     def next(self) -> Window | None:
         """The next window, or None at the end of the stretch."""

@@ -161,8 +161,9 @@ def test_a_smappee_session_that_ran_for_weeks_is_read_when_it_ends(
 
 
 def test_a_fault_in_a_later_window_keeps_the_earlier_ones_and_the_next_run_goes_on(
-    sandbox: Sandbox, sandbox_settings: SettingsBuilder
+    sandbox: Sandbox, sandbox_settings: SettingsBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("pipelines.vendors.smappee.LONGEST_WINDOW", timedelta(days=31))
     settings = sandbox_settings("smappee", SMAPPEE_PARK_IDS=sandbox.world.parks()[0])
     fault = sandbox.faults.arm("status", "smappee", endpoint="sessions", nth=4, times=None, value=404)
     first = read(settings)

@@ -36,7 +36,7 @@ def test_a_refresh_tells_what_there_is_to_know(house: Operated) -> None:
     for endpoint in ENDPOINTS["zaptec"]:
         raw = told(house, "raw", "zaptec", endpoint.name)
         assert raw["as_of"] == NOW.isoformat()
-        for count in ("dagster/row_count", "windows", "requests", "bytes_received"):
+        for count in ("rows_received", "windows", "requests", "bytes_received"):
             assert isinstance(raw[count], int)
             assert raw[count], count
         assert raw["retries"] == raw["failed_windows"] == 0

@@ -47,6 +47,12 @@ def test_bars_are_as_high_as_their_values_and_stand_on_each_other() -> None:
     assert float(upon.get("y", 0)) + float(upon.get("height", 0)) == pytest.approx(float(first.get("y", 0)), abs=0.1)
 
 
+def test_an_axis_ends_at_a_round_number_above_the_highest_value() -> None:
+    for value, top in ((73.0, ">80<"), (1961.7, ">2,000<"), (1.0, ">1<"), (12_345.0, ">20k<"), (0.4, ">0.4<")):
+        picture = week_curve("Load", [value, *EMPTY_WEEK[1:]], "kWh")
+        assert top in picture, value
+
+
 def test_a_picture_stands_in_markdown_as_data() -> None:
     markdown = as_markdown(PICTURES["curve"], "Load")
     head, _, data = markdown.partition("base64,")

@@ -15,7 +15,7 @@ LENGTHS = st.timedeltas(timedelta(milliseconds=1), timedelta(days=3_000))
 
 def cut(span: Window, rows: list[int], longest: timedelta | None = None) -> list[Window]:
     """The windows of a stretch, where the first held `rows[0]` and so on, and the later ones as many as the last."""
-    sizes = WindowSizes(span, 5_000, longest)
+    sizes = WindowSizes(span, 5_000, longest, timedelta(days=31))
     windows: list[Window] = []
     while (window := sizes.next()) is not None:
         windows.append(window)

@@ -1,0 +1,36 @@
+"""Which months' files a run writes, and whether it needs to read those of the others."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+_MONTH = re.compile(r"month=([0-9]{4}-[0-9]{2})")
+_MAGIC_BYTES, _LENGTH_BYTES = 4, 4
+"""A Parquet file begins with four bytes, and ends with its footer, the footer's length and the same four bytes."""
+
+
+def month_files(folder: Path) -> frozenset[Path]:
+    """The files below a folder that hold the rows of one month."""
+    return frozenset(path for path in folder.rglob("*.parquet") if _MONTH.search(str(path)))
+
+
+def months_of(paths: Iterable[Path]) -> frozenset[str]:
+    """The months of such files."""
+    return frozenset(match[1] for path in paths if (match := _MONTH.search(str(path))))
+
+
+def blank_all_but(folder: Path, months: frozenset[str]) -> None:
+    """Overwrites the rows of all other months with zeros and leaves their footers: whoever reads a row there fails.
+
+    Footers may be read: whether a file is whole, and from when to when its rows are, stands there.
+    """
+    for path in month_files(folder):
+        if not months_of([path]) <= months:
+            _blank(path)
+
+
+def _blank(path: Path) -> None:
+    content = path.read_bytes()
+    end = len(content) - _MAGIC_BYTES - _LENGTH_BYTES
+    footer_at = end - int.from_bytes(content[end : end + _LENGTH_BYTES], "little")
+    path.write_bytes(content[:_MAGIC_BYTES] + bytes(footer_at - _MAGIC_BYTES) + content[footer_at:])

@@ -1,0 +1,39 @@
+"""Asks the published file one of `questions.sql`: `python -m benchmarks.questions FILE [NAME]`.
+
+Prints how long it took in seconds, from opening the file to the last row; without a name, the names as JSON.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+_NAMED = "-- "
+
+
+def questions() -> dict[str, str]:
+    """SQL by name: in the file, every question follows its name."""
+    written = Path(__file__).with_name("questions.sql").read_text()
+    parts = (part.partition("\n") for part in written.split(f"\n{_NAMED}")[1:])
+    return {name.strip(): sql.strip() for name, _, sql in parts}
+
+
+def main(file: str, name: str | None = None) -> None:
+    """Ask, or list what can be asked."""
+    if name is None:
+        print(json.dumps(list(questions())))
+        return
+    import duckdb
+
+    begun = time.perf_counter()
+    with duckdb.connect(file, read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        rows = connection.execute(questions()[name]).fetchall()
+    seconds = time.perf_counter() - begun
+    if not rows:
+        raise SystemExit(f"no answer to: {name}")
+    print(seconds)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

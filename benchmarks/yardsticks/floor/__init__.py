@@ -1,0 +1,1 @@
+"""The floor: everything is fetched, parsed and written, and nothing more."""
