@@ -319,7 +319,13 @@ def _sessions(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[_Staged | 
 
     receipts = classify_receipts(
         known.select("vendor", pl.col("session_id").alias("object_id"), "content_hash"),
-        pl.concat([rows.drop("vendor"), received.rename({"session_id": "object_id"}).drop("scope")], how="horizontal"),
+        pl.concat(
+            [
+                rows.drop("vendor"),
+                received.select("vendor", "content_hash", "requested_at", "reason", object_id="session_id"),
+            ],
+            how="horizontal",
+        ),
     ).select(*_RECEIPT, "outcome", pl.col("reason").is_not_null().alias("is_rejected"))
     first_seen = changed.join(known, on=["vendor", "session_id"], how="anti").select(NONE_SEEN.columns)
     moved = was.join(changed, on=["vendor", "session_id", "month"], how="anti", nulls_equal=True)
