@@ -25,6 +25,9 @@ from pipelines.staging import Lakes
 from pipelines.table_assets import failed_readings
 from warehouse.errors import LakeError, PublicationError, WarehouseError
 
+REPOSITORY = {".dagster/repository": "__repository__@chargehouse"}
+"""The tag by which the web UI lists a run of the command line among those of its job."""
+
 PROCESS = "chargehouse/process"
 """The tag that names the process in which a run takes place."""
 
@@ -73,7 +76,7 @@ def run_job(
                     raise_on_error=False,
                     run_config=configured,
                     run_id=run_id,
-                    tags={PROCESS: str(os.getpid())},
+                    tags={**REPOSITORY, PROCESS: str(os.getpid())},
                 )
             finally:
                 let_go_of_run(settings.data, run_id)
