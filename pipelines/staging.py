@@ -64,8 +64,8 @@ TIME_ZONE = "time_zone"
 """The mark of the zone, as a checksum of its name, in which the months of the staged sessions begin."""
 
 ROWS_AT_ONCE = 20_000
-ROWS_IN_A_ROUND = 200_000
-ROWS_WRITTEN_AT_ONCE = 100_000
+ROWS_IN_A_ROUND = 100_000
+ROWS_WRITTEN_AT_ONCE = 50_000
 
 NONE_SEEN = STAGED_SESSION.schema.create_empty().select("vendor", "session_id", "ended_at", "first_read_at")
 """No session that was seen for the first time."""
