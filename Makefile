@@ -19,7 +19,7 @@ check: .venv/ready
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m warehouse.dictionary --check
-	@$(BIN)/dagster definitions validate -w workspace.yaml --log-level error
+	@DAGSTER_HOME=$$(mktemp -d) $(BIN)/dagster definitions validate -w workspace.yaml --log-level error
 
 ui: .venv/ready
 	@$(BIN)/chargehouse ui

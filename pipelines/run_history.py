@@ -4,8 +4,6 @@ Dagster's own opens a database for every event, compiles the statement anew and 
 of a refresh that finds nothing new. The files are the same, so either can go on where the other left off.
 """
 
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,22 +21,15 @@ BUSY_SECONDS = 30
 
 
 class RunHistory(DagsterSqliteStorage):
-    """Runs, events, schedules and sensors below DAGSTER_HOME, where Dagster's own SQLite storage keeps them as well.
+    """Runs, events, schedules and sensors below `base_dir`, where Dagster's own SQLite storage keeps them as well."""
 
-    Where that is not set, as when definitions are only checked, they go to a folder that nobody keeps.
-    """
-
-    def __init__(self, inst_data: Any = None) -> None:
-        super().__init__(os.environ.get("DAGSTER_HOME") or tempfile.mkdtemp(prefix="chargehouse-"), inst_data)
+    def __init__(self, base_dir: str, inst_data: Any = None) -> None:
+        super().__init__(base_dir, inst_data)
         self._event_log_storage = EventLog(self._event_log_storage._base_dir)
 
     @classmethod
-    def config_type(cls) -> Any:
-        return {}
-
-    @classmethod
     def from_config_value(cls, inst_data: Any, config_value: Any) -> "RunHistory":
-        return cls(inst_data)
+        return cls(inst_data=inst_data, **config_value)
 
 
 class EventLog(SqliteEventLogStorage):
