@@ -5,6 +5,7 @@ Times are epoch milliseconds. The serial number is text or a number, energy a nu
 
 import random
 from datetime import datetime, timedelta
+from itertools import chain, count
 
 from sandbox.generation.brief import Brief
 from sandbox.generation.oddities import oddity, spoiled
@@ -25,6 +26,9 @@ _ODDITIES = (
     "unparseable_energy",
     "no_end",
 )
+Occupied = dict[tuple[int, int], list[tuple[datetime, datetime]]]
+"""When somebody is plugged in, by charger and connector."""
+
 _OPEN_STATUSES = ("INITIAL", "STARTED", "CHARGING", "SUSPENDED", "STOPPING")
 
 
@@ -37,11 +41,12 @@ def populate(world: World, brief: Brief) -> None:
     chargers = [(park, 5_820_000_000 + park * 100 + number) for park in parks for number in range(4)]
     drivers = people(chance, max(3, brief.sessions // 40), "smappee")
     registers = {serial: round(chance.uniform(10, 4000), 2) for _, serial in chargers}
+    occupied: Occupied = {}
     for visit in visits(
         chance, _HABITS, TOWNS[2].zone, brief.begins_at, brief.populated_until, brief.sessions, brief.continues_days
     ):
         park, serial = chance.choice(chargers)
-        _show_session(world, chance, visit, park, serial, registers, chance.choice(drivers))
+        _show_session(world, chance, visit, park, serial, occupied, registers, chance.choice(drivers))
 
 
 def _show_park(world: World, brief: Brief, park: int) -> None:
@@ -60,9 +65,11 @@ def _show_session(
     visit: Visit,
     park: int,
     serial: int,
+    occupied: Occupied,
     registers: dict[int, float],
     driver: Person,
 ) -> None:
+    planned = visit
     kind = oddity(visit, _ODDITIES)
     visit = spoiled(visit, kind)
     number = 40_000 + len(world.shelf("smappee", "sessions").timelines)
@@ -70,7 +77,7 @@ def _show_session(
     payload: Payload = {
         "id": number,
         "serialNumber": serial if chance.random() < 0.5 else str(serial),
-        "connector": chance.choice((1, 2)),
+        "connector": _free_connector(occupied, serial, chance.choice((1, 2)), planned),
         "authenticationType": "RFID",
         "csmsTransactionId": "",
         "from": epoch_milliseconds(visit.started_at),
@@ -95,6 +102,16 @@ def _show_session(
         registers[serial] = round(reading + visit.energy_kwh, 2)
     shown_from = max(visit.started_at, visit.ended_at)
     world.show("smappee", "sessions", str(number), closed, shown_from, str(park))
+
+
+def _free_connector(occupied: Occupied, serial: int, wanted: int, visit: Visit) -> int:
+    """The wanted connector of the charger where nobody is plugged in meanwhile, else the first that is free."""
+    for connector in chain([wanted], count(1)):
+        stays = occupied.setdefault((serial, connector), [])
+        if all(visit.ended_at <= begun or ended <= visit.started_at for begun, ended in stays):
+            stays.append((visit.started_at, visit.ended_at))
+            return connector
+    raise AssertionError("unreachable: connectors are counted without an end")
 
 
 def _show_open(world: World, chance: random.Random, visit: Visit, payload: Payload, park: int) -> None:
