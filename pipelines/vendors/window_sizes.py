@@ -15,12 +15,12 @@ class WindowSizes:
     def __init__(self, span: Window, rows_per_window: int, longest: timedelta | None, first: timedelta) -> None:
         self._span = span
         self._rows_per_window = rows_per_window
-        self._longest = longest
+        self._longest = longest or LONGEST_LENGTH
         self._from_at = span.from_at
         self._is_over = False
         # A stretch hardly longer than the first window is not worth a second request.
         is_short = span.from_at is not None and span.to_at - span.from_at <= 2 * first
-        self._length = 2 * first if is_short else first
+        self._length = min(2 * first if is_short else first, self._longest)
 
     def next(self) -> Window | None:
         """The next window, or None at the end of the stretch."""
@@ -29,8 +29,7 @@ class WindowSizes:
         if self._from_at is None:
             self._is_over = True
             return self._span
-        length = self._length if self._longest is None else min(self._length, self._longest)
-        window = Window(self._from_at, self._from_at + min(length, self._span.to_at - self._from_at))
+        window = Window(self._from_at, self._from_at + min(self._length, self._span.to_at - self._from_at))
         self._from_at = window.to_at
         self._is_over = window.to_at >= self._span.to_at
         return window
@@ -38,4 +37,4 @@ class WindowSizes:
     def had(self, rows: int) -> None:
         """Tell how many rows the last window held."""
         growth = min(self._rows_per_window / max(rows, 1), MOST_GROWTH)
-        self._length = min(max(SHORTEST_LENGTH, self._length * growth), LONGEST_LENGTH)
+        self._length = min(max(SHORTEST_LENGTH, self._length * growth), self._longest)

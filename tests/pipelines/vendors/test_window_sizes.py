@@ -58,3 +58,11 @@ def test_full_windows_make_the_next_ones_shorter_and_empty_ones_longer() -> None
 
 def test_a_stretch_to_the_end_of_time_is_cut_without_a_fault() -> None:
     assert cut(Window(START, datetime(9999, 12, 31, tzinfo=UTC)), [0])[-1].to_at.year == 9999
+
+
+def test_a_first_window_that_was_cut_to_the_longest_counts_as_long_as_it_was() -> None:
+    year = timedelta(days=366)
+    sizes = WindowSizes(Window(START, START + 2 * year), 5_000, year, year)
+    assert sizes.next() == Window(START, START + year)
+    sizes.had(10_000)
+    assert sizes.next() == Window(START + year, START + year + year / 2)
