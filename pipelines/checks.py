@@ -38,6 +38,7 @@ from pipelines.judgements.readings import (
 )
 from pipelines.locks import exclusive
 from pipelines.monthly_facts import pending_months
+from pipelines.previews import markdown_table
 from pipelines.raw_log import RawLog
 from pipelines.settings import Settings
 from pipelines.staging import CONSUMED, Lakes
@@ -326,23 +327,4 @@ def broken_claims(evaluations: Iterable[dg.AssetCheckEvaluation]) -> list[str]:
 
 def markdown(rows: pl.DataFrame) -> str:
     """The first rows as a table, and how many there are besides."""
-    lines = [
-        f"| {' | '.join(rows.columns)} |",
-        f"|{' --- |' * rows.width}",
-        *(f"| {' | '.join(map(_cell, row))} |" for row in rows.head(MOST_LISTED).iter_rows()),
-    ]
-    if rows.height > MOST_LISTED:
-        lines.append(f"\nand {rows.height - MOST_LISTED:,} more.")
-    return "\n".join(lines)
-
-
-def _cell(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case float():
-            return f"{value:,.4f}".rstrip("0").rstrip(".")
-        case datetime():
-            return f"{value:%Y-%m-%d %H:%M} UTC"
-        case _:
-            return " ".join(str(value).split()).replace("|", "\\|")
+    return markdown_table(rows, MOST_LISTED, instants="%Y-%m-%d %H:%M UTC")

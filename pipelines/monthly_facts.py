@@ -3,18 +3,17 @@
 Each fact remembers, in the commit that changes a month, up to which entry of the touched months it was built. A run
 that is cut off builds again what its last commit does not vouch for."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from pipelines.staging import BUILT, MONTHLY_FACTS, NEWEST, Lakes
 from transforms.energy import fact_energy
-from transforms.months import month_bounds
+from transforms.months import month_batches, month_bounds
 from transforms.sessions import fact_session, rejected_session
 from transforms.stations import station_links, station_locations, with_station
 from transforms.touched import NO_MONTH
-from warehouse.lake import Lake
 from warehouse.tables import (
     FACT_ENERGY,
     FACT_SESSION,
@@ -72,7 +71,10 @@ def build_months(lakes: Lakes, months: Sequence[str], time_zone: str, *, builds_
     newest = lakes.published.scan(TOUCHED_MONTH).select(pl.col("number").max()).collect().item() or 0
     stations = lakes.staging.scan(STAGED_CHARGE_STATION).collect()
     links, locations = station_links(stations), station_locations(stations)
-    batches = list(_batches(months, lakes.staging))
+    counts = lakes.staging.row_counts(STAGED_SESSION)
+    sessions = {month: counts.get(None if month == NO_MONTH else month, 0) for month in months}
+    # Their slots have to fit in memory together.
+    batches = month_batches(months, sessions, SESSIONS_AT_ONCE)
 
     built: list[BuiltMonth] = []
     for batch in batches:
@@ -88,21 +90,6 @@ def build_months(lakes: Lakes, months: Sequence[str], time_zone: str, *, builds_
         lakes.published.replace_months(FACT_ENERGY, slots, partitions, marks)
         built.extend(_summaries(FACT_ENERGY, slots, batch))
     return built
-
-
-def _batches(months: Sequence[str], staging: Lake) -> Iterator[list[str]]:
-    """Months in groups whose slots fit in memory together."""
-    counts = staging.row_counts(STAGED_SESSION)
-    batch: list[str] = []
-    sessions = 0
-    for month in months:
-        rows = counts.get(None if month == NO_MONTH else month, 0)
-        if batch and sessions + rows > SESSIONS_AT_ONCE:
-            yield batch
-            batch, sessions = [], 0
-        batch.append(month)
-        sessions += rows
-    yield batch
 
 
 def _slots(lakes: Lakes, month: str, links: pl.DataFrame, locations: pl.DataFrame, time_zone: str) -> pl.DataFrame:

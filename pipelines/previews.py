@@ -13,14 +13,7 @@ TEXT_SHOWN = 60
 
 def preview(rows: pl.DataFrame, shown: int = MONTHS_SHOWN) -> dg.MarkdownMetadataValue:
     """The rows as a table, and how many there are besides."""
-    lines = [
-        f"| {' | '.join(rows.columns)} |",
-        f"|{' --- |' * rows.width}",
-        *(f"| {' | '.join(map(_cell, row))} |" for row in rows.head(shown).iter_rows()),
-    ]
-    if rows.height > shown:
-        lines.append(f"\nand {rows.height - shown:,} more.")
-    return dg.MetadataValue.md("\n".join(lines))
+    return dg.MetadataValue.md(markdown_table(rows, shown, longest_text=TEXT_SHOWN))
 
 
 def table_preview(rows: pl.LazyFrame, *, last: bool = False) -> dg.MarkdownMetadataValue:
@@ -28,14 +21,31 @@ def table_preview(rows: pl.LazyFrame, *, last: bool = False) -> dg.MarkdownMetad
     return preview((rows.tail(ROWS_SHOWN) if last else rows.head(ROWS_SHOWN)).collect())
 
 
-def _cell(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case float():
-            return f"{value:,.4f}".rstrip("0").rstrip(".")
-        case datetime():
-            return f"{value:%Y-%m-%d %H:%M}"
-        case _:
-            text = " ".join(str(value).split()).replace("|", "\\|")
-            return text if len(text) <= TEXT_SHOWN else f"{text[:TEXT_SHOWN]}…"
+def markdown_table(
+    rows: pl.DataFrame, shown: int, *, instants: str = "%Y-%m-%d %H:%M", longest_text: int | None = None
+) -> str:
+    """The first `shown` rows as a table, and how many there are besides.
+
+    `instants`: how an instant is written. `longest_text`: so many characters of a text are shown; all by default.
+    """
+
+    def cell(value: object) -> str:
+        match value:
+            case None:
+                return ""
+            case float():
+                return f"{value:,.4f}".rstrip("0").rstrip(".")
+            case datetime():
+                return value.strftime(instants)
+            case _:
+                text = " ".join(str(value).split()).replace("|", "\\|")
+                return text if longest_text is None or len(text) <= longest_text else f"{text[:longest_text]}…"
+
+    lines = [
+        f"| {' | '.join(rows.columns)} |",
+        f"|{' --- |' * rows.width}",
+        *(f"| {' | '.join(map(cell, row))} |" for row in rows.head(shown).iter_rows()),
+    ]
+    if rows.height > shown:
+        lines.append(f"\nand {rows.height - shown:,} more.")
+    return "\n".join(lines)

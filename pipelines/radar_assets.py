@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 import dagster as dg
 import polars as pl
 
 from pipelines.column_metadata import table_metadata
 from pipelines.locks import exclusive
-from pipelines.questions import run_instant
+from pipelines.previews import markdown_table
 from pipelines.raw_log import RawLog
+from pipelines.readings import run_as_of
 from pipelines.settings import Settings
 from pipelines.staging import Lakes
 from pipelines.table_assets import LAKE, table_key
@@ -85,7 +85,7 @@ def build_vendor_radar(settings: Settings, run_id: str) -> pl.DataFrame:
         .filter(pl.col("ended_at").is_not_null())
         .select("vendor", "ended_at")
         .collect(),
-        _now(readings, run_id),
+        run_as_of(readings, run_id),
         settings.time_zone,
     )
     lakes.published.replace(VENDOR_RADAR, rows)
@@ -160,15 +160,7 @@ def _as_table(rows: pl.DataFrame) -> str:
         *("vendor", "endpoint", "api_version", "deprecated_at", "sunset_at", "oldest_available_at"),
         *("months_at_risk", "rows_at_risk", "sessions_only_here"),
     ]
-    lines = [" | ".join(columns), " | ".join("---" for _ in columns)]
-    lines += [" | ".join(_cell(cell) for cell in row) for row in rows.select(columns).iter_rows()]
-    return "\n".join(f"| {line} |" for line in lines)
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:%Y-%m-%d}" if isinstance(value, datetime) else str(value).replace("|", "/")
+    return markdown_table(rows.select(columns), rows.height, instants="%Y-%m-%d")
 
 
 def _endpoints(settings: Settings) -> pl.DataFrame:
@@ -190,10 +182,3 @@ def _endpoints(settings: Settings) -> pl.DataFrame:
         for endpoint in endpoints_in_use(settings)
     ]
     return pl.DataFrame(rows, schema=_ENDPOINTS_SCHEMA)
-
-
-def _now(readings: pl.DataFrame, run_id: str) -> datetime:
-    """The run's now: that of its readings; where it read nothing, of the last that did; before any, the clock's."""
-    mine = readings.filter(pl.col("run_id") == run_id)
-    told = (mine if mine.height else readings)["as_of"]
-    return max(told) if told.len() else run_instant("")

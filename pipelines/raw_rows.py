@@ -1,6 +1,6 @@
 """From a page of objects to rows of the raw log: one row per object, whole, without personal data."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.personal_data import Cleaner
-from pipelines.vendors.contract import Endpoint
+from pipelines.vendors.contract import Endpoint, text_at
 from pipelines.vendors.instants import parsed_instant
 from pipelines.vendors.paging import Page
 
@@ -60,18 +60,18 @@ def raw_rows(
     closed_ids: set[str] = set()
     ids, started, ended, modified, payloads, signed = texts.values()
     id_of, start_of, end_of, modification_of = map(
-        _text_at, (endpoint.id_field, endpoint.started_field, endpoint.ended_field, endpoint.modified_field)
+        text_at, (endpoint.id_field, endpoint.started_field, endpoint.ended_field, endpoint.modified_field)
     )
     for page in pages:
         requested.append(pa.repeat(pa.scalar(page.requested_at, INSTANT), len(page.objects)))
         for item in page.objects:
             clean = cleaner.clean(item, endpoint=endpoint.name, id_names=endpoint.id_names)
             payload_bytes += len(clean.payload)
-            object_id = id_of(clean.content) or None
+            object_id = _storable(id_of(clean.content)) or None
             ids.append(object_id)
-            started.append(start_of(clean.content))
-            ended.append(end_of(clean.content))
-            modified.append(modification_of(clean.content))
+            started.append(_storable(start_of(clean.content)))
+            ended.append(_storable(end_of(clean.content)))
+            modified.append(_storable(modification_of(clean.content)))
             payloads.append(clean.payload)
             signed.append(clean.signed_readings)
             hashes.append(_fingerprint(clean.payload))
@@ -95,23 +95,9 @@ def raw_rows(
     return RawRows(table, payload_bytes, open_sessions, frozenset(closed_ids))
 
 
-def _text_at(path: str | None) -> Callable[[object], str | None]:
-    """A reader of the value at a dotted path of a JSON object, as text; it gives None where there is none."""
-    if path is None:
-        return lambda item: None
-    *parents, name = path.split(".")
-
-    def text(item: object) -> str | None:
-        for parent in parents:
-            item = item.get(parent) if isinstance(item, dict) else None
-        value = item.get(name) if isinstance(item, dict) else None
-        if value is None or isinstance(value, dict | list):
-            return None
-        written = str(value)
-        # Half a surrogate pair, which JSON can spell, is no text that can be stored.
-        return written if written.isascii() else written.encode(errors="replace").decode()
-
-    return text
+def _storable(text: str | None) -> str | None:
+    # Half a surrogate pair, which JSON can spell, is no text that can be stored.
+    return text if text is None or text.isascii() else text.encode(errors="replace").decode()
 
 
 def _fingerprint(payload: bytes) -> int:

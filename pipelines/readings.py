@@ -4,8 +4,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal
 
+import polars as pl
 import pyarrow as pa
 
+from pipelines.questions import run_instant
 from pipelines.raw_rows import INSTANT
 
 READING_SCHEMA = pa.schema(
@@ -65,3 +67,10 @@ class Reading:
 def readings_table(readings: list[Reading]) -> pa.Table:
     """The records as rows of the raw log."""
     return pa.Table.from_pylist([asdict(reading) for reading in readings], schema=READING_SCHEMA)
+
+
+def run_as_of(readings: pl.DataFrame, run_id: str) -> datetime:
+    """The run's now: that of its readings; where it read nothing, of the last that did; before any, the clock's."""
+    mine = readings.filter(pl.col("run_id") == run_id)
+    told = (mine if mine.height else readings)["as_of"]
+    return max(told) if told.len() else run_instant("")

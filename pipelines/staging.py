@@ -23,6 +23,7 @@ from transforms.audit import added_up, load_audit
 from transforms.history import distinct_versions
 from transforms.lateness import late_sessions, lateness
 from transforms.latest import classify_receipts, winning_versions
+from transforms.months import month_batches
 from transforms.stations import station_links, station_locations
 from transforms.touched import NO_MONTH, NOTHING_TOUCHED, touched_by_sessions
 from transforms.vendors import STAGINGS
@@ -237,15 +238,7 @@ def _batches(staged: _Staged, staging: Lake) -> list[list[str | None]]:
     if staged.are_moved or not months:
         return [months]
     rows = Counter(staging.row_counts(staged.table)) + Counter(staged.rows["month"].to_list())
-    batches: list[list[str | None]] = []
-    taken = ROWS_WRITTEN_AT_ONCE
-    for month in months:
-        if taken + rows[month] > ROWS_WRITTEN_AT_ONCE:
-            batches.append([])
-            taken = 0
-        batches[-1].append(month)
-        taken += rows[month]
-    return batches
+    return month_batches(months, rows, ROWS_WRITTEN_AT_ONCE)
 
 
 def _is_audit_lost(lakes: Lakes) -> bool:

@@ -1,7 +1,6 @@
 """The tables of the lake and the publication as assets, in the order in which a record travels through them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import dagster as dg
@@ -28,6 +27,7 @@ from pipelines.quality import measure_months
 from pipelines.questions import backfill, run_instant
 from pipelines.raw_assets import raw_key, raw_metadata_of
 from pipelines.raw_log import RawLog
+from pipelines.readings import run_as_of
 from pipelines.settings import Settings
 from pipelines.staging import MONTHLY_FACTS, Lakes, discard_staged, forget_damaged, stage
 from pipelines.upgrade import refuse_outdated, upgrade
@@ -116,7 +116,7 @@ def _staged_tables(settings: Settings, progress: Progress) -> dg.AssetsDefinitio
             settings.data, LAKE, lambda: progress.on_stage("waiting for another run that writes the tables")
         ):
             run_id, rebuilt = context.run.run_id, None
-            as_of = _as_of(raw_log, run_id)
+            as_of = run_as_of(raw_log.readings(), run_id)
             upgrade(lakes, progress.on_stage)
             if config.from_raw:
                 rebuilt = _asked_months(config)
@@ -305,7 +305,7 @@ def _coverage(settings: Settings) -> dg.AssetsDefinition:
     @dg.multi_asset(name=COVERAGE.name, specs=[_spec(COVERAGE, deps=[*_all_raw_keys(), table_key(STAGED_SESSION)])])
     def coverage(context: dg.AssetExecutionContext, config: Strictness) -> Iterator[dg.MaterializeResult[None]]:
         raw_log, lakes = RawLog(settings.data), Lakes.below(settings.data)
-        as_of = _as_of(raw_log, context.run.run_id)
+        as_of = run_as_of(raw_log.readings(), context.run.run_id)
         with exclusive(settings.data, LAKE):
             rows = build_coverage(lakes, raw_log, settings.first_month_at(as_of), as_of, settings.time_zone)
         gaps = lakes.published.scan(COVERAGE).filter(pl.col("state") != "complete").collect()
@@ -432,11 +432,3 @@ def _asked_months(config: Anew) -> list[str] | None:
     if not config.from_month:
         return None
     return months_between(config.from_month, config.to_month or config.from_month)
-
-
-def _as_of(raw_log: RawLog, run_id: str) -> datetime:
-    """The run's now: that of its readings; where it read nothing, of the last that did; before any, the clock's."""
-    readings = raw_log.readings()
-    mine = readings.filter(pl.col("run_id") == run_id)
-    told = (mine if mine.height else readings)["as_of"]
-    return max(told) if told.len() else run_instant("")

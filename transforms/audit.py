@@ -6,6 +6,12 @@ from warehouse.tables.operations import LoadAudit
 
 _PLACE = ["run_id", "vendor", "endpoint", "scope"]
 
+_AS_OF = pl.col("as_of").max()
+_STATE = (
+    pl.when((pl.col("state") == "failed").any()).then(pl.lit("failed")).otherwise(pl.lit("complete")).alias("state")
+)
+_MESSAGE = pl.col("message").drop_nulls().last()
+
 
 def load_audit(readings: pl.DataFrame, receipts: list[pl.DataFrame]) -> pl.DataFrame:
     """One row per run, endpoint and scope that was read or tried, matching LoadAudit.
@@ -14,13 +20,10 @@ def load_audit(readings: pl.DataFrame, receipts: list[pl.DataFrame]) -> pl.DataF
     outcome (new, changed, unchanged) and is_rejected.
     """
     read = readings.group_by(_PLACE).agg(
-        pl.col("as_of").max(),
-        pl.when((pl.col("state") == "failed").any())
-        .then(pl.lit("failed"))
-        .otherwise(pl.lit("complete"))
-        .alias("state"),
+        _AS_OF,
+        _STATE,
         pl.col("rows_received", "requests", "retries").sum(),
-        pl.col("message").drop_nulls().last(),
+        _MESSAGE,
     )
     received = (
         pl.concat([_empty_receipts(), *receipts])
@@ -46,13 +49,10 @@ def added_up(known: pl.DataFrame, fresh: pl.DataFrame) -> pl.DataFrame:
         pl.concat([known, fresh])
         .group_by(_PLACE)
         .agg(
-            pl.col("as_of").max(),
-            pl.when((pl.col("state") == "failed").any())
-            .then(pl.lit("failed"))
-            .otherwise(pl.lit("complete"))
-            .alias("state"),
+            _AS_OF,
+            _STATE,
             pl.col(counts).sum(),
-            pl.col("message").drop_nulls().last(),
+            _MESSAGE,
         )
         .select(LoadAudit.column_names())
         .sort(_PLACE)

@@ -1,9 +1,14 @@
 """Months: text such as `2026-03`, beginning at midnight in one configured time zone."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import polars as pl
+
+Month = TypeVar("Month", str, str | None)
+"""A month, or what stands for rows without one."""
 
 
 def month_of(instant: pl.Expr, time_zone: str) -> pl.Expr:
@@ -23,6 +28,19 @@ def months_between(first: str, last: str) -> list[str]:
         months.append(first)
         first = _month_after(first)
     return months
+
+
+def month_batches(months: Sequence[Month], rows: Mapping[Month, int], rows_at_once: int) -> list[list[Month]]:
+    """The months in their order, in groups of no more than `rows_at_once` rows; a month with more is one of its own."""
+    batches: list[list[Month]] = []
+    taken = 0
+    for month in months:
+        if not batches or taken + rows.get(month, 0) > rows_at_once:
+            batches.append([])
+            taken = 0
+        batches[-1].append(month)
+        taken += rows.get(month, 0)
+    return batches
 
 
 def _month_after(month: str) -> str:

@@ -113,14 +113,16 @@ class Vendor(Protocol):
         ...
 
 
-def field_of(item: object, path: str | None) -> str | None:
-    """The value at a dotted path of a JSON object as text, or None."""
+def text_at(path: str | None) -> Callable[[object], str | None]:
+    """A reader of the value at a dotted path of a JSON object, as text; it gives None where there is none."""
     if path is None:
-        return None
-    for name in path.split("."):
-        if not isinstance(item, dict):
-            return None
-        item = item.get(name)
-    if item is None or isinstance(item, dict | list):
-        return None
-    return str(item)
+        return lambda item: None
+    *parents, name = path.split(".")
+
+    def text(item: object) -> str | None:
+        for parent in parents:
+            item = item.get(parent) if isinstance(item, dict) else None
+        value = item.get(name) if isinstance(item, dict) else None
+        return None if value is None or isinstance(value, dict | list) else str(value)
+
+    return text

@@ -18,7 +18,7 @@ from typing import Any
 from pipelines.faults import ReadingError
 from pipelines.personal_data import PersonalData, Pseudonyms
 from pipelines.settings import Patience, ZaptecAccount
-from pipelines.vendors.contract import Endpoint, Line, Question, Window, field_of
+from pipelines.vendors.contract import Endpoint, Line, Question, Window, text_at
 from pipelines.vendors.http_client import AnswerFault, HttpClient, Refused, Tally
 from pipelines.vendors.instants import iso_milliseconds
 from pipelines.vendors.paging import CursorPage, NumberedPage, Page, read_cursor_pages, read_numbered_pages
@@ -29,6 +29,7 @@ LOOK_BACK = timedelta(days=7)
 LIST_PAGE_SIZE = 100
 # The largest page seen to work; an account where it is refused takes the size that always did.
 ARCHIVE_PAGE_SIZES = (200, 100)
+_id_of = text_at("Id")
 
 INSTALLATIONS = Endpoint(
     "zaptec",
@@ -167,12 +168,12 @@ class Zaptec:
             return NumberedPage(Page(objects, answer.requested_at), total if isinstance(total, int) else None, pages)
 
         for page in read_numbered_pages(fetch, _list_key):
-            ids.extend(id_ for item in page.objects if (id_ := field_of(item, "Id")))
+            ids.extend(id_ for item in page.objects if (id_ := _id_of(item)))
             yield page
 
 
 def _list_key(item: Any) -> str:
-    return field_of(item, "Id") or repr(item)
+    return _id_of(item) or repr(item)
 
 
 def _list_line(endpoint: Endpoint, question: Question, read: Any) -> Line:

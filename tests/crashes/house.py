@@ -15,19 +15,8 @@ from pipelines.raw_log import RawLog
 from pipelines.settings import PROJECT_FOLDER
 from sandbox.server import Sandbox
 from tests.crashes.flaw import Flaw
-from tests.end_to_end.published import Chargehouse, Row, comparable
+from tests.end_to_end.published import TABLES, Chargehouse, Row, comparable
 
-TABLES = (
-    "fact_session",
-    "fact_energy",
-    "rejected_session",
-    "open_session",
-    "dim_location",
-    "dim_charge_station",
-    "dim_connector",
-    "dim_vehicle",
-    "dim_user",
-)
 PATIENCE_SECONDS = 120
 KILLED = -9
 """The exit status of a process that was killed by SIGKILL."""

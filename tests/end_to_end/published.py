@@ -18,6 +18,20 @@ KEY = "a key for tests"
 Row = dict[str, Any]
 
 
+TABLES = (
+    "fact_session",
+    "fact_energy",
+    "rejected_session",
+    "open_session",
+    "dim_location",
+    "dim_charge_station",
+    "dim_connector",
+    "dim_vehicle",
+    "dim_user",
+)
+"""The tables whose every row the oracle knows."""
+
+
 class Vendors(Protocol):
     """Whatever plays the vendors, in this process or another."""
 

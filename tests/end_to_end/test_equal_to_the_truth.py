@@ -8,7 +8,7 @@ import pytest
 from pipelines import command
 from sandbox.generate import generate_world
 from sandbox.server import Sandbox
-from tests.end_to_end.published import Chargehouse, comparable
+from tests.end_to_end.published import TABLES, Chargehouse, comparable
 
 BEGINS_AT = datetime(2026, 1, 1, tzinfo=UTC)
 POPULATED_UNTIL = datetime(2026, 4, 10, tzinfo=UTC)
@@ -20,18 +20,6 @@ REFRESHES = [
     datetime(2026, 4, 10, 6, tzinfo=UTC),
 ]
 """Five, over four months, one of them within the hour of the change to summer time."""
-
-TABLES = (
-    "fact_session",
-    "fact_energy",
-    "rejected_session",
-    "open_session",
-    "dim_location",
-    "dim_charge_station",
-    "dim_connector",
-    "dim_vehicle",
-    "dim_user",
-)
 
 
 @pytest.fixture(scope="module", params=["UTC", "Europe/Amsterdam"])

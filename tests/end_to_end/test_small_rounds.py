@@ -8,8 +8,7 @@ import pytest
 from pipelines import command
 from sandbox.generate import generate_world
 from sandbox.server import Sandbox
-from tests.end_to_end.published import Chargehouse, comparable
-from tests.end_to_end.test_equal_to_the_truth import TABLES
+from tests.end_to_end.published import TABLES, Chargehouse, comparable
 
 BEGINS_AT = datetime(2026, 1, 1, tzinfo=UTC)
 REFRESHES = [datetime(2026, 2, 15, 6, tzinfo=UTC), datetime(2026, 3, 20, 6, tzinfo=UTC)]

@@ -1,5 +1,6 @@
 """The four APIs on loopback over a small generated world, and settings that point at them."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from pipelines.settings import Settings, load_settings
 from sandbox.generate import generate_world
 from sandbox.server import Sandbox
+from tests.pipelines.sound_house import build_house
 
 # How long an example takes is the machine's affair, and how busy it is.
 hypothesis_settings.register_profile("chargehouse", deadline=None)
@@ -48,3 +50,18 @@ def sandbox_settings(sandbox: Sandbox, tmp_path: Path) -> SettingsBuilder:
         )
 
     return build
+
+
+@pytest.fixture(scope="module")
+def sound_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sound warehouse, to be copied."""
+    data = tmp_path_factory.mktemp("sound") / "data"
+    build_house(data)
+    return data
+
+
+@pytest.fixture
+def data(sound_data: Path, tmp_path: Path) -> Path:
+    """A sound warehouse of one's own, to be spoiled."""
+    shutil.copytree(sound_data, tmp_path / "data")
+    return tmp_path / "data"

@@ -1,6 +1,5 @@
 """Every check both ways: a sound warehouse passes all; a planted defect fails the one that claims its absence."""
 
-import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +21,6 @@ from tests.pipelines.sound_house import (
     AS_OF,
     RUN,
     SESSIONS,
-    build_house,
     house_settings,
     measure_again,
     rewrite,
@@ -47,20 +45,6 @@ from warehouse.tables.table import Table
 BLOCKING = {"one_row_per_session", "slots_add_up_to_the_session", "nothing_unaccounted"}
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 Evaluations = Mapping[str, dg.AssetCheckEvaluation]
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    data = tmp_path_factory.mktemp("sound") / "data"
-    build_house(data)
-    return data
-
-
-@pytest.fixture
-def data(built: Path, tmp_path: Path) -> Path:
-    """A sound warehouse of one's own, to be spoiled."""
-    shutil.copytree(built, tmp_path / "data")
-    return tmp_path / "data"
 
 
 def checked(data: Path, *names: str, run_id: str = RUN) -> Evaluations:

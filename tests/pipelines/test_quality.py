@@ -1,6 +1,5 @@
 """Measuring months: what is counted again, and that neither batches nor months left out change a count."""
 
-import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,21 +10,8 @@ from polars.testing import assert_frame_equal
 from pipelines import quality
 from pipelines.quality import measure_months
 from pipelines.staging import NEWS, Lakes
-from tests.pipelines.sound_house import MONTHS, build_house, rewrite
+from tests.pipelines.sound_house import MONTHS, rewrite
 from warehouse.tables import FACT_ENERGY, FACT_SESSION, MONTH_QUALITY, REJECTED_SESSION, STAGED_CHARGE_STATION
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    data = tmp_path_factory.mktemp("sound") / "data"
-    build_house(data)
-    return data
-
-
-@pytest.fixture
-def data(built: Path, tmp_path: Path) -> Path:
-    shutil.copytree(built, tmp_path / "data")
-    return tmp_path / "data"
 
 
 def counted(data: Path) -> pl.DataFrame:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.months import month_bounds, month_of, months_between
+from transforms.months import month_batches, month_bounds, month_of, months_between
 
 ZONES = ["UTC", "Europe/Amsterdam", "America/New_York", "Asia/Kathmandu", "Pacific/Auckland"]
 
@@ -49,3 +49,13 @@ def test_a_month_whose_midnight_the_clocks_skip_begins_with_the_skip() -> None:
 )
 def test_months_between_include_both_ends(first: str, last: str, months: list[str]) -> None:
     assert months_between(first, last) == months
+
+
+@given(st.lists(st.integers(0, 30), max_size=12), st.integers(1, 40))
+def test_batches_keep_the_order_and_hold_no_more_than_asked(counts: list[int], rows_at_once: int) -> None:
+    rows = {f"2026-{number:02d}": count for number, count in enumerate(counts, 1)}
+    batches = month_batches(list(rows), rows, rows_at_once)
+    assert [month for batch in batches for month in batch] == list(rows)
+    for batch in batches:
+        assert batch
+        assert len(batch) == 1 or sum(rows[month] for month in batch) <= rows_at_once
