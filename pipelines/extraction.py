@@ -87,6 +87,11 @@ class _Package:
             self.rows += window.rows.table.num_rows
             self.payload_bytes += window.rows.payload_bytes
 
+    def taken_out(self) -> dict[str, list[pa.Table]]:
+        """Its tables, the record of its windows among them; it holds none of them any more."""
+        tables, self.tables = self.tables, {}
+        return {**tables, READINGS: [readings_table(self.readings)]}
+
     @property
     def is_due(self) -> bool:
         waited = time.monotonic() - self.begun
@@ -160,20 +165,16 @@ def _append_as_they_come(
             package.add(arrival)
             if package.is_due:
                 try:
-                    _append(package, raw_log, positions, vendors)
+                    raw_log.append(package.taken_out(), positions, vendors)
                 except Exception as append_fault:  # noqa: BLE001 -- raised below, once the vendors' threads are let go
                     fault = append_fault
                     stop.set()
                 package = _Package()
     if package.readings and not stop.is_set():
-        _append(package, raw_log, positions, vendors)
+        raw_log.append(package.taken_out(), positions, vendors)
     if fault is not None:
         raise fault
     return readings
-
-
-def _append(package: _Package, raw_log: RawLog, positions: Positions, vendors: Sequence[str]) -> None:
-    raw_log.append({**package.tables, READINGS: [readings_table(package.readings)]}, positions, vendors)
 
 
 @dataclass(frozen=True)

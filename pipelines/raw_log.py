@@ -6,7 +6,7 @@ cut off before that has left behind is cleared away by the next, and its rows ar
 
 import logging
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -80,20 +80,24 @@ class RawLog:
         self._last_load = last_load
         self._folder = data / RAW_FOLDER
 
-    def append(self, tables: Mapping[str, Sequence[pa.Table]], positions: Positions, vendors: Collection[str]) -> None:
-        """Append rows, and the positions of these vendors with them, in one load."""
+    def append(self, tables: dict[str, list[pa.Table]], positions: Positions, vendors: Collection[str]) -> None:
+        """Append rows, and the positions of these vendors with them, in one load.
+
+        `tables` is empty afterwards: dlt's objects hold each other, and the frames of their callers, until garbage is
+        collected, and that is rarely.
+        """
         state = _stored(positions, vendors)
 
         def rows(name: str) -> Iterator[pa.Table]:
             dlt.current.source_state().setdefault("positions", {}).update(state)
             # One piece: dlt spends milliseconds on each that it is given.
-            yield pa.concat_tables(tables[name])
+            yield pa.concat_tables(tables.pop(name))
 
         @dlt.source(name=PIPELINE, max_table_nesting=0)
         def source() -> Any:
             return [
                 dlt.resource(rows, name=name, write_disposition="append", columns=_columns(name))(name)
-                for name in tables
+                for name in list(tables)
             ]
 
         with exclusive(self._data, "raw"):

@@ -1,7 +1,7 @@
 """The raw log through the real dlt: rows and positions commit together, and outlive what is lost."""
 
+import gc
 import shutil
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def rows(*identities: str) -> pa.Table:
     return raw_rows([page], ENDPOINT, "all", cleaner, AT, "run-1").table
 
 
-def readings(run_id: str = "run-1") -> Sequence[pa.Table]:
+def readings(run_id: str = "run-1") -> list[pa.Table]:
     return [readings_table([Reading(run_id, AT, *PLACE, "refresh", "complete", None, AT)])]
 
 
@@ -173,3 +173,15 @@ def test_odd_scopes_and_ids_come_back_as_they_went(log: RawLog) -> None:
     append(log, positions, odd)
     assert log.positions() == positions
     assert stored_ids(log) == [odd]
+
+
+def test_rows_take_no_memory_any_more_once_they_are_appended(log: RawLog) -> None:
+    append(log, Positions(), "what a first load imports and keeps")
+    gc.collect()
+    gc.disable()
+    try:
+        before = pa.total_allocated_bytes()
+        append(log, Positions(), *map(str, range(10_000)))
+        assert pa.total_allocated_bytes() == before
+    finally:
+        gc.enable()
