@@ -39,12 +39,21 @@ def partitions(table: Table, frame: pl.DataFrame) -> Iterator[tuple[dict[str, st
     if not table.partitioned_by_month:
         yield {}, frame
         return
-    months = frame.get_column("month")
-    if months.n_unique() == 1:
-        yield {"month": months[0]}, frame.drop("month")
-        return
-    for (month,), part in frame.partition_by("month", as_dict=True, include_key=False, maintain_order=True).items():
-        yield {"month": month}, part
+    runs = _runs(frame)
+    if runs.get_column("value").is_duplicated().any():
+        frame = frame.sort("month", maintain_order=True)
+        runs = _runs(frame)
+    rows = frame.drop("month")
+    first = 0
+    for length, month in runs.iter_rows():
+        # A view: nothing is copied.
+        yield {"month": month}, rows.slice(first, length)
+        first += length
+
+
+def _runs(frame: pl.DataFrame) -> pl.DataFrame:
+    """How many rows of one month (`value`) stand below each other (`len`), in order."""
+    return frame.get_column("month").rle().struct.unnest()
 
 
 def write_data_file(folder: Path, rows: pl.DataFrame, values: dict[str, str | None]) -> AddAction:

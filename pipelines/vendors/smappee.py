@@ -22,6 +22,7 @@ from pipelines.vendors.http_client import AnswerFault, HttpClient, Tally
 from pipelines.vendors.instants import epoch_milliseconds
 from pipelines.vendors.paging import Page
 from pipelines.vendors.sign_in import BearerToken
+from pipelines.vendors.window_sizes import LONGEST_LENGTH
 from pipelines.vendors.windows import since_oldest_open
 
 MARGIN = timedelta(days=1)
@@ -112,6 +113,8 @@ class Smappee:
             f"park:{park_id}",
             lambda position: since_oldest_open(question, position, question.first_month_at, MARGIN),
             lambda window, tally: self._sessions(park_id, window, "true", tally),
+            # Hardly more than a park has plugs, however long ago they began.
+            first_window=LONGEST_LENGTH,
         )
         return [running, completed]
 
