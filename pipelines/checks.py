@@ -72,10 +72,10 @@ SESSION_LISTS = [place for place, staging in STAGINGS.items() if staging.table =
 class Evidence:
     """What the claims are judged by, each table read once, and only where a claim asks for it."""
 
-    def __init__(self, settings: Settings, run_id: str) -> None:
+    def __init__(self, settings: Settings, lakes: Lakes, run_id: str) -> None:
         self._settings = settings
         self._run_id = run_id
-        self._lakes = Lakes.below(settings.data)
+        self._lakes = lakes
         self.time_zone = settings.time_zone
 
     @cached_property
@@ -290,7 +290,7 @@ CLAIMS: tuple[Claim, ...] = (
 )
 
 
-def build_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
+def build_checks(settings: Settings, lakes: Lakes) -> list[dg.AssetChecksDefinition]:
     """Every claim as a check, in one step."""
 
     @dg.multi_asset_check(
@@ -301,7 +301,7 @@ def build_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
     )
     def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         selected = [claim for claim in CLAIMS if claim.spec.key in context.selected_asset_check_keys]
-        evidence = Evidence(settings, context.run.run_id)
+        evidence = Evidence(settings, lakes, context.run.run_id)
         # Between the tables of a run that is writing them nothing adds up.
         with exclusive(settings.data, LAKE):
             results = [claim.result(evidence) for claim in selected]

@@ -14,6 +14,7 @@ from pipelines.raw_assets import build_raw_assets
 from pipelines.schedules import build_schedules
 from pipelines.sensors import build_sensors
 from pipelines.settings import Settings
+from pipelines.staging import Lakes
 from pipelines.table_assets import build_table_assets
 
 
@@ -25,13 +26,19 @@ def build_definitions(
     `progress` tells a person what a run is doing. `vendors`: those that the jobs read; all that are on by default.
     """
     told = progress or Progress()
-    months = month_partitions(settings)
+    # One for all steps of a run, so that no table is opened twice.
+    lakes = Lakes.below(settings.data)
+    months = month_partitions(settings, lakes.published)
     read = settings.vendors if vendors is None else vendors
     jobs = build_jobs(settings, read)
     asked_for = [job for job in jobs if job.name in (BUILD_MONTHS, PUBLISH)]
     return dg.Definitions(
-        assets=[build_raw_assets(settings, told), *build_table_assets(settings, months, told), build_radar(settings)],
-        asset_checks=build_checks(settings),
+        assets=[
+            build_raw_assets(settings, told),
+            *build_table_assets(settings, lakes, months, told),
+            build_radar(settings, lakes),
+        ],
+        asset_checks=build_checks(settings, lakes),
         jobs=jobs,
         schedules=build_schedules(settings) if read else [],
         sensors=[*build_sensors(settings, months, asked_for), *build_alert_sensors(settings)],

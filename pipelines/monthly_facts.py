@@ -48,11 +48,10 @@ def pending_news(lakes: Lakes) -> dict[str, int]:
     numbers = dict(touched.select("month", "number").iter_rows())
     pending: dict[str, int] = {}
     for table in MONTHLY_FACTS:
-        marks = lakes.published.marks(table, [BUILT, *(f"{BUILT} {month}" for month in numbers)])
-        all_built = marks.get(BUILT, 0)
-        for month, number in numbers.items():
-            if number > max(all_built, marks.get(f"{BUILT} {month}", 0)):
-                pending[month] = number
+        all_built = lakes.published.mark(table, BUILT) or 0
+        above = {month: number for month, number in numbers.items() if number > all_built}
+        built = lakes.published.marks(table, [f"{BUILT} {month}" for month in above])
+        pending |= {month: number for month, number in above.items() if number > built.get(f"{BUILT} {month}", 0)}
     return pending
 
 

@@ -5,15 +5,13 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from pipelines.layout import LAKE_FOLDER
 from pipelines.settings import Settings
 from warehouse.lake import Lake
 from warehouse.tables import FACT_ENERGY, FACT_SESSION
 
 
-def month_partitions(settings: Settings) -> dg.MonthlyPartitionsDefinition:
+def month_partitions(settings: Settings, lake: Lake) -> dg.MonthlyPartitionsDefinition:
     """Months from the first one read, or the oldest one stored, to the current one, in the configured zone."""
-    lake = Lake(settings.data / LAKE_FOLDER)
     zone = ZoneInfo(settings.time_zone)
     first = settings.first_month_at(datetime.now(UTC)).astimezone(zone).strftime("%Y-%m")
     # A rebuild mends a damaged fact, and must be able to begin.

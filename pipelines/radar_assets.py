@@ -40,7 +40,7 @@ class Verdict:
     numbers: Mapping[str, int]
 
 
-def build_radar(settings: Settings) -> dg.AssetsDefinition:
+def build_radar(settings: Settings, lakes: Lakes) -> dg.AssetsDefinition:
     """The radar, after the coverage, with its check in the same step."""
 
     @dg.multi_asset(
@@ -68,15 +68,15 @@ def build_radar(settings: Settings) -> dg.AssetsDefinition:
     )
     def radar(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         with exclusive(settings.data, LAKE):
-            rows = build_vendor_radar(settings, context.run.run_id)
+            rows = build_vendor_radar(settings, lakes, context.run.run_id)
         yield _result(rows, verdict(rows))
 
     return radar
 
 
-def build_vendor_radar(settings: Settings, run_id: str) -> pl.DataFrame:
+def build_vendor_radar(settings: Settings, lakes: Lakes, run_id: str) -> pl.DataFrame:
     """Write the radar from what was read and staged so far; gives its rows. The caller holds the lock of the lake."""
-    lakes, readings = Lakes.below(settings.data), RawLog(settings.data).readings()
+    readings = RawLog(settings.data).readings()
     rows = vendor_radar(
         _endpoints(settings),
         readings,

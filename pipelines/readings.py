@@ -1,6 +1,6 @@
 """The record of every reading: which stretch of which list was read, when, and what came of it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -66,7 +66,7 @@ class Reading:
 
 def readings_table(readings: list[Reading]) -> pa.Table:
     """The records as rows of the raw log."""
-    return pa.Table.from_pylist([asdict(reading) for reading in readings], schema=READING_SCHEMA)
+    return pa.Table.from_pylist([vars(reading) for reading in readings], schema=READING_SCHEMA)
 
 
 def run_as_of(readings: pl.DataFrame, run_id: str) -> datetime:

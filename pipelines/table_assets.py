@@ -82,21 +82,21 @@ def table_key(table: Table) -> dg.AssetKey:
 
 
 def build_table_assets(
-    settings: Settings, months: dg.MonthlyPartitionsDefinition, progress: Progress
+    settings: Settings, lakes: Lakes, months: dg.MonthlyPartitionsDefinition, progress: Progress
 ) -> list[dg.AssetsDefinition]:
     """Every table of the lake, and the published warehouse."""
     return [
-        _staged_tables(settings, progress),
-        _monthly_facts(settings, months),
-        _touched_months(settings, progress),
-        _open_sessions(settings),
-        *(_dimension(settings, table) for table in DIMENSIONS),
-        _coverage(settings),
-        _warehouse(settings, progress),
+        _staged_tables(settings, lakes, progress),
+        _monthly_facts(settings, lakes, months),
+        _touched_months(settings, lakes, progress),
+        _open_sessions(settings, lakes),
+        *(_dimension(settings, lakes, table) for table in DIMENSIONS),
+        _coverage(settings, lakes),
+        _warehouse(settings, lakes, progress),
     ]
 
 
-def _staged_tables(settings: Settings, progress: Progress) -> dg.AssetsDefinition:
+def _staged_tables(settings: Settings, lakes: Lakes, progress: Progress) -> dg.AssetsDefinition:
     staged = [table for table in TABLES if table.group == "staging"]
 
     @dg.multi_asset(
@@ -110,7 +110,7 @@ def _staged_tables(settings: Settings, progress: Progress) -> dg.AssetsDefinitio
     )
     def staged_tables(context: dg.AssetExecutionContext, config: Anew) -> Iterator[dg.MaterializeResult[None]]:
         hold_run(settings.data, context.run.run_id)
-        lakes, raw_log = Lakes.below(settings.data), RawLog(settings.data)
+        raw_log = RawLog(settings.data)
         progress.on_read()
         with exclusive(
             settings.data, LAKE, lambda: progress.on_stage("waiting for another run that writes the tables")
@@ -150,7 +150,7 @@ def _staged_tables(settings: Settings, progress: Progress) -> dg.AssetsDefinitio
     return staged_tables
 
 
-def _monthly_facts(settings: Settings, months: dg.MonthlyPartitionsDefinition) -> dg.AssetsDefinition:
+def _monthly_facts(settings: Settings, lakes: Lakes, months: dg.MonthlyPartitionsDefinition) -> dg.AssetsDefinition:
     reading = dg.AssetSpec(
         MONTH_READING,
         deps=_all_raw_keys(),
@@ -184,10 +184,9 @@ def _monthly_facts(settings: Settings, months: dg.MonthlyPartitionsDefinition) -
         hold_run(settings.data, context.run.run_id)
         failures: list[str] = []
         if MONTH_READING in context.selected_asset_keys:
-            failures = _read_again(context, settings)
+            failures = _read_again(context, settings, lakes)
             yield dg.MaterializeResult(asset_key=MONTH_READING, metadata={"failures": len(failures)})
         if context.selected_asset_keys - {MONTH_READING}:
-            lakes = Lakes.below(settings.data)
             with exclusive(settings.data, LAKE):
                 refuse_outdated(lakes)
                 asked = list(context.partition_keys)
@@ -209,9 +208,9 @@ def _monthly_facts(settings: Settings, months: dg.MonthlyPartitionsDefinition) -
     return monthly_facts
 
 
-def _read_again(context: dg.AssetExecutionContext, settings: Settings) -> list[str]:
+def _read_again(context: dg.AssetExecutionContext, settings: Settings, lakes: Lakes) -> list[str]:
     """Read the selected months from every vendor that is on, and take in what came. Gives what could not be read."""
-    lakes, raw_log, run_id = Lakes.below(settings.data), RawLog(settings.data), context.run.run_id
+    raw_log, run_id = RawLog(settings.data), context.run.run_id
     if not settings.vendors:
         raise dg.Failure("No vendor is configured: set its variables (see .env.example).", allow_retries=False)
     as_of = run_instant("")
@@ -231,7 +230,7 @@ def _read_again(context: dg.AssetExecutionContext, settings: Settings) -> list[s
     return failed_readings(lakes, run_id)
 
 
-def _touched_months(settings: Settings, progress: Progress) -> dg.AssetsDefinition:
+def _touched_months(settings: Settings, lakes: Lakes, progress: Progress) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=TOUCHED_MONTH.name,
         specs=[
@@ -244,7 +243,6 @@ def _touched_months(settings: Settings, progress: Progress) -> dg.AssetsDefiniti
     def touched_month(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         """Build every month of the facts that newly staged rows touched, and no other; count what stands in them."""
         hold_run(settings.data, context.run.run_id)
-        lakes = Lakes.below(settings.data)
         with exclusive(settings.data, LAKE):
             refuse_outdated(lakes)
             pending = pending_months(lakes)
@@ -277,10 +275,9 @@ def _measure(context: dg.AssetExecutionContext, lakes: Lakes, months: Sequence[s
     context.log_event(dg.AssetMaterialization(table_key(MONTH_QUALITY), metadata={"dagster/row_count": rows}))
 
 
-def _open_sessions(settings: Settings) -> dg.AssetsDefinition:
+def _open_sessions(settings: Settings, lakes: Lakes) -> dg.AssetsDefinition:
     @dg.multi_asset(name=OPEN_SESSION.name, specs=[_spec(OPEN_SESSION, deps=[table_key(STAGED_SESSION)])])
     def open_session() -> dg.MaterializeResult[None]:
-        lakes = Lakes.below(settings.data)
         with exclusive(settings.data, LAKE):
             rows = build_open_sessions(lakes)
         return _result(OPEN_SESSION, rows, preview=table_preview(lakes.published.scan(OPEN_SESSION)))
@@ -288,10 +285,9 @@ def _open_sessions(settings: Settings) -> dg.AssetsDefinition:
     return open_session
 
 
-def _dimension(settings: Settings, table: Table) -> dg.AssetsDefinition:
+def _dimension(settings: Settings, lakes: Lakes, table: Table) -> dg.AssetsDefinition:
     @dg.multi_asset(name=table.name, specs=[_spec(table, deps=[table_key(DIMENSIONS[table][0])])])
     def dimension() -> dg.MaterializeResult[None]:
-        lakes = Lakes.below(settings.data)
         with exclusive(settings.data, LAKE):
             rows = build_dimension(lakes, table)
         return _result(table, rows, preview=table_preview(lakes.published.scan(table)))
@@ -299,12 +295,12 @@ def _dimension(settings: Settings, table: Table) -> dg.AssetsDefinition:
     return dimension
 
 
-def _coverage(settings: Settings) -> dg.AssetsDefinition:
+def _coverage(settings: Settings, lakes: Lakes) -> dg.AssetsDefinition:
     # After the staging, which notes what the run could not read. Not of the audit: a blocking check of its would keep
     # from being known what is missing.
     @dg.multi_asset(name=COVERAGE.name, specs=[_spec(COVERAGE, deps=[*_all_raw_keys(), table_key(STAGED_SESSION)])])
     def coverage(context: dg.AssetExecutionContext, config: Strictness) -> Iterator[dg.MaterializeResult[None]]:
-        raw_log, lakes = RawLog(settings.data), Lakes.below(settings.data)
+        raw_log = RawLog(settings.data)
         as_of = run_as_of(raw_log.readings(), context.run.run_id)
         with exclusive(settings.data, LAKE):
             rows = build_coverage(lakes, raw_log, settings.first_month_at(as_of), as_of, settings.time_zone)
@@ -317,7 +313,7 @@ def _coverage(settings: Settings) -> dg.AssetsDefinition:
     return coverage
 
 
-def _warehouse(settings: Settings, progress: Progress) -> dg.AssetsDefinition:
+def _warehouse(settings: Settings, lakes: Lakes, progress: Progress) -> dg.AssetsDefinition:
     @dg.asset(
         key="warehouse",
         deps=[table_key(table) for table in PUBLISHED_TABLES],
@@ -331,7 +327,6 @@ def _warehouse(settings: Settings, progress: Progress) -> dg.AssetsDefinition:
         pool=PUBLICATION,
     )
     def warehouse(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        lakes = Lakes.below(settings.data)
         with exclusive(settings.data, LAKE):
             publication = publish_warehouse(lakes, settings.data)
         progress.on_stage(f"published {publication.path}")

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -77,20 +78,27 @@ def _months_of(
 ) -> Iterable[tuple[object, ...]]:
     seen = {*place.read_at, *place.failures}
     merged = _merged(place.intervals)
-    for month in months_between(min([first_month, *seen]), max([last_month, *seen])):
-        from_at, to_at = month_bounds(month, time_zone)
-        covered = _covered_seconds(merged, from_at, min(to_at, as_of))
+    for month, from_at, until in _calendar(min([first_month, *seen]), max([last_month, *seen]), as_of, time_zone):
         if month in place.failures:
             state = "gap"
-        elif covered >= (min(to_at, as_of) - from_at).total_seconds():
+        elif from_at >= until or any(start <= from_at and until <= end for start, end in merged):
             state = "complete"
         else:
-            state = "partial" if covered > 0 or month in place.read_at else "never"
+            is_begun = any(start < until and from_at < end for start, end in merged)
+            state = "partial" if is_begun or month in place.read_at else "never"
         read_at = place.read_at.get(month, place.whole_read_at)
         yield month, state, place.rows.get(month, 0), read_at, place.failures.get(month)
 
 
+@lru_cache(maxsize=64)
+def _calendar(first: str, last: str, as_of: datetime, time_zone: str) -> list[tuple[str, datetime, datetime]]:
+    """The months with what can have been read of each by `as_of`: [from, until). The same for nearly every place."""
+    bounds = [(month, *month_bounds(month, time_zone)) for month in months_between(first, last)]
+    return [(month, from_at, min(to_at, as_of)) for month, from_at, to_at in bounds]
+
+
 def _merged(intervals: list[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """The intervals that they make up together, none of which touches another."""
     merged: list[tuple[datetime, datetime]] = []
     for from_at, to_at in sorted(intervals):
         if merged and from_at <= merged[-1][1]:
@@ -98,8 +106,3 @@ def _merged(intervals: list[tuple[datetime, datetime]]) -> list[tuple[datetime, 
         else:
             merged.append((from_at, to_at))
     return merged
-
-
-def _covered_seconds(merged: list[tuple[datetime, datetime]], from_at: datetime, to_at: datetime) -> float:
-    pieces = (min(end, to_at) - max(start, from_at) for start, end in merged)
-    return sum(max(0.0, piece.total_seconds()) for piece in pieces)

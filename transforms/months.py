@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ def month_of(instant: pl.Expr, time_zone: str) -> pl.Expr:
     return instant.dt.convert_time_zone(time_zone).dt.strftime("%Y-%m")
 
 
+@lru_cache(maxsize=4_096)
 def month_bounds(month: str, time_zone: str) -> tuple[datetime, datetime]:
     """UTC instants of the month's first moment and of the next month's: [from, to)."""
     return _beginning(month, time_zone), _beginning(_month_after(month), time_zone)

@@ -18,7 +18,8 @@ from deltalake.exceptions import DeltaError
 from warehouse.commits import commit, scan_files
 from warehouse.conformity import check_month, conform
 from warehouse.errors import LakeError
-from warehouse.snapshot import DataFile, Snapshot, take_snapshot
+from warehouse.open_table import OpenTable
+from warehouse.snapshot import DataFile, Snapshot
 from warehouse.tables.table import Table
 
 RETENTION_HOURS = 7 * 24
@@ -48,7 +49,7 @@ class Lake:
         unreadable = [character for character in UNREADABLE_IN_PATHS if character in str(self.root)]
         if unreadable:
             raise LakeError(f"{self.root}: choose a folder without {' '.join(unreadable)} in its path")
-        self._opened: dict[Table, DeltaTable] = {}
+        self._opened: dict[Table, OpenTable] = {}
 
     def folder(self, table: Table) -> Path:
         """Where the table lies, whether it exists or not."""
@@ -77,8 +78,7 @@ class Lake:
 
     def snapshot(self, table: Table) -> Snapshot | None:
         """The current version with its files and their statistics; None for a table never written."""
-        delta = self._open(table)
-        return None if delta is None else take_snapshot(delta, self.folder(table))
+        return None if self._open(table) is None else self._opened[table].snapshot
 
     def files(self, table: Table) -> list[DataFile]:
         """The exact files of the current version, by month."""
@@ -253,22 +253,23 @@ class Lake:
         commit(table, self.folder(table), delta, rows, lambda file: file.path in paths, marks)
 
     def _open(self, table: Table) -> DeltaTable | None:
-        """The table as it stands now. What was opened before only takes in the commits since."""
+        """The table as it stands now. One that was opened before only takes in the commits since."""
         try:
-            if not self.exists(table):
-                self._opened.pop(table, None)
-                return None
-            if table in self._opened:
-                self._opened[table].update_incremental()
+            opened = self._opened.pop(table, None)
+            if opened is not None and opened.is_still_there():
+                opened.catch_up()
+            elif self.exists(table):
+                opened = OpenTable(self.folder(table))
             else:
-                self._opened[table] = DeltaTable(str(self.folder(table)))
-            return self._opened[table]
+                return None
         except DeltaError as error:
             reason = " ".join(str(error).split())
             raise LakeError(f"{self.folder(table)} is damaged: run `chargehouse rebuild` ({reason})") from error
+        self._opened[table] = opened
+        return opened.delta
 
     def _files(self, table: Table, delta: DeltaTable | None) -> Sequence[DataFile]:
-        return () if delta is None else take_snapshot(delta, self.folder(table)).files
+        return () if delta is None else self._opened[table].snapshot.files
 
 
 def checked(files: Sequence[DataFile]) -> Sequence[DataFile]:

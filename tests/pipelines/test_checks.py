@@ -51,7 +51,7 @@ def checked(data: Path, *names: str, run_id: str = RUN) -> Evaluations:
     """Run the checks, or those named, in Dagster; without a `run_id` as a part of the run that read last."""
     keys = [key for key in check_keys() if not names or key.name in names]
     definitions = dg.Definitions(
-        asset_checks=build_checks(house_settings(data)),
+        asset_checks=build_checks(house_settings(data), Lakes.below(data)),
         jobs=[dg.define_asset_job("judge", dg.AssetSelection.checks(*keys), executor_def=dg.in_process_executor)],
     )
     with dg.DagsterInstance.ephemeral() as instance:
@@ -352,7 +352,7 @@ def test_one_check_runs_alone(data: Path) -> None:
 
 
 def test_every_check_is_described_and_stands_at_its_table(data: Path) -> None:
-    [definition] = build_checks(house_settings(data))
+    [definition] = build_checks(house_settings(data), Lakes.below(data))
     specs = {spec.name: spec for spec in definition.check_specs}
     assert {name for name, spec in specs.items() if spec.blocking} == BLOCKING
     assert {f"fresh_{vendor}" for vendor in ENDPOINTS} <= set(specs)
@@ -402,7 +402,7 @@ def ran(data: Path) -> tuple[dg.ExecuteInProcessResult, list[str]]:
     keys = [*map(table_key, UNPARTITIONED), dg.AssetKey("warehouse")]
     definitions = dg.Definitions(
         assets=_assets(settings),
-        asset_checks=build_checks(settings),
+        asset_checks=build_checks(settings, Lakes.below(settings.data)),
         jobs=[
             dg.define_asset_job(
                 "refresh",

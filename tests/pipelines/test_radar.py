@@ -41,7 +41,7 @@ def read(settings: Settings, as_of: datetime = NOW) -> list[Reading]:
 def materialized(settings: Settings) -> tuple[dg.AssetCheckEvaluation, Mapping[tuple[str, str], dict[str, object]]]:
     """The check's outcome, and the radar's rows by endpoint."""
     with dg.DagsterInstance.ephemeral() as instance:
-        result = dg.materialize([build_radar(settings)], instance=instance)
+        result = dg.materialize([build_radar(settings, Lakes.below(settings.data))], instance=instance)
     [evaluation] = result.get_asset_check_evaluations()
     rows = Lakes.below(settings.data).published.scan(VENDOR_RADAR).collect()
     return evaluation, {(row["vendor"], row["endpoint"]): row for row in rows.iter_rows(named=True)}

@@ -190,6 +190,31 @@ def test_a_frame_is_brought_into_the_schema_where_nothing_is_lost(lake, sessions
     assert lake.scan(FACT_SESSION).collect().equals(sessions("a", MARCH))
 
 
+def test_what_others_make_of_an_opened_table_is_seen(lake, sessions):
+    lake.append(FACT_SESSION, sessions("old", MARCH))
+    assert ids(lake) == ["old-0"]
+    other = Lake(lake.root)
+    other.append(FACT_SESSION, sessions("more", MARCH))
+    other.append(FACT_SESSION, sessions("still more", APRIL))
+    assert sorted(ids(lake)) == ["more-0", "old-0", "still more-0"]
+    other.forget(FACT_SESSION)
+    assert not lake.exists(FACT_SESSION)
+    assert ids(lake) == []
+    # As many commits as before, but of another table.
+    for name in ("a", "b", "c"):
+        other.append(FACT_SESSION, sessions(name, MARCH))
+    assert sorted(ids(lake)) == ["a-0", "b-0", "c-0"]
+
+
+def test_a_table_begun_anew_between_two_looks_is_not_taken_for_the_old_one(lake, sessions):
+    lake.append(FACT_SESSION, sessions("old", MARCH))
+    assert ids(lake) == ["old-0"]
+    other = Lake(lake.root)
+    other.forget(FACT_SESSION)
+    other.append(FACT_SESSION, sessions("new", MARCH))
+    assert ids(lake) == ["new-0"]
+
+
 class WriterBehind(Lake):
     """A lake in which another writer replaces the same month after this one has read its version."""
 
