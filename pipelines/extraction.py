@@ -217,17 +217,15 @@ class _VendorExtraction:
 
     def _read_line(self, line: Line) -> Iterator[_WindowRead]:
         place = (line.endpoint.vendor, line.endpoint.name, line.scope)
-        span = line.span(self._positions.of(*place))
-        if span is None:
-            return
-        sizes = WindowSizes(span, line.rows_per_window, line.longest_window, line.first_window)
-        while (window := sizes.next()) is not None:
-            read = self._read_window(line, window)
-            read.advance(self._positions)
-            yield read
-            if read.rows is None:
-                return
-            sizes.had(read.rows.table.num_rows)
+        for stretch in line.stretches(self._positions.of(*place)):
+            sizes = WindowSizes(stretch, line.rows_per_window, line.longest_window, line.first_window)
+            while (window := sizes.next()) is not None:
+                read = self._read_window(line, window)
+                read.advance(self._positions)
+                yield read
+                if read.rows is None:
+                    return
+                sizes.had(read.rows.table.num_rows)
 
     def _read_window(self, line: Line, window: Window) -> _WindowRead:
         tally = Tally()

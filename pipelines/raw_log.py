@@ -46,7 +46,7 @@ class Positions:
     def of(self, vendor: str, endpoint: str, scope: str) -> Position:
         """The position of one endpoint and scope."""
         started = [start for start, _ in self.open_sessions.get((vendor, scope), {}).values() if start is not None]
-        return Position(self.watermarks.get((vendor, endpoint, scope)), min(started, default=None))
+        return Position(self.watermarks.get((vendor, endpoint, scope)), tuple(sorted(started)))
 
     def forget_long_unseen(self, as_of: datetime) -> None:
         """Give up on sessions that have been in no list for months: they would hold the window open for ever."""

@@ -40,10 +40,11 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Position:
-    """How far an endpoint has been read for one scope, and the start of the oldest session known to run there."""
+    """How far an endpoint has been read for one scope, and since when sessions run there that are known to, oldest
+    first."""
 
     watermark: datetime | None = None
-    oldest_open_at: datetime | None = None
+    open_since: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,15 +74,15 @@ class Window:
 class Line:
     """One endpoint asked for one scope: windows that are read one after the other.
 
-    `scope` is safe to store. `span` says which stretch is to be read, given the position reached so far, or None for
-    nothing to do. `read` yields the pages of one window; returning proves the window complete. A window holds about
-    `rows_per_window` rows and is no longer than `longest_window`, so that memory and a restart stay cheap. The first,
-    of which nobody knows how many rows it holds, is `first_window` long.
+    `scope` is safe to store. `stretches` says what is to be read in turn, given the position reached so far. `read`
+    yields the pages of one window; returning proves the window complete. A window holds about `rows_per_window` rows
+    and is no longer than `longest_window`, so that memory and a restart stay cheap. The first of a stretch, of which
+    nobody knows how many rows it holds, is `first_window` long.
     """
 
     endpoint: Endpoint
     scope: str
-    span: Callable[[Position], Window | None]
+    stretches: Callable[[Position], Sequence[Window]]
     read: Callable[[Window, Tally], Iterator[Page]]
     rows_per_window: int = 5_000
     longest_window: timedelta | None = None

@@ -93,10 +93,10 @@ class Greenflux:
         )
 
     def rounds(self, question: Question) -> Iterator[Sequence[Sequence[Line]]]:
-        def modified_since(position: Position) -> Window | None:
+        def modified_since(position: Position) -> Sequence[Window]:
             return since_modified(question, position, OVERLAP)
 
-        def issued_since(position: Position) -> Window | None:
+        def issued_since(position: Position) -> Sequence[Window]:
             return since_watermark(question, position, OVERLAP)
 
         yield [

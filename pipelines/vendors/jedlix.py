@@ -6,7 +6,8 @@ inclusive; a filter by end leaves out those that still run. Users, vehicles and 
 only, so an edit is invisible to the filter: they are read whole.
 
 Late: times come from telemetry and may lag; a closed session is found by its end with a look-back. Running ones are
-asked for by start, which also shows closed ones: the newer reading wins.
+asked for by start, the recent ones and older ones around the starts of those known to run. That shows closed ones too:
+the newer reading wins.
 Known lies: the `pageSize` echoed in an answer is unreliable; status words are an open list.
 Source: "Smart Charging Api v2.0"."""
 
@@ -21,10 +22,9 @@ from pipelines.vendors.http_client import AnswerFault, HttpClient, Tally
 from pipelines.vendors.instants import iso_milliseconds
 from pipelines.vendors.paging import NumberedPage, Page, read_numbered_pages
 from pipelines.vendors.sign_in import BearerToken
-from pipelines.vendors.windows import since_oldest_open, since_watermark, whole_list
+from pipelines.vendors.windows import recent_and_running, since_watermark, whole_list
 
 LOOK_BACK = timedelta(days=7)
-OPEN_MARGIN = timedelta(days=1)
 # On the first reading nobody knows the oldest running session. Closed ones are found by their end however long they
 # ran, so this bounds only how long a running one may have been running to be shown as such.
 LONGEST_UNKNOWN_OPEN = timedelta(days=60)
@@ -145,7 +145,7 @@ class Jedlix:
         return Line(
             OPEN_SESSIONS,
             "all",
-            lambda position: since_oldest_open(question, position, first_at, OPEN_MARGIN),
+            lambda position: recent_and_running(question, position, first_at, LOOK_BACK),
             lambda window, tally: self._pages("/api/v2/sessions", _bounds("startTime", window), tally),
         )
 

@@ -5,6 +5,9 @@ from datetime import timedelta
 from pipelines.vendors.contract import Window
 
 MOST_GROWTH = 24
+MOST_GROWTH_AFTER_NOTHING = 4
+"""The history may just begin, and be dense: an empty window does not tell."""
+
 SHORTEST_LENGTH = timedelta(days=1)
 LONGEST_LENGTH = timedelta(days=3650)
 
@@ -36,5 +39,5 @@ class WindowSizes:
 
     def had(self, rows: int) -> None:
         """Tell how many rows the last window held."""
-        growth = min(self._rows_per_window / max(rows, 1), MOST_GROWTH)
+        growth = min(self._rows_per_window / rows, MOST_GROWTH) if rows else MOST_GROWTH_AFTER_NOTHING
         self._length = min(max(SHORTEST_LENGTH, self._length * growth), self._longest)

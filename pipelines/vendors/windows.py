@@ -1,57 +1,92 @@
-"""The watermark rules: which stretch of an endpoint's clock a run has to read.
+"""The watermark rules: which stretches of an endpoint's clock a run has to read.
 
 A watermark says: everything the API can show up to here has been read. Rows come late and change, so every reading
 begins some way before it.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from pipelines.vendors.contract import Position, Question, Window
 
+AROUND_A_START = timedelta(hours=1)
+"""By how much the start of a running session may yet be put right, and it is found again."""
 
-def since_watermark(question: Question, position: Position, look_back: timedelta) -> Window | None:
+NOT_WORTH_A_REQUEST = timedelta(days=1)
+"""What lies between two stretches and is read along with them."""
+
+
+def since_watermark(question: Question, position: Position, look_back: timedelta) -> Sequence[Window]:
     """From the watermark less `look_back` (at first: from the first month) to the run's as-of."""
     start = question.first_month_at if position.watermark is None else position.watermark - look_back
-    return _answering(question, position, start)
+    return _windows(_answering(question, position, start))
 
 
-def since_oldest_open(question: Question, position: Position, first_at: datetime, margin: timedelta) -> Window | None:
+def since_oldest_open(
+    question: Question, position: Position, first_at: datetime, margin: timedelta
+) -> Sequence[Window]:
     """From the start of the oldest running session, or the watermark if that is older, less `margin`; first:
     `first_at`.
 
     A list filtered by the start of sessions shows a session under a start that may be weeks old by the time it ends.
     """
-    if position.watermark is None:
-        start = first_at
-    else:
-        start = min(filter(None, (position.oldest_open_at, position.watermark))) - margin
-    return _answering(question, position, start)
+    start = first_at if position.watermark is None else min([position.watermark, *position.open_since]) - margin
+    return _windows(_answering(question, position, start))
 
 
-def whole_list(question: Question, position: Position) -> Window | None:
+def recent_and_running(
+    question: Question, position: Position, first_at: datetime, look_back: timedelta
+) -> Sequence[Window]:
+    """From the watermark less `look_back` (at first: from `first_at`); of the time before that, only what surrounds the
+    starts of sessions that are known to run.
+
+    For a list filtered by start, next to another one that shows by their end all sessions that have ended.
+    """
+    start = first_at if position.watermark is None else position.watermark - look_back
+    recent = _answering(question, position, start)
+    if question.kind == "backfill":
+        return _windows(recent)
+    around = [
+        (started_at - AROUND_A_START, started_at + AROUND_A_START)
+        for began_at, _ in recent
+        for started_at in position.open_since
+        if started_at < began_at
+    ]
+    return _windows([*around, *recent])
+
+
+def whole_list(question: Question, position: Position) -> Sequence[Window]:
     """A list that is read whole each time."""
     is_behind = position.watermark is not None and question.as_of < position.watermark
-    return None if is_behind else Window(None, question.as_of)
+    return [] if is_behind else [Window(None, question.as_of)]
 
 
-def since_modified(question: Question, position: Position, overlap: timedelta) -> Window | None:
+def since_modified(question: Question, position: Position, overlap: timedelta) -> Sequence[Window]:
     """A list filtered by modification that is read whole at first, then from the watermark less `overlap`."""
     if question.kind != "backfill" and position.watermark is None:
-        return Window(None, question.as_of)
+        return [Window(None, question.as_of)]
     return since_watermark(question, position, overlap)
 
 
-def _answering(question: Question, position: Position, start: datetime) -> Window | None:
+def _answering(question: Question, position: Position, start: datetime) -> list[tuple[datetime, datetime]]:
+    """The one stretch that answers the question, or none."""
     if question.kind == "backfill":
         if question.from_at is None or question.to_at is None:
             raise ValueError("a backfill has a beginning and an end")
-        return _window(question.from_at, min(question.to_at, question.as_of))
-    if position.watermark is not None and question.as_of < position.watermark:
-        return None
-    if question.from_at is not None:
-        start = min(start, question.from_at)
-    return _window(start, question.as_of)
+        start, end = question.from_at, min(question.to_at, question.as_of)
+    elif position.watermark is not None and question.as_of < position.watermark:
+        return []
+    else:
+        start, end = min(start, question.from_at or start), question.as_of
+    return [(start, end)] if start < end else []
 
 
-def _window(from_at: datetime, to_at: datetime) -> Window | None:
-    return Window(from_at, to_at) if from_at < to_at else None
+def _windows(stretches: Sequence[tuple[datetime, datetime]]) -> Sequence[Window]:
+    """The stretches, in the order of their beginning; neighbours become one."""
+    joined: list[tuple[datetime, datetime]] = []
+    for start, end in stretches:
+        if joined and start - joined[-1][1] <= NOT_WORTH_A_REQUEST:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((start, end))
+    return [Window(start, end) for start, end in joined]

@@ -23,7 +23,7 @@ MANY_BATCHES = {"pipelines.monthly_facts:SESSIONS_AT_ONCE": 1}
 POINTS = {
     "while Dagster's home is prepared": Flaw("pipelines.runs:build_definitions"),
     "while fetching": Flaw("pipelines.extraction:_VendorExtraction._read_window", nth=6),
-    "between two loads": Flaw("pipelines.extraction:_append", moment="after", constants=MANY_LOADS),
+    "between two loads": Flaw("pipelines.raw_log:RawLog.append", moment="after", constants=MANY_LOADS),
     "before dlt extracts": Flaw(f"{DLT}.extract"),
     "between dlt's extract and normalize": Flaw(f"{DLT}.extract", moment="after"),
     "between dlt's normalize and load": Flaw(f"{DLT}.normalize", moment="after"),

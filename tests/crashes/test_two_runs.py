@@ -41,7 +41,7 @@ def test_a_rebuild_beside_a_refresh_leaves_the_truth(house: House) -> None:
 @pytest.mark.parametrize(
     "function",
     [
-        "pipelines.extraction:_append",
+        "pipelines.raw_log:RawLog.append",
         pytest.param("pipelines.raw_log:RawLog.positions", marks=pytest.mark.long),
         pytest.param("pipelines.table_assets:stage", marks=pytest.mark.long),
     ],

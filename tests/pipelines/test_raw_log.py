@@ -56,14 +56,14 @@ def test_an_empty_log_has_no_positions_no_files_and_no_loads(log: RawLog) -> Non
     assert log.files("jedlix_sessions") == []
     assert log.newest_load() is None
     assert log.readings().is_empty()
-    assert log.positions().of(*PLACE) == Position(None, None)
+    assert log.positions().of(*PLACE) == Position()
 
 
 def test_rows_and_positions_are_there_together(log: RawLog) -> None:
     append(log, read_to(AT), "a", "b")
     assert stored_ids(log) == ["a", "b"]
     assert log.positions() == read_to(AT)
-    assert log.positions().of(*PLACE) == Position(AT, AT - timedelta(days=3))
+    assert log.positions().of(*PLACE) == Position(AT, (AT - timedelta(days=3),))
     assert log.readings()["run_id"].to_list() == ["run-1"]
 
 
@@ -127,7 +127,7 @@ def test_one_vendors_load_leaves_the_positions_of_the_others(log: RawLog) -> Non
 def test_sessions_that_ended_leave_the_positions(log: RawLog) -> None:
     append(log, read_to(AT), "a")
     append(log, Positions({PLACE: AT}), "b")
-    assert log.positions().of(*PLACE) == Position(AT, None)
+    assert log.positions().of(*PLACE) == Position(AT)
 
 
 def test_files_of_a_load_that_was_never_completed_are_not_read(log: RawLog, tmp_path: Path) -> None:

@@ -54,6 +54,5 @@ def line_of(server: ScriptedServer, vendor: str, endpoint: str, question: Questi
 def objects_of(server: ScriptedServer, vendor: str, endpoint: str, **changed: str) -> list[Any]:
     """What the endpoint's first scope holds, all pages together."""
     line = line_of(server, vendor, endpoint, REFRESH, **changed)
-    window = line.span(Position())
-    assert window is not None
+    [window] = line.stretches(Position())
     return [item for page in line.read(window, Tally()) for item in page.objects]

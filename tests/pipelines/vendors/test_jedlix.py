@@ -59,15 +59,18 @@ def test_running_sessions_come_before_closed_ones_in_one_chain_and_not_in_a_back
             line_of(server, "jedlix", "open_sessions", backfill)
     watermark = NOW - timedelta(days=2)
     oldest = NOW - timedelta(days=30)
-    assert running.span(Position()) == Window(REFRESH.first_month_at, NOW)
-    assert running.span(Position(watermark, oldest)) == Window(oldest - timedelta(days=1), NOW)
+    assert running.stretches(Position()) == [Window(REFRESH.first_month_at, NOW)]
+    around, recent = running.stretches(Position(watermark, (oldest, watermark)))
+    assert around.from_at is not None
+    assert around.from_at < oldest < around.to_at
+    assert recent == Window(watermark - timedelta(days=7), NOW)
 
 
 def test_the_first_look_for_running_sessions_is_bounded() -> None:
     question = Question("refresh", NOW, NOW - timedelta(days=700))
     with serving(TOKEN) as server:
         running = line_of(server, "jedlix", "open_sessions", question)
-    assert running.span(Position()) == Window(NOW - LONGEST_UNKNOWN_OPEN, NOW)
+    assert running.stretches(Position()) == [Window(NOW - LONGEST_UNKNOWN_OPEN, NOW)]
 
 
 @pytest.mark.parametrize("odd", [None, 7, "text", [], {}, {"id": None}, {"id": ["x"]}])

@@ -53,7 +53,12 @@ def test_full_windows_make_the_next_ones_shorter_and_empty_ones_longer() -> None
     assert full[0] == empty[0] == Window(START, START + timedelta(days=31))
     assert len(full) > 100
     assert full[-1].to_at - full[-2].to_at <= timedelta(days=1)
-    assert len(empty) == 2
+    assert len(empty) == 4
+
+
+def test_a_window_after_an_empty_one_is_not_so_long_that_a_dense_history_would_fill_memory() -> None:
+    empty, after = cut(Window(START, START + timedelta(days=730)), [0])[:2]
+    assert after.to_at - after.from_at <= 4 * (empty.to_at - empty.from_at)
 
 
 def test_a_stretch_to_the_end_of_time_is_cut_without_a_fault() -> None:

@@ -1,11 +1,20 @@
 """The watermark rules, one by one, and where windows begin and end."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.vendors.contract import Position, Question, Window
-from pipelines.vendors.windows import since_modified, since_oldest_open, since_watermark, whole_list
+from pipelines.vendors.windows import (
+    recent_and_running,
+    since_modified,
+    since_oldest_open,
+    since_watermark,
+    whole_list,
+)
 
 FIRST = datetime(2025, 6, 1, tzinfo=UTC)
 NOW = datetime(2026, 3, 1, 6, tzinfo=UTC)
@@ -18,18 +27,19 @@ BACKFILL = Question("backfill", NOW, FIRST, NOW - timedelta(days=60), NOW - time
 
 
 def test_the_first_reading_begins_at_the_first_month() -> None:
-    assert since_watermark(REFRESH, Position(), WEEK) == Window(FIRST, NOW)
-    assert since_oldest_open(REFRESH, Position(), FIRST, DAY) == Window(FIRST, NOW)
+    assert since_watermark(REFRESH, Position(), WEEK) == [Window(FIRST, NOW)]
+    assert since_oldest_open(REFRESH, Position(), FIRST, DAY) == [Window(FIRST, NOW)]
+    assert recent_and_running(REFRESH, Position(), FIRST, DAY) == [Window(FIRST, NOW)]
 
 
 def test_the_first_reading_of_a_list_by_modification_has_no_lower_bound() -> None:
-    assert since_modified(REFRESH, Position(), DAY) == Window(None, NOW)
-    assert since_modified(RECONCILE, Position(), DAY) == Window(None, NOW)
+    assert since_modified(REFRESH, Position(), DAY) == [Window(None, NOW)]
+    assert since_modified(RECONCILE, Position(), DAY) == [Window(None, NOW)]
 
 
 def test_later_readings_look_back_behind_the_watermark() -> None:
-    assert since_watermark(REFRESH, Position(YESTERDAY), WEEK) == Window(YESTERDAY - WEEK, NOW)
-    assert since_modified(REFRESH, Position(YESTERDAY), DAY) == Window(YESTERDAY - DAY, NOW)
+    assert since_watermark(REFRESH, Position(YESTERDAY), WEEK) == [Window(YESTERDAY - WEEK, NOW)]
+    assert since_modified(REFRESH, Position(YESTERDAY), DAY) == [Window(YESTERDAY - DAY, NOW)]
 
 
 @pytest.mark.parametrize(
@@ -44,45 +54,75 @@ def test_later_readings_look_back_behind_the_watermark() -> None:
 def test_a_list_by_start_begins_at_the_oldest_running_session(
     oldest_open_at: datetime | None, from_at: datetime
 ) -> None:
-    position = Position(YESTERDAY, oldest_open_at)
-    assert since_oldest_open(REFRESH, position, FIRST, DAY) == Window(from_at, NOW)
+    position = Position(YESTERDAY, (oldest_open_at, NOW) if oldest_open_at else ())
+    assert since_oldest_open(REFRESH, position, FIRST, DAY) == [Window(from_at, NOW)]
+
+
+def test_of_the_time_before_the_look_back_only_what_surrounds_running_sessions_is_read() -> None:
+    def running_since(*days: float) -> list[Window]:
+        open_since = tuple(YESTERDAY - timedelta(days=day) for day in days)
+        return list(recent_and_running(REFRESH, Position(YESTERDAY, open_since), FIRST, WEEK))
+
+    recent = Window(YESTERDAY - WEEK, NOW)
+    hour = timedelta(hours=1)
+    assert running_since() == [recent]
+    assert running_since(3, 0.5) == [recent]
+    assert running_since(40, 3) == [Window(YESTERDAY - 40 * DAY - hour, YESTERDAY - 40 * DAY + hour), recent]
+    # Neighbours are read along with what lies between them.
+    assert running_since(40, 39.5, 30, 7.5) == [
+        Window(YESTERDAY - 40 * DAY - hour, YESTERDAY - 39.5 * DAY + hour),
+        Window(YESTERDAY - 30 * DAY - hour, YESTERDAY - 30 * DAY + hour),
+        Window(YESTERDAY - 7.5 * DAY - hour, NOW),
+    ]
+
+
+@given(st.lists(st.floats(0, 400)))
+def test_every_running_session_is_asked_for_in_stretches_that_are_apart(days: list[float]) -> None:
+    open_since = tuple(sorted(NOW - timedelta(days=day) for day in days))
+    stretches = recent_and_running(REFRESH, Position(YESTERDAY, open_since), FIRST, WEEK)
+    bounds = [(window.from_at, window.to_at) for window in stretches]
+    assert all(any(first is not None and first <= at <= last for first, last in bounds) for at in open_since)
+    assert stretches[-1].to_at == NOW
+    assert all(after is not None and last < after for (_, last), (after, _) in pairwise(bounds))
 
 
 def test_reconcile_reaches_back_as_far_as_asked_and_never_less_than_a_refresh() -> None:
-    assert since_watermark(RECONCILE, Position(YESTERDAY), WEEK) == Window(NOW - timedelta(days=60), NOW)
+    assert since_watermark(RECONCILE, Position(YESTERDAY), WEEK) == [Window(NOW - timedelta(days=60), NOW)]
     position = Position(NOW - timedelta(days=90))
-    assert since_watermark(RECONCILE, position, WEEK) == Window(NOW - timedelta(days=97), NOW)
-    assert since_modified(RECONCILE, Position(YESTERDAY), DAY) == Window(NOW - timedelta(days=60), NOW)
+    assert since_watermark(RECONCILE, position, WEEK) == [Window(NOW - timedelta(days=97), NOW)]
+    assert since_modified(RECONCILE, Position(YESTERDAY), DAY) == [Window(NOW - timedelta(days=60), NOW)]
 
 
 def test_a_backfill_reads_its_months_whatever_the_watermark() -> None:
-    asked = Window(NOW - timedelta(days=60), NOW - timedelta(days=30))
+    asked = [Window(NOW - timedelta(days=60), NOW - timedelta(days=30))]
     for position in (Position(), Position(YESTERDAY), Position(NOW + WEEK)):
         assert since_watermark(BACKFILL, position, WEEK) == asked
         assert since_oldest_open(BACKFILL, position, FIRST, DAY) == asked
+        assert recent_and_running(BACKFILL, position, FIRST, DAY) == asked
         assert since_modified(BACKFILL, position, DAY) == asked
 
 
 def test_nothing_looks_past_the_runs_now() -> None:
     early = Question("backfill", NOW - timedelta(days=40), FIRST, NOW - timedelta(days=60), NOW - timedelta(days=30))
-    assert since_watermark(early, Position(), WEEK) == Window(NOW - timedelta(days=60), NOW - timedelta(days=40))
+    assert since_watermark(early, Position(), WEEK) == [Window(NOW - timedelta(days=60), NOW - timedelta(days=40))]
     before = Question("backfill", NOW - timedelta(days=90), FIRST, NOW - timedelta(days=60), NOW - timedelta(days=30))
-    assert since_watermark(before, Position(), WEEK) is None
+    assert since_watermark(before, Position(), WEEK) == []
 
 
 @pytest.mark.parametrize("question", [REFRESH, RECONCILE])
 def test_a_now_behind_the_watermark_reads_nothing(question: Question) -> None:
     ahead = Position(NOW + timedelta(milliseconds=1))
-    assert since_watermark(question, ahead, WEEK) is None
-    assert since_oldest_open(question, ahead, FIRST, DAY) is None
-    assert since_modified(question, ahead, DAY) is None
-    assert whole_list(question, ahead) is None
+    assert since_watermark(question, ahead, WEEK) == []
+    assert since_oldest_open(question, ahead, FIRST, DAY) == []
+    assert recent_and_running(question, Position(ahead.watermark, (FIRST,)), FIRST, DAY) == []
+    assert since_modified(question, ahead, DAY) == []
+    assert whole_list(question, ahead) == []
 
 
 def test_a_now_at_the_watermark_reads_the_look_back_again() -> None:
-    assert since_watermark(REFRESH, Position(NOW), WEEK) == Window(NOW - WEEK, NOW)
-    assert whole_list(REFRESH, Position(NOW)) == Window(None, NOW)
+    assert since_watermark(REFRESH, Position(NOW), WEEK) == [Window(NOW - WEEK, NOW)]
+    assert whole_list(REFRESH, Position(NOW)) == [Window(None, NOW)]
 
 
 def test_a_first_month_that_lies_ahead_reads_nothing() -> None:
-    assert since_watermark(Question("refresh", NOW, NOW + DAY), Position(), WEEK) is None
+    assert since_watermark(Question("refresh", NOW, NOW + DAY), Position(), WEEK) == []
