@@ -29,7 +29,7 @@ from pipelines.vendors.contract import Endpoint, Line, Question, Vendor, Window
 from pipelines.vendors.http_client import Tally
 from pipelines.vendors.window_sizes import WindowSizes
 
-LOAD_ROWS = 100_000
+LOAD_ROWS = 200_000
 LOAD_BYTES = 128 * 1024 * 1024
 LOAD_SECONDS = 60.0
 CHAINS_AT_ONCE = 6

@@ -187,3 +187,20 @@ def test_the_command_runs_as_a_module_of_its_own() -> None:
     assert process.returncode == command.MISTAKE
     assert process.stdout == ""
     assert process.stderr == ("chargehouse: --as-of must be an instant such as 2026-03-01T06:00:00Z, not 'soon'.\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_what_cannot_be_printed_is_no_success_and_no_traceback(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.run(
+            [sys.executable, "-m", "pipelines.command", "status"],
+            cwd=PROJECT_FOLDER,
+            env={**environment, "CHARGEHOUSE_DATA": str(tmp_path), "PYTHONPATH": str(PROJECT_FOLDER)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert process.returncode == command.INCOMPLETE
+    assert process.stderr == "chargehouse: what was to be printed is lost (No space left on device)\n"
