@@ -191,7 +191,7 @@ def test_the_command_runs_as_a_module_of_its_own() -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
 def test_what_cannot_be_printed_is_no_success_and_no_traceback(tmp_path: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith((*OURS, "PYTHON"))}
     with Path("/dev/full").open("w") as full:
         process = subprocess.run(
             [sys.executable, "-m", "pipelines.command", "status"],
