@@ -83,7 +83,7 @@ class Histories:
 
     @property
     def long(self) -> History:
-        """Ten times as many within ten times the days."""
+        """Ten times as many of the same fleet, within ten times the days."""
         return self.of(10, 10 * DAYS)
 
     def of(self, times: int, days: int) -> History:
@@ -103,7 +103,8 @@ class Histories:
     def _make(self, sessions: int, days: int) -> History:
         name = f"{sessions:,} sessions in {days:,} days"
         print(f"Preparing {name} ...", flush=True)
-        served = Served("generated", AS_OF, sessions, days=days, news=self._news)
+        fleet = sessions * DAYS // days
+        served = Served("generated", AS_OF, sessions, fleet_sessions=fleet, days=days, news=self._news)
         self._stack.enter_context(served)
         history = History(name, served, self._folder / f"{sessions}-{days}", AS_OF - (days + 20) * DAY)
         history.refresh(AS_OF)

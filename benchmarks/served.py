@@ -37,15 +37,24 @@ class Traffic:
 class Served:
     """The vendors in a process of their own, over the real data or a generated world, as a context manager.
 
-    `sessions`, `days` and `news` count for a generated world only, see `benchmarks.worlds.WorldPlan`. The process costs
+    The numbers count for a generated world only, see `benchmarks.worlds.WorldPlan`; the fleet is by default one for all
+    of its sessions. The process costs
     its readers no time on their own interpreter.
     """
 
     def __init__(
-        self, kind: Literal["real", "generated"], as_of: datetime, sessions: int = 0, *, days: int = 400, news: int = 0
+        self,
+        kind: Literal["real", "generated"],
+        as_of: datetime,
+        sessions: int = 0,
+        *,
+        fleet_sessions: int = 0,
+        days: int = 400,
+        news: int = 0,
     ) -> None:
         self.as_of = as_of
-        plan = json.dumps({"kind": kind, "as_of": as_of.isoformat(), "sessions": sessions, "days": days, "news": news})
+        counts = {"sessions": sessions, "fleet_sessions": fleet_sessions or sessions, "days": days, "news": news}
+        plan = json.dumps({"kind": kind, "as_of": as_of.isoformat(), **counts})
         self._command = [sys.executable, "-m", "benchmarks.server", plan]
 
     def __enter__(self) -> Self:

@@ -40,12 +40,13 @@ _LISTED_BY = {
 class WorldPlan:
     """What to serve: the real data, or about `sessions` invented sessions in the `days` before `as_of`.
 
-    `news` sessions of each vendor close within the day after `as_of`.
+    The fleet is one for `fleet_sessions` sessions. `news` sessions of each vendor close within the day after `as_of`.
     """
 
     kind: Literal["real", "generated"]
     as_of: datetime
     sessions: int
+    fleet_sessions: int
     days: int
     news: int
 
@@ -84,7 +85,9 @@ def planned_world(plan: WorldPlan) -> World:
     begins_at = plan.as_of - plan.days * DAY
     # As `sandbox.generate.generate_world` does it, but into this world.
     for vendor in (zaptec, jedlix, greenflux, smappee):
-        vendor.populate(world, Brief(_SEED, begins_at, plan.as_of, plan.sessions // 4, 1, very_late=0.0))
+        vendor.populate(
+            world, Brief(_SEED, begins_at, plan.as_of, plan.sessions // 4, 1, 0.0, plan.fleet_sessions // 4)
+        )
     for name, endpoints in ENDPOINTS.items():
         for endpoint in endpoints:
             _stand_still(world, name, endpoint, plan)

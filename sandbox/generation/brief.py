@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 class Brief:
     """The arguments of a world: sessions per vendor between two instants, and how many days it goes on afterwards.
 
-    `very_late` is the share of sessions corrected or uploaded only 20 to 60 days after their end.
+    `very_late` is the share of sessions corrected or uploaded only 20 to 60 days after their end. Sites, stations and
+    drivers are as many as go with `fleet_sessions` in a few months; with the sessions themselves when not given.
     """
 
     seed: int
@@ -18,6 +19,12 @@ class Brief:
     sessions: int
     continues_days: int
     very_late: float
+    fleet_sessions: int | None = None
+
+    @property
+    def fleet(self) -> int:
+        """The sessions by which sites, stations and drivers are counted."""
+        return self.sessions if self.fleet_sessions is None else self.fleet_sessions
 
     @property
     def ends_at(self) -> datetime:

@@ -24,7 +24,7 @@ def populate(world: World, brief: Brief) -> None:
     """Adds GreenFlux's locations, charge stations and CDRs to `world`."""
     chance = brief.chance("greenflux")
     stations = populate_assets(world, brief, chance)
-    drivers = people(chance, max(4, brief.sessions // 30), "greenflux")
+    drivers = people(chance, max(4, brief.fleet // 30), "greenflux")
     slow = [station for station in stations if not station.is_fast]
     fast = [station for station in stations if station.is_fast] or slow
     fast_count = brief.sessions // 4

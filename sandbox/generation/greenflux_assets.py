@@ -28,9 +28,9 @@ class Station:
 def populate_assets(world: World, brief: Brief, chance: random.Random) -> list[Station]:
     """Adds locations and charge stations to `world`; the last station becomes visible only after its first CDRs."""
     stations: list[Station] = []
-    for number in range(site_count(brief.sessions)):
+    for number in range(site_count(brief.fleet)):
         location = _show_location(world, brief, chance, TOWNS[number % len(TOWNS)], number)
-        for bay in range(2 + min(40, brief.sessions // 150)):
+        for bay in range(2 + min(40, brief.fleet // 150)):
             stations.append(_show_station(world, brief, chance, location, number, bay))
     latecomer_at = brief.begins_at + (brief.populated_until - brief.begins_at) / 2
     latecomer_at = latecomer_at.replace(microsecond=0)

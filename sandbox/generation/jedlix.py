@@ -30,7 +30,7 @@ def populate(world: World, brief: Brief) -> None:
     """Adds Jedlix's users, vehicles, charging locations and sessions to `world`."""
     chance = brief.chance("jedlix")
     drivers: list[_Driver] = []
-    for person in people(chance, max(3, brief.sessions // 60), "jedlix"):
+    for person in people(chance, max(3, brief.fleet // 60), "jedlix"):
         driver = _Driver(chance, person)
         joined_at = brief.begins_at - timedelta(
             days=chance.randrange(1, 400), milliseconds=chance.randrange(86_400_000)

@@ -35,11 +35,11 @@ _OPEN_STATUSES = ("INITIAL", "STARTED", "CHARGING", "SUSPENDED", "STOPPING")
 def populate(world: World, brief: Brief) -> None:
     """Adds Smappee's service locations and park sessions to `world`."""
     chance = brief.chance("smappee")
-    parks = [1200 + number for number in range(1, site_count(brief.sessions) + 1)]
+    parks = [1200 + number for number in range(1, site_count(brief.fleet) + 1)]
     for park in parks:
         _show_park(world, brief, park)
     chargers = [(park, 5_820_000_000 + park * 100 + number) for park in parks for number in range(4)]
-    drivers = people(chance, max(3, brief.sessions // 40), "smappee")
+    drivers = people(chance, max(3, brief.fleet // 40), "smappee")
     registers = {serial: round(chance.uniform(10, 4000), 2) for _, serial in chargers}
     occupied: Occupied = {}
     for visit in visits(

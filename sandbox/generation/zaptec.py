@@ -35,19 +35,19 @@ class Charger:
 def populate(world: World, brief: Brief) -> None:
     """Adds Zaptec's installations, chargers and sessions to `world`."""
     chance = brief.chance("zaptec")
-    towns = [TOWNS[(number + 1) % len(TOWNS)] for number in range(site_count(brief.sessions))]
+    towns = [TOWNS[(number + 1) % len(TOWNS)] for number in range(site_count(brief.fleet))]
     chargers: list[Charger] = []
     for number, town in enumerate(towns):
         installation = identity(chance)
         name = f"Parkhouse {town.name} {number + 1}"
         _show_installation(world, brief, chance, installation, name, town)
-        for bay in range(1, 4 + min(60, brief.sessions // (120 * len(towns)))):
+        for bay in range(1, 4 + min(60, brief.fleet // (120 * len(towns)))):
             charger = Charger(
                 identity(chance), f"ZPR{chance.randrange(100_000, 999_999)}", f"Bay {bay:02d}", "4.1.0.2", installation
             )
             chargers.append(charger)
             _show_charger(world, brief, chance, charger, name)
-    drivers = people(chance, max(4, brief.sessions // 40), "zaptec")
+    drivers = people(chance, max(4, brief.fleet // 40), "zaptec")
     for visit in visits(
         chance, _HABITS, towns[0].zone, brief.begins_at, brief.populated_until, brief.sessions, brief.continues_days
     ):

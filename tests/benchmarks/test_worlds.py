@@ -12,7 +12,7 @@ AS_OF = datetime(2026, 4, 15, tzinfo=UTC)
 
 
 def world(sessions: int, days: int, news: int) -> World:
-    return planned_world(WorldPlan("generated", AS_OF, sessions, days, news))
+    return planned_world(WorldPlan("generated", AS_OF, sessions, sessions, days, news))
 
 
 def changed(served: World, vendor: str, endpoint: str) -> int:
