@@ -59,12 +59,23 @@ class BearerToken:
         self._headers: dict[str, str] | None = None
         self._refresh_token: str | None = None
         self._refusal: str | None = None
+        self._fault: ReadingError | None = None
+        self._failed_at = 0.0
         self._expires = 0.0
 
     def headers(self, post: FormPost) -> Mapping[str, str]:
+        asked_at = time.monotonic()
         with self._lock:
             if self._headers is None or time.monotonic() > self._expires:
-                self._headers = self._fetch(post)
+                # Whoever waited for a sign-in that came to nothing has been patient enough: else every line would go
+                # through all the tries of its own, one after the other.
+                if self._fault is not None and asked_at < self._failed_at:
+                    raise type(self._fault)(*self._fault.args)
+                try:
+                    self._headers = self._fetch(post)
+                except ReadingError as fault:
+                    self._fault, self._failed_at = fault, time.monotonic()
+                    raise
             return self._headers
 
     def renew(self, refused: Mapping[str, str]) -> bool:

@@ -50,6 +50,34 @@ def test_threads_share_one_sign_in() -> None:
     assert len(desk.forms) == 1
 
 
+def test_threads_that_waited_for_a_sign_in_that_failed_do_not_try_it_all_again() -> None:
+    bearer, everybody_waits, tries = BearerToken(URL, GRANT), threading.Event(), []
+    faults: list[str] = []
+
+    def in_vain(url: str, form: Mapping[str, str]) -> Mapping[str, object]:
+        tries.append(form)
+        assert everybody_waits.wait(10)
+        raise ReadingError("the host cannot be reached; gave up")
+
+    def ask() -> None:
+        with pytest.raises(ReadingError) as fault:
+            bearer.headers(in_vain)
+        faults.append(str(fault.value))
+
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    # A thread that is yet to reach the lock is no later for it than one that has.
+    time.sleep(0.2)
+    everybody_waits.set()
+    for thread in threads:
+        thread.join()
+    assert faults == ["the host cannot be reached; gave up"] * 6
+    assert len(tries) == 1
+    desk = Desk()
+    assert bearer.headers(desk.post) == {"Authorization": "Bearer token-1"}, "whoever comes later tries again"
+
+
 @pytest.mark.parametrize(
     ("lifetime", "asked_after", "fetches"),
     [(3600, 3500, 1), (3600, 3575, 2), (20, 9, 1), (20, 11, 2), (None, 3500, 1), ("soon", 3600, 2), (0, 1, 2)],
