@@ -78,7 +78,7 @@ DIMENSION_KEYS = {
     STAGED_USER: "user_id",
 }
 VERSION_COLUMNS = ("version_at", "is_clocked", "requested_at")
-_RECEIPT = ["run_id", "vendor", "endpoint", "scope"]
+_RECEIPT = ["run_id", "vendor", "endpoint", "scope", "load_number"]
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Lakes:
 class _Staged:
     """What a staged table has to take in: the rows to write, and every row received with what came of it.
 
-    `receipts`: run_id, vendor, endpoint, scope, outcome (new, changed, unchanged), is_rejected.
+    `receipts`: run_id, vendor, endpoint, scope, load_number, outcome (new, changed, unchanged), is_rejected.
     `months`: for a partitioned table, the partitions in which a row is replaced or added. `are_moved`: rows leave one
     for another. `first_seen`: of the sessions that were not known before, the columns of NONE_SEEN.
     `words`: status words that no transform knows, in the columns of SEEN.
@@ -261,7 +261,8 @@ def _pending(
             continue
         for file in raw_log.files(f"{vendor}_{endpoint}", after):
             for raw in file.batches(ROWS_AT_ONCE):
-                yield raw.drop("payload", "signed_readings"), staging.stage(raw, time_zone)
+                received = raw.drop("payload", "signed_readings").with_columns(load_number=pl.lit(file.load_number))
+                yield received, staging.stage(raw, time_zone)
 
 
 def _dimension(table: Table, raw_log: RawLog, lakes: Lakes, time_zone: str) -> _Staged | None:
@@ -405,7 +406,9 @@ def _note_received(raw_log: RawLog, receipts: list[pl.DataFrame], published: Lak
     after = published.mark(LOAD_AUDIT, CONSUMED)
     if after is not None and after >= newest:
         return
-    fresh = load_audit(raw_log.readings(after), receipts)
+    # A run that was cut off after this has its rows taken in again, together with those that have come since.
+    unaudited = [rows.filter(pl.col("load_number") > (after or 0)).drop("load_number") for rows in receipts]
+    fresh = load_audit(raw_log.readings(after), unaudited)
     # A run of many loads is taken in over several rounds.
     runs = fresh["run_id"].unique()
     known = published.scan(LOAD_AUDIT).filter(pl.col("run_id").is_in(runs.to_list())).collect()

@@ -15,14 +15,14 @@ LONGEST_LENGTH = timedelta(days=3650)
 class WindowSizes:
     """Cuts a stretch into windows: `next()` gives one, `had(rows)` says how many rows it held."""
 
-    def __init__(self, span: Window, rows_per_window: int, longest: timedelta | None, first: timedelta) -> None:
-        self._span = span
+    def __init__(self, stretch: Window, rows_per_window: int, longest: timedelta | None, first: timedelta) -> None:
+        self._stretch = stretch
         self._rows_per_window = rows_per_window
         self._longest = longest or LONGEST_LENGTH
-        self._from_at = span.from_at
+        self._from_at = stretch.from_at
         self._is_over = False
         # A stretch hardly longer than the first window is not worth a second request.
-        is_short = span.from_at is not None and span.to_at - span.from_at <= 2 * first
+        is_short = stretch.from_at is not None and stretch.to_at - stretch.from_at <= 2 * first
         self._length = min(2 * first if is_short else first, self._longest)
 
     def next(self) -> Window | None:
@@ -31,10 +31,10 @@ class WindowSizes:
             return None
         if self._from_at is None:
             self._is_over = True
-            return self._span
-        window = Window(self._from_at, self._from_at + min(self._length, self._span.to_at - self._from_at))
+            return self._stretch
+        window = Window(self._from_at, self._from_at + min(self._length, self._stretch.to_at - self._from_at))
         self._from_at = window.to_at
-        self._is_over = window.to_at >= self._span.to_at
+        self._is_over = window.to_at >= self._stretch.to_at
         return window
 
     def had(self, rows: int) -> None:
