@@ -33,15 +33,16 @@ def classify_receipts(known: pl.DataFrame, received: pl.DataFrame) -> pl.DataFra
     """`received` with `outcome`: `new`, `changed` or `unchanged`, next to the version before it.
 
     `known`: vendor, object_id, content_hash of the version that counts, at most one per object. `received`: the same
-    columns, requested_at and position (its place in the answer), and whatever else it carries. Rows of one object are
-    taken in the order (requested_at, position). An object without an id is known by its content alone.
+    columns, load_number, requested_at and position (its place in the answer), and whatever else it carries. Rows of one
+    object are taken in the order of these three, so that loads come to the same one by one and together. An object
+    without an id is known by its content alone.
     """
     before = known.select("vendor", pl.Series("object", id_or_fingerprint(known, pl.col("object_id"))), "content_hash")
     classified = (
         received.with_columns(id_or_fingerprint(received, pl.col("object_id")).alias("object"))
         .with_row_index("row")
         .join(before, on=["vendor", "object"], how="left", suffix="_known")
-        .sort("vendor", "object", "requested_at", "position", "content_hash")
+        .sort("vendor", "object", "load_number", "requested_at", "position", "content_hash")
         .with_columns(
             content_hash_before=pl.coalesce(
                 pl.col("content_hash").shift().over("vendor", "object"), "content_hash_known"

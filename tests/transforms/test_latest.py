@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -90,15 +90,16 @@ KNOWN = pl.DataFrame(
 )
 
 
-def outcomes(known: pl.DataFrame, *rows: tuple[str | None, int, datetime, int]) -> list[str]:
+def outcomes(known: pl.DataFrame, *rows: tuple[str | None, int, datetime, int], loads: Sequence[int] = ()) -> list[str]:
     received = pl.DataFrame(
-        [("zaptec", *row) for row in rows],
+        [("zaptec", *row, load) for row, load in zip(rows, loads or [1] * len(rows), strict=True)],
         schema={
             "vendor": pl.String,
             "object_id": pl.String,
             "content_hash": pl.Int64,
             "requested_at": pl.Datetime("us", "UTC"),
             "position": pl.Int64,
+            "load_number": pl.Int64,
         },
         orient="row",
     )
@@ -124,6 +125,11 @@ def test_rows_are_taken_in_the_order_of_requests_whatever_the_order_received() -
         "changed",
         "new",
     ]
+
+
+def test_rows_of_an_earlier_load_come_first_whenever_they_were_asked_for() -> None:
+    asked_late, asked_early = ("a", 1, LATE, 0), ("a", 1, EARLY, 0)
+    assert outcomes(KNOWN.clear(), asked_late, asked_early, loads=[1, 2]) == ["new", "unchanged"]
 
 
 def test_an_object_without_an_id_is_known_by_its_content() -> None:
