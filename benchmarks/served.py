@@ -38,8 +38,7 @@ class Served:
     """The vendors in a process of their own, over the real data or a generated world, as a context manager.
 
     The numbers count for a generated world only, see `benchmarks.worlds.WorldPlan`; the fleet is by default one for all
-    of its sessions. The process costs
-    its readers no time on their own interpreter.
+    of its sessions. The process costs its readers no time on their own interpreter.
     """
 
     def __init__(

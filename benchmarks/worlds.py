@@ -83,11 +83,11 @@ def planned_world(plan: WorldPlan) -> World:
             return _encoded(real_world(sources.sessions(), Path(folder)))
     world = _LeanWorld(plan.as_of + DAY)
     begins_at = plan.as_of - plan.days * DAY
+    share, fleet = plan.sessions // 4, plan.fleet_sessions // 4
+    brief = Brief(_SEED, begins_at, plan.as_of, share, 1, very_late=0.0, fleet_sessions=fleet)
     # As `sandbox.generate.generate_world` does it, but into this world.
     for vendor in (zaptec, jedlix, greenflux, smappee):
-        vendor.populate(
-            world, Brief(_SEED, begins_at, plan.as_of, plan.sessions // 4, 1, 0.0, plan.fleet_sessions // 4)
-        )
+        vendor.populate(world, brief)
     for name, endpoints in ENDPOINTS.items():
         for endpoint in endpoints:
             _stand_still(world, name, endpoint, plan)

@@ -18,8 +18,7 @@ NOT_WORTH_A_REQUEST = timedelta(days=1)
 
 def since_watermark(question: Question, position: Position, look_back: timedelta) -> Sequence[Window]:
     """From the watermark less `look_back` (at first: from the first month) to the run's as-of."""
-    start = question.first_month_at if position.watermark is None else position.watermark - look_back
-    return _windows(_answering(question, position, start))
+    return _windows(_answering(question, position, _looking_back(position, look_back, question.first_month_at)))
 
 
 def since_oldest_open(
@@ -42,16 +41,12 @@ def recent_and_running(
 
     For a list filtered by start, next to another one that shows by their end all sessions that have ended.
     """
-    start = first_at if position.watermark is None else position.watermark - look_back
-    recent = _answering(question, position, start)
-    if question.kind == "backfill":
+    recent = _answering(question, position, _looking_back(position, look_back, first_at))
+    if not recent or question.kind == "backfill":
         return _windows(recent)
-    around = [
-        (started_at - AROUND_A_START, started_at + AROUND_A_START)
-        for began_at, _ in recent
-        for started_at in position.open_since
-        if started_at < began_at
-    ]
+    [(begins_at, _)] = recent
+    before = [started_at for started_at in position.open_since if started_at < begins_at]
+    around = [(started_at - AROUND_A_START, started_at + AROUND_A_START) for started_at in before]
     return _windows([*around, *recent])
 
 
@@ -66,6 +61,10 @@ def since_modified(question: Question, position: Position, overlap: timedelta) -
     if question.kind != "backfill" and position.watermark is None:
         return [Window(None, question.as_of)]
     return since_watermark(question, position, overlap)
+
+
+def _looking_back(position: Position, look_back: timedelta, first_at: datetime) -> datetime:
+    return first_at if position.watermark is None else position.watermark - look_back
 
 
 def _answering(question: Question, position: Position, start: datetime) -> list[tuple[datetime, datetime]]:
