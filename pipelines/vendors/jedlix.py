@@ -6,20 +6,20 @@ inclusive; a filter by end leaves out those that still run. Users, vehicles and 
 only, so an edit is invisible to the filter: they are read whole.
 
 Late: times come from telemetry and may lag; a closed session is found by its end with a look-back. Running ones are
-asked for by start, the recent ones and older ones around the starts of those known to run. That shows closed ones too:
-the newer reading wins.
+asked for by start, the recent ones and older ones around the starts of those known to run. That shows closed ones too,
+newest first: once the closed ones that the run has read make up the rest of the list's total, no running one is left.
 Known lies: the `pageSize` echoed in an answer is unreliable; status words are an open list.
 Source: "Smart Charging Api v2.0"."""
 
-from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Mapping, Sequence, Set
+from datetime import datetime, timedelta
 from typing import Any
 
 from pipelines.personal_data import PersonalData
 from pipelines.settings import JedlixAccount, Patience
-from pipelines.vendors.contract import Endpoint, Line, Question, Window
+from pipelines.vendors.contract import Endpoint, Line, Question, Window, text_at
 from pipelines.vendors.http_client import AnswerFault, HttpClient, Tally
-from pipelines.vendors.instants import iso_milliseconds
+from pipelines.vendors.instants import iso_milliseconds, parsed_instant
 from pipelines.vendors.paging import NumberedPage, Page, read_numbered_pages
 from pipelines.vendors.sign_in import BearerToken
 from pipelines.vendors.windows import recent_and_running, since_watermark, whole_list
@@ -27,9 +27,10 @@ from pipelines.vendors.windows import recent_and_running, since_watermark, whole
 LOOK_BACK = timedelta(days=7)
 # On the first reading nobody knows the oldest running session. Closed ones are found by their end however long they
 # ran, so this bounds only how long a running one may have been running to be shown as such.
-LONGEST_UNKNOWN_OPEN = timedelta(days=60)
+LONGEST_UNKNOWN_OPEN = timedelta(days=90)
 PAGE_SIZE = 100
 DOCUMENTATION = "https://developer.jedlix.com"
+_start_of = text_at("startTime")
 
 
 def _is_open(session: Any) -> bool:
@@ -115,10 +116,11 @@ class Jedlix:
             [self._list_line(VEHICLES, "/api/v2/vehicles", question)],
             [self._list_line(CHARGING_LOCATIONS, "/api/v2/charging-locations", question)],
         ]
-        sessions = self._session_line(question)
-        # The running ones first: a session that ends in between is then in the closed ones, not in neither.
-        chains.append([sessions] if question.kind == "backfill" else [self._open_line(question), sessions])
-        yield chains
+        closed: dict[str, datetime] = {}
+        sessions = [self._session_line(question, closed)]
+        if question.kind != "backfill":
+            sessions.append(self._open_line(question, closed))
+        yield [*chains, sessions]
 
     def check_credentials(self, tally: Tally) -> str:
         answer = self._client.get("/api/v2/users", {"pageSize": 1, "pageIndex": 1}, tally, _check)
@@ -132,24 +134,44 @@ class Jedlix:
             lambda window, tally: self._pages(path, {}, tally),
         )
 
-    def _session_line(self, question: Question) -> Line:
-        return Line(
-            SESSIONS,
-            "all",
-            lambda position: since_watermark(question, position, LOOK_BACK),
-            lambda window, tally: self._pages("/api/v2/sessions", _bounds("endTime", window), tally),
-        )
+    def _session_line(self, question: Question, closed: dict[str, datetime]) -> Line:
+        """Closed sessions. `closed` takes in the starts of those that the search for running ones would meet."""
+        earliest = self._first_start(question)
 
-    def _open_line(self, question: Question) -> Line:
-        first_at = max(question.first_month_at, question.as_of - LONGEST_UNKNOWN_OPEN)
+        def read(window: Window, tally: Tally) -> Iterator[Page]:
+            for page in self._pages("/api/v2/sessions", _bounds("endTime", window), tally):
+                for item in page.objects:
+                    started_at = parsed_instant(_start_of(item))
+                    if started_at is not None and started_at >= earliest:
+                        closed[_key(item)] = started_at
+                yield page
+
+        return Line(SESSIONS, "all", lambda position: since_watermark(question, position, LOOK_BACK), read)
+
+    def _open_line(self, question: Question, closed: Mapping[str, datetime]) -> Line:
+        """Running sessions, once `closed` holds those that have ended."""
+        first_at = self._first_start(question)
+
+        def read(window: Window, tally: Tally) -> Iterator[Page]:
+            ended = {key for key, started_at in closed.items() if _holds(window, started_at)}
+            return self._pages("/api/v2/sessions", _bounds("startTime", window), tally, ended)
+
         return Line(
             OPEN_SESSIONS,
             "all",
             lambda position: recent_and_running(question, position, first_at, LOOK_BACK),
-            lambda window, tally: self._pages("/api/v2/sessions", _bounds("startTime", window), tally),
+            read,
+            # One list, whose newest pages tell when the others need not be turned.
+            first_window=LONGEST_UNKNOWN_OPEN,
         )
 
-    def _pages(self, path: str, bounds: dict[str, str | int], tally: Tally) -> Iterator[Page]:
+    @staticmethod
+    def _first_start(question: Question) -> datetime:
+        return max(question.first_month_at, question.as_of - LONGEST_UNKNOWN_OPEN)
+
+    def _pages(
+        self, path: str, bounds: dict[str, str | int], tally: Tally, known: Set[str] = frozenset()
+    ) -> Iterator[Page]:
         def fetch(number: int) -> NumberedPage:
             parameters = {**bounds, "pageSize": PAGE_SIZE, "pageIndex": number}
             answer = self._client.get(path, parameters, tally, _check)
@@ -157,13 +179,18 @@ class Jedlix:
             page = Page(document["items"], answer.requested_at)
             return NumberedPage(page, document["totalCount"], document["totalPages"])
 
-        return read_numbered_pages(fetch, _key)
+        return read_numbered_pages(fetch, _key, known)
 
 
 def _bounds(clock: str, window: Window) -> dict[str, str | int]:
     if window.from_at is None:
         raise ValueError("sessions are asked for with a lower bound")
     return {f"{clock}From": iso_milliseconds(window.from_at), f"{clock}To": iso_milliseconds(window.to_at)}
+
+
+def _holds(window: Window, started_at: datetime) -> bool:
+    """Whether a list filtered by start, both bounds inclusive, shows what began then."""
+    return (window.from_at is None or window.from_at <= started_at) and started_at <= window.to_at
 
 
 def _key(item: Any) -> str:

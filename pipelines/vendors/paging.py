@@ -6,7 +6,7 @@ count as read. Readers yield pages as received, repeats included: which version 
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -64,8 +64,8 @@ class _Pass:
     total rose on the way, `is_steady` whether it stayed the same. `is_anchored`: every page was tied to the one before.
     """
 
-    keys: list[Hashable] = field(default_factory=list)
-    seen: set[Hashable] = field(default_factory=set)
+    keys: list[tuple[Hashable, int]] = field(default_factory=list)
+    seen: set[tuple[Hashable, int]] = field(default_factory=set)
     rows: int = 0
     total: int | None = None
     risen: int = 0
@@ -111,14 +111,20 @@ class _Pass:
             return len(self.seen) >= self.total - self.risen
         return self.is_anchored or (self.keys == previous.keys and len(self.keys) == len(self.seen))
 
+    def lacks_only(self, known: Set[Hashable]) -> bool:
+        """Whether all rows but these were seen of a list whose total counts them along, and has stayed the same."""
+        if not known or self.total is None or not self.is_steady:
+            return False
+        return sum(key not in known for key, _ in self.seen) == self.total - len(known)
 
-def _distinct(keys: Iterable[Hashable]) -> list[Hashable]:
+
+def _distinct(keys: Iterable[Hashable]) -> list[tuple[Hashable, int]]:
     """The keys of one answer's rows. Rows that share a key in one and the same answer are different rows."""
     listed = list(keys)
     if len(set(listed)) == len(listed):
         return [(key, 0) for key in listed]
     times: Counter[Hashable] = Counter()
-    distinct: list[Hashable] = []
+    distinct: list[tuple[Hashable, int]] = []
     for key in listed:
         distinct.append((key, times[key]))
         times[key] += 1
@@ -149,20 +155,28 @@ def read_cursor_pages(fetch: Callable[[str | None], CursorPage]) -> Iterator[Pag
         cursor = answer.cursor
 
 
-def read_numbered_pages(fetch: Callable[[int], NumberedPage], key: Callable[[Any], Hashable]) -> Iterator[Page]:
+def read_numbered_pages(
+    fetch: Callable[[int], NumberedPage], key: Callable[[Any], Hashable], known: Set[Hashable] = frozenset()
+) -> Iterator[Page]:
     """Read pages 1 to N of a newest-first list.
 
     The first pass fetches several pages at once, and counts when every page told the same total and that many
     different rows came. A list that moved meanwhile is read again, page by page: a row that appears pushes its
     neighbours to a later page (seen twice: harmless, and read to the new end); one that leaves pulls them to an earlier
     page, and the reader steps back over the fall. Without totals, several pages are read until they are the same twice.
+
+    `known` are the keys of rows that stand in the list and need not be seen: the reading ends where the total leaves no
+    others to come.
     """
     previous = _Pass()
-    for answer in _pages_at_once(fetch):
-        previous.fall(answer.total_count)
-        previous.take(answer.page.objects, key, previous.rows + len(answer.page.objects))
-        previous.is_anchored = previous.is_anchored and answer.total_pages <= 1
-        yield answer.page
+    for answers in _pages_at_once(fetch):
+        for answer in answers:
+            previous.fall(answer.total_count)
+            previous.take(answer.page.objects, key, previous.rows + len(answer.page.objects))
+            previous.is_anchored = previous.is_anchored and answer.total_pages <= 1
+            yield answer.page
+        if previous.lacks_only(known):
+            return
     # More rows than the total counts show that it is wrong: only turning pages until nothing comes finds the end.
     is_believed = previous.total is None or (previous.is_steady and previous.rows <= previous.total)
     if is_believed and previous.is_whole(_Pass()):
@@ -177,15 +191,15 @@ def read_numbered_pages(fetch: Callable[[int], NumberedPage], key: Callable[[Any
     raise ReadingError(f"the list kept moving, or its totals are wrong: not whole after {PASSES} readings.")
 
 
-def _pages_at_once(fetch: Callable[[int], NumberedPage]) -> Iterator[NumberedPage]:
+def _pages_at_once(fetch: Callable[[int], NumberedPage]) -> Iterator[list[NumberedPage]]:
     first = fetch(1)
-    yield first
+    yield [first]
     pages = range(2, min(first.total_pages, MOST_PAGES) + 1)
     if not pages:
         return
     with ThreadPoolExecutor(PAGES_AT_ONCE) as executor:
         for start in range(0, len(pages), PAGES_AT_ONCE):
-            yield from executor.map(fetch, pages[start : start + PAGES_AT_ONCE])
+            yield list(executor.map(fetch, pages[start : start + PAGES_AT_ONCE]))
 
 
 def _pages_in_turn(

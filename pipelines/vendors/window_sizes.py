@@ -8,6 +8,9 @@ MOST_GROWTH = 24
 MOST_GROWTH_AFTER_NOTHING = 4
 """The history may just begin, and be dense: an empty window does not tell."""
 
+NOT_WORTH_A_REQUEST = 0.5
+"""What is left of a stretch after a window is read along with it where it is no longer than that much of it."""
+
 SHORTEST_LENGTH = timedelta(days=1)
 LONGEST_LENGTH = timedelta(days=3650)
 
@@ -21,9 +24,7 @@ class WindowSizes:
         self._longest = longest or LONGEST_LENGTH
         self._from_at = stretch.from_at
         self._is_over = False
-        # A stretch hardly longer than the first window is not worth a second request.
-        is_short = stretch.from_at is not None and stretch.to_at - stretch.from_at <= 2 * first
-        self._length = min(2 * first if is_short else first, self._longest)
+        self._length = min(first, self._longest)
 
     def next(self) -> Window | None:
         """The next window, or None at the end of the stretch."""
@@ -32,9 +33,10 @@ class WindowSizes:
         if self._from_at is None:
             self._is_over = True
             return self._stretch
-        window = Window(self._from_at, self._from_at + min(self._length, self._stretch.to_at - self._from_at))
+        rest = self._stretch.to_at - self._from_at
+        self._is_over = rest <= self._length * (1 + NOT_WORTH_A_REQUEST)
+        window = Window(self._from_at, self._stretch.to_at if self._is_over else self._from_at + self._length)
         self._from_at = window.to_at
-        self._is_over = window.to_at >= self._stretch.to_at
         return window
 
     def had(self, rows: int) -> None:

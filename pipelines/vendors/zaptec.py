@@ -29,6 +29,8 @@ LOOK_BACK = timedelta(days=7)
 LIST_PAGE_SIZE = 100
 # The largest page seen to work; an account where it is refused takes the size that always did.
 ARCHIVE_PAGE_SIZES = (200, 100)
+# One installation or charger: it takes months to fill a window.
+FIRST_WINDOW = timedelta(days=62)
 _id_of = text_at("Id")
 
 INSTALLATIONS = Endpoint(
@@ -125,6 +127,7 @@ class Zaptec:
             scope,
             lambda position: since_watermark(question, position, LOOK_BACK),
             lambda window, tally: self._archived_sessions(parameter, value, window, tally),
+            first_window=FIRST_WINDOW,
         )
 
     def _archived_sessions(self, parameter: str, value: str, window: Window, tally: Tally) -> Iterator[Page]:

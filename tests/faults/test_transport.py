@@ -164,7 +164,7 @@ def test_f01_a_host_that_cannot_be_reached_leaves_a_gap_that_the_next_refresh_cl
         )
         told = walk.told
         assert "zaptec installations: the host cannot be reached" in told
-        assert "jedlix open_sessions: " in told
+        assert "jedlix sessions: " in told
         assert "the host is unknown" in told
         assert "greenflux cdrs: no trusted TLS connection" in told
         assert "Traceback" not in told
@@ -226,8 +226,8 @@ def test_f08_whatever_stayed_out_is_in_after_the_next_refresh_that_is_let_in(ref
 
 
 def test_f06_a_vendor_that_limits_every_call_is_a_gap_that_says_so(refused: Refused) -> None:
-    assert refused.gaps["jedlix open_sessions all"].startswith("rate limited (HTTP 429); gave up after")
-    assert "jedlix open_sessions: rate limited (HTTP 429)" in refused.told
+    assert refused.gaps["jedlix sessions all"].startswith("rate limited (HTTP 429); gave up after")
+    assert "jedlix sessions: rate limited (HTTP 429)" in refused.told
     assert 6 <= refused.count("jedlix", "sessions", 429) <= 20
 
 

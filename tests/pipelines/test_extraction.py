@@ -16,7 +16,7 @@ from pipelines.raw_rows import RawRows, raw_rows
 from pipelines.readings import Reading
 from pipelines.settings import Settings
 from pipelines.vendors.contract import Endpoint
-from pipelines.vendors.paging import Page
+from pipelines.vendors.paging import PAGES_AT_ONCE, Page
 from sandbox.fault_kinds import FaultKind
 from sandbox.server import Sandbox
 from tests.pipelines.conftest import NOW, SettingsBuilder
@@ -83,6 +83,23 @@ def test_the_first_reading_brings_every_object_that_the_world_shows(
             shown -= unended
         missing = {object_id for object_id in shown if object_id not in ids(settings, *tables)}
         assert missing == set()
+
+
+def test_a_running_jedlix_session_is_found_and_what_ended_before_it_is_not_read_again(
+    sandbox: Sandbox, sandbox_settings: SettingsBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page_size = 3
+    monkeypatch.setattr("pipelines.vendors.jedlix.PAGE_SIZE", page_size)
+    settings = sandbox_settings("jedlix")
+    started_at = NOW - 21 * DAY
+    running = {"id": "for-weeks", "startTime": started_at.isoformat(), "endTime": None, "status": "Charging"}
+    sandbox.world.show("jedlix", "sessions", "for-weeks", running, started_at)
+    [by_start] = windows(read(settings), "open_sessions")
+    assert "for-weeks" in ids(settings, "jedlix_open_sessions")
+    assert "for-weeks" not in ids(settings, "jedlix_sessions")
+    starts = sorted(raw(settings, "jedlix_sessions")["vendor_started"].drop_nulls(), reverse=True)
+    newer = sum(start > running["startTime"] for start in starts)
+    assert newer < by_start.rows_received <= newer + 1 + page_size * PAGES_AT_ONCE < len(starts)
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

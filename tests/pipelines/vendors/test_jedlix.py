@@ -1,4 +1,4 @@
-"""Jedlix: numbered pages from 1, whose echoed size is not believed; running sessions before closed ones."""
+"""Jedlix: numbered pages from 1, whose echoed size is not believed; closed sessions, then those that still run."""
 
 import json
 from datetime import timedelta
@@ -51,7 +51,7 @@ def test_a_page_that_is_none_is_asked_for_again(wrong: Scripted) -> None:
         assert objects_of(server, "jedlix", "sessions") == [{"id": "a"}]
 
 
-def test_running_sessions_come_before_closed_ones_in_one_chain_and_not_in_a_backfill() -> None:
+def test_running_sessions_are_asked_for_since_the_watermark_and_around_known_starts_and_not_in_a_backfill() -> None:
     with serving(TOKEN, page(count=0)) as server:
         running = line_of(server, "jedlix", "open_sessions")
         backfill = Question("backfill", NOW, REFRESH.first_month_at, REFRESH.first_month_at, NOW)

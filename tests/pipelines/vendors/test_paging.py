@@ -108,6 +108,48 @@ def test_numbered_pages_of_a_list_that_comes_to_rest_are_read(
     assert moving.stayed <= set(got)
 
 
+@given(SIZES, PAGE_SIZES, st.data(), st.integers())
+def test_numbered_pages_show_every_row_that_is_not_known_whatever_the_order(
+    rows: int, size: int, data: st.DataObject, seed: int
+) -> None:
+    moving = MovingList(rows)
+    known = data.draw(st.sets(st.integers(0, rows)))
+    # One that has left the list since it was known would be taken for another that is left to come.
+    known &= moving.stayed
+    got = got_or_refused(
+        lambda: read_numbered_pages(lambda number: moving.numbered(number, size, shuffle=seed), row, known)
+    )
+    assert got is None or moving.stayed - known <= set(got)
+
+
+@given(SIZES, PAGE_SIZES, scripts(ENTERS_AT_THE_HEAD), st.data())
+def test_numbered_pages_show_every_row_that_is_not_known_while_others_enter(
+    rows: int, size: int, script: list[list[Move]], data: st.DataObject
+) -> None:
+    moving = MovingList(rows, script)
+    known = data.draw(st.sets(st.integers(0, rows))) & moving.stayed
+    others = moving.stayed - known
+    got = got_or_refused(lambda: read_numbered_pages(lambda number: moving.numbered(number, size), row, known))
+    assert got is None or others <= set(got)
+
+
+def test_a_numbered_list_is_read_no_further_than_to_where_only_known_rows_are_left() -> None:
+    moving = MovingList(1_000)
+    known = set(range(1_000)) - {3, 27}
+    read = read_numbered_pages(lambda number: moving.numbered(number, 10), row, known)
+    assert {3, 27} <= set(rows_of(read))
+    # The first page, and as many as are asked for at once.
+    assert moving.fetches == 1 + paging.PAGES_AT_ONCE
+
+
+@pytest.mark.parametrize("tells_total", [True, False])
+def test_a_numbered_list_without_a_total_or_whose_last_row_is_not_known_is_read_whole(tells_total: bool) -> None:
+    moving = MovingList(100)
+    known = set(range(99 if tells_total else 100))
+    read = read_numbered_pages(lambda number: moving.numbered(number, 10, tells_total=tells_total), row, known)
+    assert set(rows_of(read)) == set(range(100))
+
+
 def test_a_numbered_list_at_rest_is_read_once_and_no_page_further() -> None:
     moving = MovingList(25)
     assert rows_of(read_numbered_pages(lambda number: moving.numbered(number, 10), row)) == list(range(25))
