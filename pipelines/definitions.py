@@ -8,7 +8,7 @@ from pipelines.alerts import build_alert_sensors
 from pipelines.checks import build_checks
 from pipelines.jobs import BUILD_MONTHS, PUBLISH, build_jobs
 from pipelines.partitions import month_partitions
-from pipelines.progress import Progress
+from pipelines.progress import SILENT, Progress
 from pipelines.radar_assets import build_radar
 from pipelines.raw_assets import build_raw_assets
 from pipelines.schedules import build_schedules
@@ -19,13 +19,12 @@ from pipelines.table_assets import build_table_assets
 
 
 def build_definitions(
-    settings: Settings, progress: Progress | None = None, vendors: Sequence[str] | None = None
+    settings: Settings, progress: Progress = SILENT, vendors: Sequence[str] | None = None
 ) -> dg.Definitions:
     """Assets, checks, jobs, schedules and sensors over the settings.
 
     `progress` tells a person what a run is doing. `vendors`: those that the jobs read; all that are on by default.
     """
-    told = progress or Progress()
     # One for all steps of a run, so that no table is opened twice.
     lakes = Lakes.below(settings.data)
     months = month_partitions(settings, lakes.published)
@@ -34,8 +33,8 @@ def build_definitions(
     asked_for = [job for job in jobs if job.name in (BUILD_MONTHS, PUBLISH)]
     return dg.Definitions(
         assets=[
-            build_raw_assets(settings, told),
-            *build_table_assets(settings, lakes, months, told),
+            build_raw_assets(settings, progress),
+            *build_table_assets(settings, lakes, months, progress),
             build_radar(settings, lakes),
         ],
         asset_checks=build_checks(settings, lakes),

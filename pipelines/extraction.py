@@ -5,13 +5,13 @@ that is cut off loses at most the windows since the last load, and reads those a
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from queue import Queue
-from typing import TypeAlias
 
 import pyarrow as pa
 
@@ -20,6 +20,7 @@ from pipelines.fields import fields_table
 from pipelines.locks import exclusive
 from pipelines.memory import collect_rarely, give_back, share_one_heap
 from pipelines.personal_data import Cleaner, Pseudonyms, pseudonym_key
+from pipelines.progress import SILENT, Progress
 from pipelines.raw_log import FIELDS, READINGS, Positions, RawLog
 from pipelines.raw_rows import RawRows, raw_rows
 from pipelines.readings import Reading, readings_table
@@ -34,8 +35,6 @@ LOAD_BYTES = 128 * 1024 * 1024
 LOAD_SECONDS = 60.0
 CHAINS_AT_ONCE = 6
 WINDOWS_WAITING = 8
-
-Watcher: TypeAlias = Callable[[Reading], None]
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,11 @@ class _Package:
 
 
 def extract(
-    settings: Settings, vendors: Sequence[str], question: Question, run_id: str, watch: Watcher = lambda reading: None
+    settings: Settings,
+    vendors: Sequence[str],
+    question: Question,
+    run_id: str,
+    progress: Progress = SILENT,
 ) -> list[Reading]:
     """Read what the question asks of these vendors into the raw log. Gives the record of every window.
 
@@ -123,8 +126,8 @@ def extract(
                 keep_signed_readings=settings.keep_signed_readings,
                 known_fields=known_fields.get(name, ()),
             )
-            extractions.append(_VendorExtraction(vendor, cleaner, question, run_id, deepcopy(positions)))
-        readings = _append_as_they_come(extractions, raw_log, positions, vendors, watch)
+            extractions.append(_VendorExtraction(vendor, cleaner, question, run_id, deepcopy(positions), progress))
+        readings = _append_as_they_come(extractions, raw_log, positions, vendors, progress)
     give_back()
     return readings
 
@@ -143,7 +146,7 @@ def _append_as_they_come(
     raw_log: RawLog,
     positions: Positions,
     vendors: Sequence[str],
-    watch: Watcher,
+    progress: Progress,
 ) -> list[Reading]:
     arrived: Queue[_WindowRead | _Finished] = Queue(WINDOWS_WAITING)
     stop = threading.Event()
@@ -159,7 +162,7 @@ def _append_as_they_come(
             running -= 1
             fault = fault or arrival.fault
         elif not stop.is_set():
-            watch(arrival.reading)
+            progress.on_reading(arrival.reading)
             readings.append(arrival.reading)
             arrival.advance(positions)
             package.add(arrival)
@@ -187,12 +190,21 @@ class _Finished:
 class _VendorExtraction:
     """One vendor's share of a run. `positions` is its own copy, ahead of what is appended."""
 
-    def __init__(self, vendor: Vendor, cleaner: Cleaner, question: Question, run_id: str, positions: Positions) -> None:
+    def __init__(
+        self,
+        vendor: Vendor,
+        cleaner: Cleaner,
+        question: Question,
+        run_id: str,
+        positions: Positions,
+        progress: Progress,
+    ) -> None:
         self._vendor = vendor
         self._cleaner = cleaner
         self._question = question
         self._run_id = run_id
         self._positions = positions
+        self._on_retry = partial(progress.on_retry, vendor.name)
 
     def run(self, arrived: "Queue[_WindowRead | _Finished]", stop: threading.Event) -> None:
         """Read everything asked of the vendor and hand over window by window, until told to stop."""
@@ -228,7 +240,7 @@ class _VendorExtraction:
                 sizes.had(read.rows.table.num_rows)
 
     def _read_window(self, line: Line, window: Window) -> _WindowRead:
-        tally = Tally()
+        tally = Tally(self._on_retry)
         rows, message = None, None
         try:
             pages = line.read(window, tally)

@@ -6,6 +6,9 @@ from typing import TextIO
 
 from pipelines.readings import Reading
 
+LONG_PAUSE_SECONDS = 1.0
+"""A pause that somebody who looks on would notice."""
+
 
 class Progress:
     """Prints what is read. Silent by default, as inside the Dagster daemon, which has its own event log."""
@@ -17,6 +20,7 @@ class Progress:
         self._windows: Counter[str] = Counter()
         self._requests: Counter[str] = Counter()
         self._retries: Counter[str] = Counter()
+        self._told: set[tuple[str, str]] = set()
 
     @classmethod
     def on_stderr(cls) -> "Progress":
@@ -24,18 +28,26 @@ class Progress:
 
     def on_reading(self, reading: Reading) -> None:
         """Count a window that was read or failed, and show it."""
+        if self._stream is None:
+            return
         self._rows[reading.vendor] += reading.rows_received
         self._windows[reading.vendor] += 1
         self._requests[reading.vendor] += reading.requests
         self._retries[reading.vendor] += reading.retries
-        if self._stream is None:
-            return
         if reading.state == "failed":
             self._end_line()
             print(f"  {reading.place}: {reading.message}", file=self._stream, flush=True)
         elif self._is_terminal:
             counts = "   ".join(self._count(vendor) for vendor in self._rows)
             print(f"\r\033[K  {counts}", end="", file=self._stream, flush=True)
+
+    def on_retry(self, vendor: str, reason: str, pause_seconds: float) -> None:
+        """Tell once that something is asked for again and again, where that takes a while. From any thread."""
+        if self._stream is None or pause_seconds < LONG_PAUSE_SECONDS or (vendor, reason) in self._told:
+            return
+        self._told.add((vendor, reason))
+        self._end_line()
+        print(f"  {vendor}: {reason}; trying again ...", file=self._stream, flush=True)
 
     def on_stage(self, text: str) -> None:
         """Tell what begins now."""
@@ -61,3 +73,6 @@ class Progress:
     def _end_line(self) -> None:
         if self._is_terminal:
             print("\r\033[K", end="", file=self._stream)
+
+
+SILENT = Progress()

@@ -73,7 +73,7 @@ def build_raw_assets(settings: Settings, progress: Progress) -> dg.AssetsDefinit
         if not vendors:
             raise dg.Failure("No vendor is configured: set its variables (see .env.example).", allow_retries=False)
         question = _asked(config, settings)
-        readings = extract(settings, vendors, question, context.run.run_id, progress.on_reading)
+        readings = extract(settings, vendors, question, context.run.run_id, progress)
         for endpoint in endpoints:
             if raw_key(endpoint) in context.selected_asset_keys:
                 yield _result(endpoint, readings, _preview(settings, endpoint, readings))

@@ -60,8 +60,12 @@ class _PassingFault(Exception):
 
 @dataclass
 class Tally:
-    """What a reading cost, and what it was told of the endpoint's end. Shared by the threads that work on it."""
+    """What a reading cost, and what it was told of the endpoint's end. Shared by the threads that work on it.
 
+    `on_retry` hears why something is asked for again, and after how many seconds.
+    """
+
+    on_retry: Callable[[str, float], None] = lambda reason, pause_seconds: None
     requests: int = 0
     retries: int = 0
     bytes_received: int = 0
@@ -190,8 +194,10 @@ class HttpClient:
                 if fault.pause_seconds is not None:
                     pause = fault.pause_seconds * random.uniform(1.0, 1.1)
                     self._rate_limit.pause(min(pause, LONGEST_PAUSE_SECONDS))
+                pause = min(pause, LONGEST_PAUSE_SECONDS)
                 tally.add(retries=1)
-                time.sleep(min(pause, LONGEST_PAUSE_SECONDS))
+                tally.on_retry(str(fault), pause)
+                time.sleep(pause)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, tally: Tally) -> _Response:

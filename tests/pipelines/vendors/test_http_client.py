@@ -384,6 +384,17 @@ def test_requests_keep_to_the_rate() -> None:
         assert 0.3 <= time.monotonic() - began < 30
 
 
+def test_why_and_for_how_long_a_request_waits_for_another_try_is_told() -> None:
+    heard: list[tuple[str, float]] = []
+    with serving(response(BODY_TEXT, 503), response("", 429, Retry_After="0.05"), GOOD) as server:
+        get(client_of(server), Tally(lambda reason, pause: heard.append((reason, pause))))
+    (unavailable, short), (limited, asked_for) = heard
+    assert "HTTP 503" in unavailable
+    assert short <= QUICK.first_pause_seconds
+    assert "HTTP 429" in limited
+    assert 0.05 <= asked_for <= 0.055
+
+
 def test_the_tally_counts_requests_retries_and_bytes() -> None:
     tally = Tally()
     with serving(response("12345", 500), GOOD) as server:
