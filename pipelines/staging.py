@@ -68,9 +68,6 @@ ROWS_AT_ONCE = 20_000
 ROWS_IN_A_ROUND = 100_000
 ROWS_WRITTEN_AT_ONCE = 50_000
 
-NONE_SEEN = STAGED_SESSION.schema.create_empty().select("vendor", "session_id", "ended_at", "first_read_at")
-"""No session that was seen for the first time."""
-
 DIMENSION_KEYS = {
     STAGED_LOCATION: "location_id",
     STAGED_CHARGE_STATION: "station_id",
@@ -100,8 +97,7 @@ class _Staged:
 
     `receipts`: run_id, vendor, endpoint, scope, load_number, outcome (new, changed, unchanged), is_rejected.
     `months`: for a partitioned table, the partitions in which a row is replaced or added. `are_moved`: rows leave one
-    for another. `first_seen`: of the sessions that were not known before, the columns of NONE_SEEN.
-    `words`: status words that no transform knows, in the columns of SEEN.
+    for another. `words`: status words that no transform knows, in the columns of SEEN.
     """
 
     table: Table
@@ -109,7 +105,6 @@ class _Staged:
     receipts: pl.DataFrame
     months: frozenset[str | None] = frozenset()
     are_moved: bool = False
-    first_seen: pl.DataFrame = field(default_factory=lambda: NONE_SEEN)
     words: pl.DataFrame = field(default_factory=SEEN.to_frame)
 
 
@@ -169,7 +164,6 @@ def stage(
     stale = [] if lakes.staging.exists(STAGED_SESSION) else lakes.published.months(FACT_ENERGY)
     received: Counter[str] = Counter()
     months: set[str] = set()
-    first_seen = [NONE_SEEN]
     for last in _rounds(raw_log.until(newest), lakes.staging.mark(STAGED_SESSION, CONSUMED), newest):
         read = raw_log.until(last)
         staged_tables, touched = _taken_in(read, lakes, time_zone)
@@ -177,16 +171,14 @@ def stage(
             touched = _to_rebuild(rebuilt_months)
         else:
             touched = pl.concat([touched, _to_rebuild(stale)]).unique(maintain_order=True)
-        first_seen.extend(staged.first_seen for staged in staged_tables)
         _note_touched(touched, lakes.published, as_of, run_id)
         _note_vocabulary(read, staged_tables, lakes.published)
         _note_received(read, [staged.receipts for staged in staged_tables], lakes.published, last)
-        if last == newest:
-            _note_lateness(raw_log, pl.concat(first_seen), lakes.published, newest)
         for staged in staged_tables:
             _write(staged, lakes.staging, {CONSUMED: last}, zone_number)
         received.update({staged.table.name: staged.receipts.height for staged in staged_tables})
         months.update(touched["month"])
+    _note_lateness(raw_log.until(newest), lakes, newest)
     return StagingOutcome(dict(received), tuple(sorted(months - {NO_MONTH})))
 
 
@@ -321,7 +313,7 @@ def _sessions(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[_Staged | 
             how="horizontal",
         ),
     ).select(*_RECEIPT, "outcome", pl.col("reason").is_not_null().alias("is_rejected"))
-    first_seen = changed.join(known, on=["vendor", "session_id"], how="anti").select(NONE_SEEN.columns)
+    first_seen = changed.join(known, on=["vendor", "session_id"], how="anti")
     moved = was.join(changed, on=["vendor", "session_id", "month"], how="anti", nulls_equal=True)
     staged = _Staged(
         STAGED_SESSION,
@@ -329,7 +321,6 @@ def _sessions(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[_Staged | 
         receipts,
         months=frozenset([*changed["month"].unique(), *was["month"].unique()]),
         are_moved=not moved.is_empty(),
-        first_seen=first_seen,
         words=pl.concat([seen_words(raw, staged) for raw, staged in pieces]),
     )
     late = late_sessions(first_seen, raw_log.readings()) if first_seen.height else None
@@ -418,8 +409,17 @@ def _note_received(raw_log: RawLog, receipts: list[pl.DataFrame], published: Lak
         published.replace_rows(LOAD_AUDIT, added_up(known, fresh), "run_id", runs.to_list(), {CONSUMED: newest})
 
 
-def _note_lateness(raw_log: RawLog, first_seen: pl.DataFrame, published: Lake, newest: int) -> None:
-    after = published.mark(LATENESS, CONSUMED)
-    if first_seen.is_empty() or (after is not None and after >= newest):
+def _note_lateness(raw_log: RawLog, lakes: Lakes, newest: int) -> None:
+    """Counted from what is staged, in however many rounds and runs that came to be."""
+    runs = raw_log.readings(lakes.published.mark(LATENESS, CONSUMED))["as_of"].unique().sort()
+    if runs.is_empty():
         return
-    published.append(LATENESS, lateness(first_seen, raw_log.until(newest).readings()), {CONSUMED: newest})
+    first_seen = (
+        lakes.staging.scan_since(STAGED_SESSION, "first_read_at", runs[0])
+        .filter(pl.col("first_read_at").is_in(runs.to_list()))
+        .select("vendor", "session_id", "ended_at", "first_read_at")
+        .collect()
+    )
+    if first_seen.height:
+        fresh = lateness(first_seen, raw_log.readings())
+        lakes.published.replace_rows(LATENESS, fresh, "as_of", runs.to_list(), {CONSUMED: newest})

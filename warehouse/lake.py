@@ -125,6 +125,15 @@ class Lake:
         """The files that `scan_overlapping` reads: those whose statistics do not rule an overlap out."""
         return [file for file in self.files(table) if file.may_overlap(from_at, to_at)]
 
+    def scan_since(self, table: Table, column: str, from_at: datetime) -> pl.LazyFrame:
+        """The rows whose instant `column` is at or after `from_at`. Files whose statistics rule that out are not read.
+
+        Raises:
+            LakeError: a file is gone or cut short.
+        """
+        files = [file for file in self.files(table) if (latest := file.latest.get(column)) is None or latest >= from_at]
+        return scan_files(table, checked(files)).filter(pl.col(column) >= from_at)
+
     def append(self, table: Table, frame: pl.DataFrame, marks: Mapping[str, int] | None = None) -> None:
         """Adds the rows; with an empty frame only the marks.
 
@@ -174,10 +183,10 @@ class Lake:
         table: Table,
         frame: pl.DataFrame,
         column: str,
-        values: Collection[str],
+        values: Collection[str] | Collection[datetime],
         marks: Mapping[str, int] | None = None,
     ) -> None:
-        """Replaces the rows whose text `column` holds one of `values` by the frame, in one commit.
+        """Replaces the rows whose `column` holds one of `values` by the frame, in one commit.
 
         Only the files that hold such rows are written anew, together with the frame.
 

@@ -14,7 +14,7 @@ from pipelines.readings import Reading, readings_table
 from pipelines.staging import Lakes, stage
 from pipelines.vendors.jedlix import SESSIONS
 from pipelines.vendors.paging import Page
-from warehouse.tables import LOAD_AUDIT
+from warehouse.tables import LATENESS, LOAD_AUDIT
 
 AT = datetime(2026, 4, 1, 6, tzinfo=UTC)
 RUN = "run-1"
@@ -52,3 +52,28 @@ def test_rows_of_a_round_that_was_cut_off_are_audited_once(tmp_path: Path, monke
     [audit] = lakes.published.scan(LOAD_AUDIT).collect().to_dicts()
     counted = {name: audit[f"rows_{name}"] for name in ("received", "new", "changed", "unchanged")}
     assert counted == {"received": 5, "new": 4, "changed": 0, "unchanged": 1}
+
+
+@pytest.mark.parametrize("step", ["_note_touched", "_write"])
+def test_sessions_of_rounds_before_a_kill_are_counted_as_first_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    raw_log, lakes = RawLog(tmp_path), Lakes.below(tmp_path)
+    load(raw_log, "a", "b")
+    load(raw_log, "c")
+    taken, is_second = getattr(staging, step), iter([False, True])
+
+    def killed_at_the_second(*arguments: Any) -> None:
+        if next(is_second):
+            raise Killed
+        taken(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(staging, "ROWS_IN_A_ROUND", 1)
+        patched.setattr(staging, step, killed_at_the_second)
+        with pytest.raises(Killed):
+            stage(raw_log, lakes, "UTC", AT, RUN)
+    for _ in range(2):
+        stage(raw_log, lakes, "UTC", AT, RUN)
+        [row] = lakes.published.scan(LATENESS).collect().to_dicts()
+        assert (row["as_of"], row["sessions_new"], row["sessions_late"]) == (AT, 3, 0)

@@ -64,6 +64,14 @@ def test_files_of_other_times_are_not_read(lake, sessions):
     assert sorted(read.get_column("session_id")) == ["a-1", "long-0"]
 
 
+def test_of_what_is_older_than_an_instant_no_file_is_read(lake, sessions):
+    lake.append(FACT_SESSION, sessions("a", MARCH, APRIL))
+    march, _ = lake.files(FACT_SESSION)
+    Path(march.path).unlink()
+    assert lake.scan_since(FACT_SESSION, "started_at", APRIL).collect().get_column("session_id").to_list() == ["a-1"]
+    assert lake.scan_since(FACT_SESSION, "started_at", APRIL + timedelta(microseconds=1)).collect().is_empty()
+
+
 def test_rows_of_other_times_are_filtered_to_the_microsecond(lake, sessions):
     moment = timedelta(microseconds=1)
     lake.append(FACT_SESSION, sessions("a", MARCH, lasting=timedelta(microseconds=3601)))
@@ -89,6 +97,7 @@ def test_files_without_statistics_are_read(lake, sessions, monkeypatch, known):
     monkeypatch.setattr("warehouse.data_files.statistics", lambda _: known)
     lake.append(FACT_SESSION, sessions("a", MARCH))
     assert len(lake.files_overlapping(FACT_SESSION, MAY, MAY + timedelta(days=1))) == 1
+    assert lake.scan_since(FACT_SESSION, "started_at", MARCH).collect().height == 1
     assert lake.scan_overlapping(FACT_SESSION, MAY, MAY + timedelta(days=1)).collect().height == 0
     assert lake.scan_overlapping(FACT_SESSION, MARCH, MAY).collect().height == 1
     assert lake.row_counts(FACT_SESSION) == {"2025-03": 1}
