@@ -11,6 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from pipelines.settings import Settings, load_settings
 from sandbox.generate import generate_world
 from sandbox.server import Sandbox
+from tests.pipelines.receivers import Channel, Mailbox, mail_receiver, web_receiver
 from tests.pipelines.sound_house import build_house
 
 # How long an example takes is the machine's affair, and how busy it is.
@@ -65,3 +66,15 @@ def data(sound_data: Path, tmp_path: Path) -> Path:
     """A sound warehouse of one's own, to be spoiled."""
     shutil.copytree(sound_data, tmp_path / "data")
     return tmp_path / "data"
+
+
+@pytest.fixture
+def channel() -> Iterator[Channel]:
+    with web_receiver() as opened:
+        yield opened
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    with mail_receiver() as opened:
+        yield opened

@@ -10,10 +10,19 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from pipelines.settings import Settings, load_settings
+
+MAIL = {
+    "CHARGEHOUSE_ALERT_SMTP_HOST": "127.0.0.1",
+    "CHARGEHOUSE_ALERT_SMTP_SENDER": "chargehouse@example.com",
+    "CHARGEHOUSE_ALERT_SMTP_RECIPIENTS": "one@example.com, two@example.com",
+    "CHARGEHOUSE_ALERT_SMTP_SECURITY": "none",
+}
 SECRET_PATH = "/services/T00/B00/very-secret"  # noqa: S105 -- of a test
 
 
@@ -117,3 +126,15 @@ def mail_receiver(**options: Any) -> Iterator[Mailbox]:
             task.cancel()
         loop.run_until_complete(asyncio.sleep(0.05))
         loop.close()
+
+
+def settings_of(**variables: str) -> Settings:
+    return load_settings(variables, Path("/nonexistent/.env"))
+
+
+def webhook_settings(channel: Channel, **variables: str) -> Settings:
+    return settings_of(CHARGEHOUSE_ALERT_WEBHOOK_URL=channel.url, **variables)
+
+
+def mail_settings(mailbox: Mailbox, **variables: str) -> Settings:
+    return settings_of(**{**MAIL, "CHARGEHOUSE_ALERT_SMTP_PORT": str(mailbox.port), **variables})

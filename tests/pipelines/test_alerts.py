@@ -1,13 +1,11 @@
-"""Alerts: real runs in a real instance, told to a real web server and a real mail server."""
+"""When an alert is due: real runs in a real instance, told to a real web server and a real mail server."""
 
 import logging
 import os
-import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import which
 from textwrap import dedent
 
 import dagster as dg
@@ -17,20 +15,12 @@ from dagster._core.test_utils import create_test_daemon_workspace_context
 from dagster._core.workspace.load_target import PythonFileTarget
 from dagster._daemon.sensor import execute_sensor_iteration
 
-from pipelines.alert_delivery import Alert, alert_targets
 from pipelines.alerts import build_alert_sensors
 from pipelines.faults import AlertError
-from pipelines.settings import PROJECT_FOLDER, Settings, load_settings
-from tests.pipelines.receivers import SECRET_PATH, Channel, Mailbox, mail_receiver, web_receiver
+from pipelines.settings import PROJECT_FOLDER, Settings
+from tests.pipelines.receivers import MAIL, SECRET_PATH, Channel, Mailbox, mail_settings, settings_of, webhook_settings
 from warehouse.errors import LakeError
 
-MAIL = {
-    "CHARGEHOUSE_ALERT_SMTP_HOST": "127.0.0.1",
-    "CHARGEHOUSE_ALERT_SMTP_SENDER": "chargehouse@example.com",
-    "CHARGEHOUSE_ALERT_SMTP_RECIPIENTS": "one@example.com, two@example.com",
-    "CHARGEHOUSE_ALERT_SMTP_SECURITY": "none",
-}
-ALERT = Alert("Something failed", ("A line with <!channel> & more.", "Run 12345678."))
 CAUSE = "Published, but not everything could be read. zaptec sessions (installation:a1): rate limited (HTTP 429)."
 
 
@@ -58,30 +48,6 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     (tmp_path / "home").mkdir()
     with dg.DagsterInstance.local_temp(str(tmp_path / "home")) as opened:
         yield opened
-
-
-@pytest.fixture
-def channel() -> Iterator[Channel]:
-    with web_receiver() as opened:
-        yield opened
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with mail_receiver() as opened:
-        yield opened
-
-
-def settings_of(**variables: str) -> Settings:
-    return load_settings(variables, Path("/nonexistent/.env"))
-
-
-def webhook_settings(channel: Channel, **variables: str) -> Settings:
-    return settings_of(CHARGEHOUSE_ALERT_WEBHOOK_URL=channel.url, **variables)
-
-
-def mail_settings(mailbox: Mailbox, **variables: str) -> Settings:
-    return settings_of(**{**MAIL, "CHARGEHOUSE_ALERT_SMTP_PORT": str(mailbox.port), **variables})
 
 
 class Alerting:
@@ -326,107 +292,6 @@ def test_the_same_alert_goes_by_mail(mailbox: Mailbox, instance: dg.DagsterInsta
     assert message["Auto-Submitted"] == "auto-generated"
     assert "Failed, says Zaptéc." in message.get_content()
     assert mailbox.sign_ins == []
-
-
-def test_the_mail_server_gets_user_and_password(mailbox: Mailbox) -> None:
-    sign_in = {"CHARGEHOUSE_ALERT_SMTP_USERNAME": "alerts", "CHARGEHOUSE_ALERT_SMTP_PASSWORD": "mail-secret"}
-    [target] = alert_targets(mail_settings(mailbox, **sign_in))
-    target.deliver(ALERT)
-    assert mailbox.sign_ins == ["alerts"]
-    [target] = alert_targets(mail_settings(mailbox, **{**sign_in, "CHARGEHOUSE_ALERT_SMTP_PASSWORD": "wrong-secret"}))
-    with pytest.raises(AlertError, match=r"refused the sign-in \(SMTP 535\)") as caught:
-        target.deliver(ALERT)
-    assert "secret" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("refuses", "says"),
-    [({"two@example.com"}, "refused 1 of 2 recipients"), ({"one@example.com", "two@example.com"}, "every recipient")],
-)
-def test_a_refused_recipient_is_a_failure(mailbox: Mailbox, refuses: set[str], says: str) -> None:
-    mailbox.refuses = refuses
-    [target] = alert_targets(mail_settings(mailbox))
-    with pytest.raises(AlertError, match=says) as caught:
-        target.deliver(ALERT)
-    assert "example.com" not in str(caught.value)
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that signs itself, and its key."""
-    openssl = which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not installed, so there is no certificate for a mail server")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        [
-            *(openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"),
-            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return certificate, key
-
-
-def test_starttls_is_used_and_only_with_a_trusted_certificate(
-    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
-    with mail_receiver(tls_context=context) as mailbox:
-        [target] = alert_targets(mail_settings(mailbox, CHARGEHOUSE_ALERT_SMTP_SECURITY="starttls"))
-        with pytest.raises(AlertError, match="no trusted TLS connection could be made"):
-            target.deliver(ALERT)
-        assert mailbox.messages == []
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
-        target.deliver(ALERT)
-        assert mailbox.was_encrypted == [True]
-
-
-def test_a_server_without_starttls_gets_nothing(mailbox: Mailbox) -> None:
-    [target] = alert_targets(mail_settings(mailbox, CHARGEHOUSE_ALERT_SMTP_SECURITY="starttls"))
-    with pytest.raises(AlertError, match="lacks STARTTLS"):
-        target.deliver(ALERT)
-    assert mailbox.messages == []
-
-
-def test_nothing_in_a_text_is_markup_to_slack(channel: Channel) -> None:
-    [target] = alert_targets(webhook_settings(channel))
-    target.deliver(ALERT)
-    assert "&lt;!channel&gt; &amp; more" in channel.texts[0]
-
-
-def test_a_redirect_is_not_followed(channel: Channel) -> None:
-    channel.status = 302
-    [target] = alert_targets(webhook_settings(channel))
-    with pytest.raises(AlertError, match="HTTP 302"):
-        target.deliver(ALERT)
-    assert channel.paths == [SECRET_PATH]
-
-
-def test_a_text_too_long_is_cut_and_keeps_the_link(channel: Channel) -> None:
-    [target] = alert_targets(webhook_settings(channel))
-    target.deliver(Alert("Long", ("x" * 9_000, "the link")))
-    assert len(channel.texts[0]) < 4_000
-    assert channel.texts[0].endswith(" ...\nthe link")
-
-
-def test_the_secret_address_stands_in_no_error_and_no_representation(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    settings = settings_of(CHARGEHOUSE_ALERT_WEBHOOK_URL=f"http://127.0.0.1:9{SECRET_PATH}")
-    [target] = alert_targets(settings)
-    with pytest.raises(AlertError) as caught:
-        target.deliver(ALERT)
-    assert str(caught.value) == "the webhook at 127.0.0.1 cannot be reached (nothing listens there)."
-    assert caught.value.__suppress_context__
-    assert "very-secret" not in repr(settings) + repr(target)
-    assert not [record for record in caplog.records if "very-secret" in record.getMessage() and _is_ours(record)]
-
-
-def _is_ours(record: logging.LogRecord) -> bool:
-    """urllib3 logs every request at DEBUG, a level that nobody listens to in a daemon."""
-    return not record.name.startswith("urllib3")
 
 
 LOCATION = """
