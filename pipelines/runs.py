@@ -65,10 +65,11 @@ def run_job(
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }
 
+    run_id = str(uuid4())
+
     def execute() -> dg.ExecuteInProcessResult:
         with dg.DagsterInstance.get() as instance:
             end_abandoned_runs(instance, settings.data)
-            run_id = str(uuid4())
             hold_run(settings.data, run_id)
             try:
                 return job.execute_in_process(
@@ -92,13 +93,14 @@ def run_job(
         if not is_history_fault(error):
             raise
         raise WarehouseError(history_fault(home, settings.postgres_url, error)) from error
-    if result.success:
-        return RunOutcome(result.run_id, ())
+    # Not the record of the run, which somebody may have deleted from the history meanwhile.
+    if any(event.event_type == dg.DagsterEventType.RUN_SUCCESS for event in result.all_events):
+        return RunOutcome(run_id, ())
     faults = [
-        *failed_readings(Lakes.below(settings.data), result.run_id),
+        *failed_readings(Lakes.below(settings.data), run_id),
         *broken_claims(result.get_asset_check_evaluations()),
     ]
-    return RunOutcome(result.run_id, faults or _step_faults(result))
+    return RunOutcome(run_id, faults or _step_faults(result))
 
 
 def _interruptible(work: Callable[[], Result]) -> Result:

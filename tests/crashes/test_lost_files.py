@@ -4,12 +4,13 @@ import os
 import shutil
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+import dagster as dg
 import pytest
 from _pytest.mark import ParameterSet
 
-from pipelines import command
+from pipelines import command, table_assets
 from tests.crashes.conftest import REFRESHES
 from tests.crashes.house import House
 
@@ -192,6 +193,24 @@ def test_a_damaged_history_of_runs_is_named_and_can_be_moved_away(
     assert "move that folder away" in complaint
     assert "Traceback" not in complaint
     shutil.rmtree(full_house.data / "dagster")
+    full_house.assert_converges(REFRESHES)
+
+
+def test_a_run_whose_record_is_deleted_meanwhile_ends_well(
+    full_house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish_warehouse = table_assets.publish_warehouse
+
+    def deleting(*arguments: Any) -> Any:
+        with dg.DagsterInstance.get() as instance:
+            for run in instance.get_runs():
+                instance.delete_run(run.run_id)
+        return publish_warehouse(*arguments)
+
+    monkeypatch.setattr(table_assets, "publish_warehouse", deleting)
+    assert full_house.refresh(REFRESHES[-1]) == command.DONE
+    assert "Traceback" not in capsys.readouterr().err
+    monkeypatch.undo()
     full_house.assert_converges(REFRESHES)
 
 
