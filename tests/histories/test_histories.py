@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,11 +18,12 @@ from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from pipelines import building, command, staging, table_assets
+from pipelines import building, command, monthly_facts, staging, table_assets
 from pipelines.raw_log import RawLog
 from sandbox.server import Sandbox
 from tests.faults.scene import SESSIONS, Scene, iso
 from tests.faults.verdict import DIMENSIONS, SESSION_TABLES, VENDORS, Walk, differences
+from warehouse.lake import Lake
 
 BEGINS_AT = datetime(2026, 2, 20, tzinfo=UTC)
 FIRST_MONTH = "2026-01"
@@ -31,11 +33,15 @@ STAGES = (
     (RawLog, "append"),
     (table_assets, "stage"),
     (staging, "_note_received"),
-    (building, "build_months"),
+    (staging, "_write"),
+    (staging, "_note_lateness"),
+    (monthly_facts, "build_months"),
+    (Lake, "replace_months"),
     (table_assets, "build_open_sessions"),
     (building, "publish"),
 )
 """Where a run is cut off: as one of these begins, or as it ends."""
+assert all(callable(getattr(owner, name)) for owner, name in STAGES)
 
 ENERGY_FIELDS = {"zaptec": "energy", "jedlix": "energyCharged", "greenflux": "total_energy", "smappee": "energy"}
 START_FIELDS = {"zaptec": "startDateTime", "jedlix": "startTime", "greenflux": "start_date_time", "smappee": "from"}
@@ -200,12 +206,12 @@ class Histories(RuleBasedStateMachine):
         assert down.fired
         down.times = 0
 
-    @rule(stage=st.integers(0, len(STAGES) - 1), before=st.booleans())
-    def refresh_is_cut_off(self, stage: int, before: bool) -> None:
+    @rule(stage=st.integers(0, len(STAGES) - 1), nth=st.integers(1, 3), before=st.booleans())
+    def refresh_is_cut_off(self, stage: int, nth: int, before: bool) -> None:
         owner, name = STAGES[stage]
-        note(f"cut off {'before' if before else 'after'} {name}")
-        # Where there is nothing to do, the stage is never reached and the run ends well.
-        with suppress(Interrupted), _cut_off(owner, name, before=before):
+        note(f"cut off {'before' if before else 'after'} call {nth} of {name}")
+        # Where there is less to do, the call is never reached and the run ends well.
+        with suppress(Interrupted), _cut_off(owner, name, nth, before=before):
             self._run("refresh", expecting=None)
 
     # -- the end -------------------------------------------------------------------------------------------------------
@@ -296,11 +302,14 @@ assert set(_DIMENSION_ENDPOINTS) == set(DIMENSIONS)
 
 
 @contextmanager
-def _cut_off(owner: Any, name: str, *, before: bool) -> Iterator[None]:
-    """Interrupt the first call of a function, before or after it does its work."""
+def _cut_off(owner: Any, name: str, nth: int, *, before: bool) -> Iterator[None]:
+    """Interrupt the nth call of a function, before or after it does its work."""
     real: Callable[..., Any] = getattr(owner, name)
+    calls = count(1)
 
     def interrupted(*arguments: Any, **named: Any) -> Any:
+        if next(calls) < nth:
+            return real(*arguments, **named)
         if not before:
             real(*arguments, **named)
         raise Interrupted(name)
@@ -332,5 +341,5 @@ def test_any_history_ends_equal_to_the_world() -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("part", range(PARTS))
 def test_any_of_many_histories_ends_equal_to_the_world(part: int) -> None:
-    count = int(os.environ.get("HISTORIES", "200"))
-    run_state_machine_as_test(Histories, settings=_settings(-(-count // PARTS), 12))
+    histories = int(os.environ.get("HISTORIES", "200"))
+    run_state_machine_as_test(Histories, settings=_settings(-(-histories // PARTS), 12))
