@@ -92,7 +92,7 @@ def _lateness(lateness: pl.DataFrame) -> str:
         .sort("vendor")
     )
     if late.is_empty():
-        return "Late rows: nothing to say before the second refresh."
+        return "Late rows: nothing to tell yet; no session has come since the first refresh."
     lines = ["Late rows: sessions that had ended before the reading before the one that first saw them"]
     for vendor, new, count, most in late.iter_rows():
         worst = f", the latest {most / 86_400:.1f} days" if count else ""
@@ -105,6 +105,6 @@ def _oldest_open(running: pl.DataFrame) -> str:
         return "No session is known to be running."
     oldest = running.sort("started_at").row(0, named=True)
     return (
-        f"{running.height:,} sessions are running; the oldest, {oldest['vendor']} {oldest['session_id']}, since "
+        f"Running sessions: {running.height:,}; the oldest, {oldest['vendor']} {oldest['session_id']}, since "
         f"{oldest['started_at']:%Y-%m-%d %H:%M} UTC."
     )

@@ -1,6 +1,7 @@
 """The command line: exit statuses, and one line instead of a traceback for everything foreseeable."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -172,6 +173,18 @@ def test_a_refresh_then_sql_with_and_without_mistakes(run: Run, small: dict[str,
     status, told, _ = run("refresh", "--as-of", "2026-04-01", **small)
     assert status == command.DONE, "a now behind the watermarks"
     assert "Nothing was read." in told
+
+
+def test_the_status_tells_how_late_sessions_came_once_some_have_come_since_the_first_refresh(
+    run: Run, small: dict[str, str]
+) -> None:
+    for _ in range(2):
+        assert run("refresh", "--as-of", "2026-03-20", **small)[0] == command.DONE
+        assert "Late rows: nothing to tell yet; no session has come since the first refresh." in run("status")[1]
+    assert run("refresh", "--as-of", "2026-04-10", **small)[0] == command.DONE
+    told = run("status")[1]
+    assert "Late rows: sessions that had ended before the reading before the one that first saw them" in told
+    assert re.search(r"^  smappee +\d+ of [1-9]\d*", told, re.MULTILINE)
 
 
 def test_the_command_runs_as_a_module_of_its_own() -> None:
