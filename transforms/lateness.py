@@ -32,7 +32,10 @@ def late_sessions(first_seen: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFr
 
 def _with_lateness(first_seen: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFrame:
     """The closed sessions with the vendor's complete reading before the one that first saw them, and `late_seconds`,
-    the time from their end to that reading: negative where they ended after it, NULL where it was the first."""
+    the time from their end to that reading: negative where they ended after it, NULL where it was the first.
+
+    One that ended after it was first seen was running then, whenever its end was staged.
+    """
     runs = (
         readings.filter(pl.col("state") == "complete", pl.col("kind") != "backfill")
         .select("vendor", "as_of")
@@ -41,7 +44,7 @@ def _with_lateness(first_seen: pl.DataFrame, readings: pl.DataFrame) -> pl.DataF
         .with_columns(pl.col("as_of").shift().over("vendor").alias("previous_as_of"))
     )
     return (
-        first_seen.filter(pl.col("ended_at").is_not_null())
+        first_seen.filter(pl.col("ended_at") <= pl.col("first_read_at"))
         .select("vendor", "session_id", "ended_at", pl.col("first_read_at").alias("as_of"))
         .join(runs, on=["vendor", "as_of"], how="left")
         .with_columns(late_seconds=(pl.col("previous_as_of") - pl.col("ended_at")).dt.total_microseconds() / 1_000_000)

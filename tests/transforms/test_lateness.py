@@ -38,3 +38,9 @@ def test_the_late_sessions_are_those_counted_as_late() -> None:
     late = late_sessions(_first_seen(*days, as_of=SECOND), _readings(FIRST, SECOND))
     assert sorted(late.rows()) == [("zaptec", "0"), ("zaptec", "1")]
     assert late_sessions(_first_seen(*days, as_of=FIRST), _readings(FIRST)).is_empty()
+
+
+def test_what_ended_after_it_was_first_seen_was_running_then_and_is_not_counted() -> None:
+    days = [timedelta(days=1), timedelta(days=-8)]
+    [row] = lateness(_first_seen(*days, as_of=SECOND), _readings(FIRST, SECOND)).rows(named=True)
+    assert (row["sessions_new"], row["sessions_late"]) == (1, 1)
