@@ -7,27 +7,30 @@ only, so an edit is invisible to the filter: they are read whole.
 
 Late: times come from telemetry and may lag; a closed session is found by its end with a look-back. Running ones are
 asked for by start, the recent ones and older ones around the starts of those known to run. That shows closed ones too,
-newest first: once the closed ones that the run has read make up the rest of the list's total, no running one is left.
+newest first: the rest of the list is left where the closed ones that the run has read make it up, and the vendor's own
+count of the closed ones agrees.
 Known lies: the `pageSize` echoed in an answer is unreliable; status words are an open list.
 Source: "Smart Charging Api v2.0"."""
 
-from collections.abc import Iterator, Mapping, Sequence, Set
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pipelines.faults import ReadingError
 from pipelines.personal_data import PersonalData
 from pipelines.settings import JedlixAccount, Patience
 from pipelines.vendors.contract import Endpoint, Line, Question, Window, text_at
 from pipelines.vendors.http_client import AnswerFault, HttpClient, Tally
 from pipelines.vendors.instants import iso_milliseconds, parsed_instant
-from pipelines.vendors.paging import NumberedPage, Page, read_numbered_pages
+from pipelines.vendors.paging import KnownRows, NumberedPage, Page, read_numbered_pages
 from pipelines.vendors.sign_in import BearerToken
 from pipelines.vendors.windows import recent_and_running, since_watermark, whole_list
 
 LOOK_BACK = timedelta(days=7)
 # On the first reading nobody knows the oldest running session. Closed ones are found by their end however long they
 # ran, so this bounds only how long a running one may have been running to be shown as such.
-LONGEST_UNKNOWN_OPEN = timedelta(days=90)
+LONGEST_UNKNOWN_OPEN = timedelta(days=60)
+BEFORE_ANY_END = datetime(2000, 1, 1, tzinfo=UTC)
 PAGE_SIZE = 100
 DOCUMENTATION = "https://developer.jedlix.com"
 _start_of = text_at("startTime")
@@ -153,8 +156,16 @@ class Jedlix:
         first_at = self._first_start(question)
 
         def read(window: Window, tally: Tally) -> Iterator[Page]:
+            bounds = _bounds("startTime", window)
+            running: set[str] = set()
+
+            def are_others_closed(total: int) -> bool:
+                return self._closed_among(bounds, tally) == total - len(running)
+
             ended = {key for key, started_at in closed.items() if _holds(window, started_at)}
-            return self._pages("/api/v2/sessions", _bounds("startTime", window), tally, ended)
+            for page in self._pages("/api/v2/sessions", bounds, tally, KnownRows(ended, are_others_closed)):
+                running.update(_key(item) for item in page.objects if _is_open(item))
+                yield page
 
         return Line(
             OPEN_SESSIONS,
@@ -169,8 +180,17 @@ class Jedlix:
     def _first_start(question: Question) -> datetime:
         return max(question.first_month_at, question.as_of - LONGEST_UNKNOWN_OPEN)
 
+    def _closed_among(self, bounds: dict[str, str | int], tally: Tally) -> int | None:
+        """How many of the sessions within these bounds have ended, by the vendor's count; None where it gives none."""
+        parameters = {**bounds, "endTimeFrom": iso_milliseconds(BEFORE_ANY_END), "pageSize": 1, "pageIndex": 1}
+        try:
+            count: int = self._client.get("/api/v2/sessions", parameters, tally, _check).document["totalCount"]
+        except ReadingError:
+            return None
+        return count
+
     def _pages(
-        self, path: str, bounds: dict[str, str | int], tally: Tally, known: Set[str] = frozenset()
+        self, path: str, bounds: dict[str, str | int], tally: Tally, known: KnownRows | None = None
     ) -> Iterator[Page]:
         def fetch(number: int) -> NumberedPage:
             parameters = {**bounds, "pageSize": PAGE_SIZE, "pageIndex": number}

@@ -14,7 +14,11 @@ from typing import Any
 
 from pipelines.faults import ReadingError
 
-PASSES = 5
+PASSES = 7
+"""Readings of a list that moves, at most. Where two alike in turn prove it whole, an edit spoils two pairs of them, so
+three edits do no harm.
+"""
+
 PAGES_AT_ONCE = 4
 MOST_PAGES = 100_000
 # A server that filters its pages may send some without a row; one that sends nothing else has no end.
@@ -56,17 +60,31 @@ class OffsetPage:
     has_next: bool | None
 
 
+@dataclass(frozen=True)
+class KnownRows:
+    """Rows that stand in a list and need not be seen: their keys.
+
+    `is_rest_of` is told the list's total and gives a second opinion on whether only such rows are left to come: a known
+    row that does not stand in the list after all would hide another one.
+    """
+
+    keys: Set[Hashable]
+    is_rest_of: Callable[[int], bool]
+
+
 @dataclass
 class _Pass:
     """What one reading of a list from its beginning has shown.
 
     `keys` are those of its rows as they came, `rows` the places of the list that were read, `risen` by how much the
     total rose on the way, `is_steady` whether it stayed the same. `is_anchored`: every page was tied to the one before.
+    `page_size` is the largest number of rows on one page.
     """
 
     keys: list[tuple[Hashable, int]] = field(default_factory=list)
     seen: set[tuple[Hashable, int]] = field(default_factory=set)
     rows: int = 0
+    page_size: int = 0
     total: int | None = None
     risen: int = 0
     is_steady: bool = True
@@ -99,6 +117,7 @@ class _Pass:
         self.keys.extend(keys)
         self.seen.update(keys)
         self.rows = rows
+        self.page_size = max(self.page_size, len(keys))
 
     def is_whole(self, previous: "_Pass") -> bool:
         """Whether every row that was in the list all the while was seen.
@@ -112,10 +131,15 @@ class _Pass:
         return self.is_anchored or (self.keys == previous.keys and len(self.keys) == len(self.seen))
 
     def lacks_only(self, known: Set[Hashable]) -> bool:
-        """Whether all rows but these were seen of a list whose total counts them along, and has stayed the same."""
-        if not known or self.total is None or not self.is_steady:
+        """Whether only known rows are left to come, by the total, which counts them along and has stayed the same; and
+        so many of them that it is worth two requests to make sure."""
+        if not known or self.total is None or not self.is_steady or self.rows + 2 * self.page_size >= self.total:
             return False
         return sum(key not in known for key, _ in self.seen) == self.total - len(known)
+
+    def ends_with(self, last: NumberedPage) -> bool:
+        """Whether the last page of the list, read ahead, holds as many rows as the total leaves for it."""
+        return self.total == last.total_count == (last.total_pages - 1) * self.page_size + len(last.page.objects)
 
 
 def _distinct(keys: Iterable[Hashable]) -> list[tuple[Hashable, int]]:
@@ -156,7 +180,7 @@ def read_cursor_pages(fetch: Callable[[str | None], CursorPage]) -> Iterator[Pag
 
 
 def read_numbered_pages(
-    fetch: Callable[[int], NumberedPage], key: Callable[[Any], Hashable], known: Set[Hashable] = frozenset()
+    fetch: Callable[[int], NumberedPage], key: Callable[[Any], Hashable], known: KnownRows | None = None
 ) -> Iterator[Page]:
     """Read pages 1 to N of a newest-first list.
 
@@ -165,8 +189,8 @@ def read_numbered_pages(
     neighbours to a later page (seen twice: harmless, and read to the new end); one that leaves pulls them to an earlier
     page, and the reader steps back over the fall. Without totals, several pages are read until they are the same twice.
 
-    `known` are the keys of rows that stand in the list and need not be seen: the reading ends where the total leaves no
-    others to come.
+    With `known` rows the first pass ends where no others are left to come: the total says so, the last page bears the
+    total out, and the second opinion agrees.
     """
     previous = _Pass()
     for answers in _pages_at_once(fetch):
@@ -175,8 +199,13 @@ def read_numbered_pages(
             previous.take(answer.page.objects, key, previous.rows + len(answer.page.objects))
             previous.is_anchored = previous.is_anchored and answer.total_pages <= 1
             yield answer.page
-        if previous.lacks_only(known):
+        if known is None or previous.total is None or not previous.lacks_only(known.keys):
+            continue
+        last = fetch(answers[-1].total_pages)
+        yield last.page
+        if previous.ends_with(last) and known.is_rest_of(previous.total):
             return
+        known = None
     # More rows than the total counts show that it is wrong: only turning pages until nothing comes finds the end.
     is_believed = previous.total is None or (previous.is_steady and previous.rows <= previous.total)
     if is_believed and previous.is_whole(_Pass()):
