@@ -76,8 +76,8 @@ class Line:
 
     `scope` is safe to store. `stretches` says what is to be read in turn, given the position reached so far. `read`
     yields the pages of one window; returning proves the window complete. A window holds about `rows_per_window` rows
-    and is about `longest_window` long at most, so that memory and a restart stay cheap. The first of a stretch, of
-    which nobody knows how many rows it holds, is about `first_window` long.
+    and is no longer than `longest_window`, so that memory and a restart stay cheap. The first of a stretch, of which
+    nobody knows how many rows it holds, is about `first_window` long.
     """
 
     endpoint: Endpoint

@@ -26,8 +26,8 @@ from pipelines.vendors.window_sizes import LONGEST_LENGTH
 from pipelines.vendors.windows import since_oldest_open
 
 MARGIN = timedelta(days=1)
-# Without pages, a window is the only bound on the size of an answer: a year of a park, or as many sessions.
-LONGEST_WINDOW = timedelta(days=366)
+# Without pages, a window is the only bound on the size of an answer: a year and a half of a park, or as many sessions.
+LONGEST_WINDOW = timedelta(days=549)
 ROWS_PER_WINDOW = 25_000
 DOCUMENTATION = "https://smappee.atlassian.net/wiki/spaces/DEVAPI/pages/2803007489"
 

@@ -8,7 +8,7 @@ MOST_GROWTH = 24
 MOST_GROWTH_AFTER_NOTHING = 4
 """The history may just begin, and be dense: an empty window does not tell."""
 
-NOT_WORTH_A_REQUEST = 0.5
+READ_ALONG = 0.5
 """What is left of a stretch after a window is read along with it where it is no longer than that much of it."""
 
 SHORTEST_LENGTH = timedelta(days=1)
@@ -34,7 +34,7 @@ class WindowSizes:
             self._is_over = True
             return self._stretch
         rest = self._stretch.to_at - self._from_at
-        self._is_over = rest <= self._length * (1 + NOT_WORTH_A_REQUEST)
+        self._is_over = rest <= min(self._length * (1 + READ_ALONG), self._longest)
         window = Window(self._from_at, self._stretch.to_at if self._is_over else self._from_at + self._length)
         self._from_at = window.to_at
         return window

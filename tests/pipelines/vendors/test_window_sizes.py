@@ -35,7 +35,7 @@ def test_windows_are_the_stretch_without_gap_or_overlap(
     for window in windows:
         assert window.from_at is not None
         assert window.from_at < window.to_at
-        assert longest is None or window.to_at - window.from_at <= 1.5 * longest
+        assert longest is None or window.to_at - window.from_at <= longest
 
 
 def test_what_is_left_of_a_stretch_is_read_along_where_it_is_short() -> None:
