@@ -156,6 +156,7 @@ def stage(
     newest = raw_log.newest_load()
     if newest is None:
         return StagingOutcome({}, ())
+    raw_log = raw_log.until(newest)
     zone_number = zlib.crc32(time_zone.encode())
     is_other_zone = lakes.staging.mark(STAGED_SESSION, TIME_ZONE) not in (None, zone_number)
     if is_other_zone or _is_audit_lost(lakes):
@@ -164,7 +165,7 @@ def stage(
     stale = [] if lakes.staging.exists(STAGED_SESSION) else lakes.published.months(FACT_ENERGY)
     received: Counter[str] = Counter()
     months: set[str] = set()
-    for last in _rounds(raw_log.until(newest), lakes.staging.mark(STAGED_SESSION, CONSUMED), newest):
+    for last in _rounds(raw_log, lakes.staging.mark(STAGED_SESSION, CONSUMED), newest):
         read = raw_log.until(last)
         staged_tables, touched = _taken_in(read, lakes, time_zone)
         if rebuilt_months is not None:
@@ -178,7 +179,7 @@ def stage(
             _write(staged, lakes.staging, {CONSUMED: last}, zone_number)
         received.update({staged.table.name: staged.receipts.height for staged in staged_tables})
         months.update(touched["month"])
-    _note_lateness(raw_log.until(newest), lakes, newest)
+    _note_lateness(raw_log, lakes, newest)
     return StagingOutcome(dict(received), tuple(sorted(months - {NO_MONTH})))
 
 

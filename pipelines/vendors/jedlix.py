@@ -126,8 +126,7 @@ class Jedlix:
         yield [*chains, sessions]
 
     def check_credentials(self, tally: Tally) -> str:
-        answer = self._client.get("/api/v2/users", {"pageSize": 1, "pageIndex": 1}, tally, _check)
-        return f"{answer.document['totalCount']} users"
+        return f"{self._count('/api/v2/users', {}, tally)} users"
 
     def _list_line(self, endpoint: Endpoint, path: str, question: Question) -> Line:
         return Line(
@@ -182,12 +181,16 @@ class Jedlix:
 
     def _closed_among(self, bounds: dict[str, str | int], tally: Tally) -> int | None:
         """How many of the sessions within these bounds have ended, by the vendor's count; None where it gives none."""
-        parameters = {**bounds, "endTimeFrom": iso_milliseconds(BEFORE_ANY_END), "pageSize": 1, "pageIndex": 1}
         try:
-            count: int = self._client.get("/api/v2/sessions", parameters, tally, _check).document["totalCount"]
+            return self._count("/api/v2/sessions", {**bounds, "endTimeFrom": iso_milliseconds(BEFORE_ANY_END)}, tally)
         except ReadingError:
             return None
-        return count
+
+    def _count(self, path: str, bounds: dict[str, str | int], tally: Tally) -> int:
+        """How many rows a list has."""
+        parameters = {**bounds, "pageSize": 1, "pageIndex": 1}
+        total: int = self._client.get(path, parameters, tally, _check).document["totalCount"]
+        return total
 
     def _pages(
         self, path: str, bounds: dict[str, str | int], tally: Tally, known: KnownRows | None = None

@@ -78,13 +78,13 @@ class _Pass:
 
     `keys` are those of its rows as they came, `rows` the places of the list that were read, `risen` by how much the
     total rose on the way, `is_steady` whether it stayed the same. `is_anchored`: every page was tied to the one before.
-    `page_size` is the largest number of rows on one page.
+    `page_size` is the largest number of rows on one page so far, and at least one.
     """
 
     keys: list[tuple[Hashable, int]] = field(default_factory=list)
     seen: set[tuple[Hashable, int]] = field(default_factory=set)
     rows: int = 0
-    page_size: int = 0
+    page_size: int = 1
     total: int | None = None
     risen: int = 0
     is_steady: bool = True
@@ -235,18 +235,16 @@ def _pages_in_turn(
     fetch: Callable[[int], NumberedPage], key: Callable[[Any], Hashable], reading: _Pass
 ) -> Iterator[NumberedPage]:
     number = 1
-    largest = 1
     for _ in range(MOST_PAGES):
         answer = fetch(number)
         fallen = reading.fall(answer.total_count)
         if fallen and number > 1:
             reading.step_back()
-            number = max(1, number - -(-fallen // largest))
+            number = max(1, number - -(-fallen // reading.page_size))
             continue
         rows = len(answer.page.objects)
-        reading.take(answer.page.objects, key, (number - 1) * largest + rows)
+        reading.take(answer.page.objects, key, (number - 1) * reading.page_size + rows)
         yield answer
-        largest = max(largest, rows)
         counts_too_few = answer.total_count is not None and reading.rows > answer.total_count
         if number >= answer.total_pages and not (counts_too_few and rows):
             return
