@@ -87,7 +87,7 @@ def back_up(data: Path, folder: Path, keep: int | None = None) -> Backup:
         _write_manifest(building, backup)
         building.rename(folder / name)
         flush(folder)
-        for old in generations[: len(generations) + 1 - keep] if keep is not None else []:
+        for old in generations[: max(0, len(generations) + 1 - keep)] if keep is not None else []:
             shutil.rmtree(old)
     return Backup(folder / name, backup.made_at, backup.files, backup.new_files, backup.new_bytes)
 

@@ -171,10 +171,8 @@ class HttpClient:
 
         def attempt() -> Mapping[str, object]:
             response = self._send("POST", url, headers, body, tally)
-            if response.status in (400, 401, 403):
-                raise SignInError(f"the sign-in was refused (HTTP {response.status}); check the credentials.")
             if response.status != 200:
-                raise SignInError(f"the sign-in was answered with HTTP {response.status}; check the base URL.")
+                raise SignInError(_sign_in_refusal(response.status))
             document = _parsed(response.body)
             if not isinstance(document, dict):
                 raise _PassingFault("the sign-in was answered with something that is no JSON object")
@@ -229,8 +227,6 @@ class HttpClient:
             raise _PassingFault("rate limited (HTTP 429)", _retry_after_seconds(response.headers.get("Retry-After")))
         if status == 408 or status >= 500:
             raise _PassingFault(f"the server answered with HTTP {status}")
-        if 300 <= status < 400:
-            raise Refused(status, f"redirected (HTTP {status}), which is refused; check the base URL.")
         return _Response(status, response.headers, content, requested_at)
 
     def _body(self, response: urllib3.BaseHTTPResponse) -> bytes:
@@ -267,12 +263,23 @@ def _float_or_text(digits: str) -> float | str:
 
 
 def _refusal(status: int) -> str:
+    if 300 <= status < 400:
+        return f"redirected (HTTP {status}), which is refused; check the base URL."
     advice = {
         401: "the credentials were refused (HTTP 401); check them.",
         403: "not allowed (HTTP 403); the account lacks the right to it.",
         404: "not found (HTTP 404); check that it exists.",
     }
     return advice.get(status, f"refused with HTTP {status}.")
+
+
+def _sign_in_refusal(status: int) -> str:
+    if status in (400, 401, 403):
+        return f"the sign-in was refused (HTTP {status}); check the credentials."
+    # Not every vendor's sign-in lies below its base URL.
+    if 300 <= status < 400:
+        return f"the sign-in was redirected (HTTP {status}), which is refused; check the URL it goes to."
+    return f"the sign-in was answered with HTTP {status}; check the URL it goes to."
 
 
 def _connection_fault(fault: Exception) -> str:

@@ -8,7 +8,10 @@ from typing import Protocol, TypeAlias
 from pipelines.faults import ReadingError, SignInError
 
 FormPost: TypeAlias = Callable[[str, Mapping[str, str]], Mapping[str, object]]
-"""Posts a form to an address and gives the JSON object answered; raises SignInError on 400 and 401."""
+"""Posts a form to an address and gives the JSON object answered.
+
+Raises SignInError for an answer that repeating would not change, ReadingError where there is none to be had.
+"""
 
 RENEW_BEFORE_EXPIRY_SECONDS = 30.0
 

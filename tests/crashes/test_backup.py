@@ -76,10 +76,13 @@ def test_a_generation_outlives_the_loss_of_the_original(house: House, sandbox: S
     elsewhere.assert_converges(REFRESHES[:2])
 
 
-def test_only_so_many_generations_are_kept(house: House, tmp_path: Path) -> None:
-    made = [back_up(house.data, tmp_path / "backups", keep=2).folder for _ in range(4)]
-    assert generations(tmp_path / "backups") == made[2:]
-    restore(tmp_path / "elsewhere", made[2])
+@pytest.mark.parametrize("keep", [1, 2, 4])
+def test_the_newest_generations_are_kept_and_no_fewer(house: House, tmp_path: Path, keep: int) -> None:
+    made: list[Path] = []
+    for _ in range(6):
+        made.append(back_up(house.data, tmp_path / "backups", keep=keep).folder)
+        assert generations(tmp_path / "backups") == made[-keep:]
+    restore(tmp_path / "elsewhere", made[-keep])
 
 
 def test_a_backup_waits_for_a_run_that_writes(house: House, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import logging
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -157,10 +158,17 @@ def test_a_redirect_is_refused_and_the_other_host_hears_nothing(status: int) -> 
         assert other.requests == []
 
 
-def test_a_redirect_of_the_sign_in_is_refused_and_the_other_host_hears_nothing() -> None:
+def test_a_redirect_of_the_sign_in_is_refused_for_every_line_and_the_other_host_hears_nothing() -> None:
+    """All lines of a vendor wait for one sign-in, and each has to be told of its end in a way that it can record."""
     with serving(GOOD) as other, serving(response("", 307, Location=f"{other.url}/token")) as server:
-        sign_in = BearerToken(f"{server.url}/token", {"password": SECRET})
-        assert "redirected" in str(fault_of(client_of(server, sign_in)))
+        client = client_of(server, BearerToken(f"{server.url}/token", {"password": SECRET}))
+        with ThreadPoolExecutor(4) as lines:
+            faults = list(lines.map(lambda _: fault_of(client), range(4)))
+        assert {type(fault) for fault in faults} == {SignInError}
+        assert {str(fault) for fault in faults} == {
+            "the sign-in was redirected (HTTP 307), which is refused; check the URL it goes to."
+        }
+        assert len(server.requests) == 1
         assert other.requests == []
 
 
