@@ -11,20 +11,10 @@ from datetime import UTC, datetime
 
 import dagster as dg
 from dagster import AssetCheckEvaluation
-from dagster_shared.error import SerializableErrorInfo
 
 from pipelines.alert_delivery import Alert
-from warehouse.errors import LakeError, PublicationError
+from pipelines.step_causes import StepCause, step_cause
 
-FORESEEN = {fault.__name__ for fault in (LakeError, PublicationError)} | {
-    "AnotherRunError",
-    "ConfigurationError",
-    "ReadingError",
-    "SignInError",
-    "Failure",
-    # Names assets and checks only.
-    "DagsterAssetCheckFailedError",
-}
 MOST_LINES = 8
 LONGEST_LINE = 600
 NUMBERS = re.compile(r"\d+(?:[.,:]\d+)*")
@@ -45,14 +35,13 @@ class CheckState:
 
 def run_failure_alert(run: dg.DagsterRun, failed_at: float, events: Sequence[dg.DagsterEvent], ui: str | None) -> Alert:
     """The alert of a run that failed. `events` are its failures of steps, `failed_at` is in seconds since 1970."""
-    causes = [_step_cause(event) for event in events if event.is_step_failure]
-    if not causes:
-        causes = ["It ended outside of any step: the process was ended, or could not be started."]
+    causes = [step_cause(event) for event in events if event.is_step_failure]
+    told = [_told(cause) for cause in causes]
     instant = datetime.fromtimestamp(failed_at, UTC)
     return Alert(
         f"Chargehouse: {run.job_name} failed",
         (
-            *_at_most(causes),
+            *_at_most(told or ["It ended outside of any step: the process was ended, or could not be started."]),
             _advice(causes),
             f"Run {run.run_id[:8]}, {instant:%Y-%m-%d %H:%M} UTC. {_where(run, ui)}",
         ),
@@ -91,39 +80,17 @@ def check_state(evaluation: AssetCheckEvaluation) -> CheckState:
     return CheckState(name, f"{severity} {NUMBERS.sub('#', description)}"[:LONGEST_LINE], line)
 
 
-def _step_cause(event: dg.DagsterEvent) -> str:
-    """The foreseen fault behind a failed step, else the kind of the innermost."""
-    failure = event.step_failure_data
-    if failure.user_failure_data is not None and failure.user_failure_data.description:
-        return f"{event.step_key}: {' '.join(failure.user_failure_data.description.split())}"
-    errors = _chain(failure.error)
-    for error in errors:
-        if error.cls_name in FORESEEN:
-            return f"{event.step_key}: {_message(error)}"
-    kind = errors[-1].cls_name if errors else None
-    return f"{event.step_key}: an unforeseen fault ({kind or 'unknown'}); its words stand in the run."
+def _told(cause: StepCause) -> str:
+    if not cause.is_foreseen:
+        return f"{cause.step}: an unforeseen fault ({cause.kind}); its words stand in the run."
+    return f"{cause.step}: {' '.join(cause.words.split())}"
 
 
-def _chain(error: SerializableErrorInfo | None) -> list[SerializableErrorInfo]:
-    errors: list[SerializableErrorInfo] = []
-    while error is not None:
-        errors.append(error)
-        error = error.cause
-    return errors
-
-
-def _message(error: SerializableErrorInfo) -> str:
-    """What the fault says, without the name that Dagster puts before it."""
-    text = " ".join(error.message.split())
-    _, mark, said = text.partition(f"{error.cls_name}: ")
-    return said if mark else text
-
-
-def _advice(causes: Sequence[str]) -> str:
-    if all("Published, but not everything could be read" in cause for cause in causes):
+def _advice(causes: Sequence[StepCause]) -> str:
+    if causes and all(cause.is_incomplete for cause in causes):
         return (
-            "To do: nothing, if it passes: what was read is published, and the next refresh reads the rest. If it "
-            "comes again: `chargehouse doctor` tries every account, `chargehouse status` lists the gaps."
+            "To do: nothing, if it passes: what was read is taken in, and the next refresh reads the rest. If it comes "
+            "again: `chargehouse doctor` tries every account, `chargehouse status` lists the gaps."
         )
     return (
         "To do: open the run and see which step failed. The last good publication stands; the next run does again "

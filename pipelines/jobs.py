@@ -93,7 +93,7 @@ def build_jobs(settings: Settings, vendors: Sequence[str]) -> list[UnresolvedAss
             "be read. The facts and the publication follow by the sensor of the touched months.",
             (_assets(*read, *LOADED_KEYS) - dg.AssetSelection.checks(*check_keys())),
             vendors,
-            configured(COVERAGE.name, {"fails_on_gaps": True}),
+            configured(VENDOR_RADAR.name, {"fails_on_gaps": True}),
         ),
         _job(
             "backfill_months",

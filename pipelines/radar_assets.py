@@ -13,7 +13,8 @@ from pipelines.raw_log import RawLog
 from pipelines.readings import run_as_of
 from pipelines.settings import Settings
 from pipelines.staging import Lakes
-from pipelines.table_assets import LAKE, table_key
+from pipelines.step_causes import incomplete
+from pipelines.table_assets import LAKE, failed_readings, table_key
 from pipelines.vendors.announcements import endpoints_in_use
 from transforms.radar import HORIZON, vendor_radar
 from warehouse.tables import COVERAGE, STAGED_SESSION, VENDOR_RADAR
@@ -29,6 +30,13 @@ _ENDPOINTS_SCHEMA = {
     "announced_source_url": pl.String,
     "kept_months": pl.Int64,
 }
+
+
+class Strictness(dg.Config):
+    """Whether this step, the last of a load, fails when the run could not read something. A run that publishes fails
+    after that instead."""
+
+    fails_on_gaps: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,10 +74,13 @@ def build_radar(settings: Settings, lakes: Lakes) -> dg.AssetsDefinition:
             )
         ],
     )
-    def radar(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    def radar(context: dg.AssetExecutionContext, config: Strictness) -> Iterator[dg.MaterializeResult[None]]:
         with exclusive(settings.data, LAKE):
             rows = build_vendor_radar(settings, lakes, context.run.run_id)
         yield _result(rows, verdict(rows))
+        failures = failed_readings(lakes, context.run.run_id) if config.fails_on_gaps else []
+        if failures:
+            raise incomplete("Not everything could be read.", failures)
 
     return radar
 

@@ -16,23 +16,20 @@ import dagster as dg
 from pipelines.abandoned_runs import end_abandoned_runs, hold_run, let_go_of_run
 from pipelines.checks import broken_claims
 from pipelines.definitions import build_definitions
-from pipelines.faults import AnotherRunError
 from pipelines.instance import history_fault, is_history_fault, prepare_dagster_home
 from pipelines.locks import is_held
 from pipelines.progress import Progress
 from pipelines.settings import Settings
 from pipelines.staging import Lakes
+from pipelines.step_causes import step_cause
 from pipelines.table_assets import failed_readings
-from warehouse.errors import LakeError, PublicationError, WarehouseError
+from warehouse.errors import WarehouseError
 
 REPOSITORY = {".dagster/repository": "__repository__@chargehouse"}
 """The tag by which the web UI lists a run of the command line among those of its job."""
 
 PROCESS = "chargehouse/process"
 """The tag that names the process in which a run takes place."""
-
-FORESEEN = [fault.__name__ for fault in (LakeError, PublicationError, AnotherRunError)]
-"""Their messages say what to do; what caused them does not."""
 
 Result = TypeVar("Result")
 
@@ -96,11 +93,12 @@ def run_job(
     # Not the record of the run, which somebody may have deleted from the history meanwhile.
     if any(event.event_type == dg.DagsterEventType.RUN_SUCCESS for event in result.all_events):
         return RunOutcome(run_id, ())
-    faults = [
-        *failed_readings(Lakes.below(settings.data), run_id),
-        *broken_claims(result.get_asset_check_evaluations()),
-    ]
-    return RunOutcome(run_id, faults or _step_faults(result))
+    unread = failed_readings(Lakes.below(settings.data), run_id)
+    broken = broken_claims(result.get_asset_check_evaluations())
+    causes = [step_cause(event) for event in result.all_events if event.is_step_failure]
+    # What a step says that failed because of these, they say better.
+    others = [cause for cause in causes if not (cause.is_incomplete and unread) and not (cause.is_blocked and broken)]
+    return RunOutcome(run_id, [*unread, *broken, *(f"{cause.step}: {cause.first_line}" for cause in others)])
 
 
 def _interruptible(work: Callable[[], Result]) -> Result:
@@ -124,18 +122,3 @@ def _interruptible(work: Callable[[], Result]) -> Result:
         return done.result()
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _step_faults(result: dg.ExecuteInProcessResult) -> list[str]:
-    """The cause of every failed step, in a line each: the one that was foreseen, else the innermost."""
-    faults: list[str] = []
-    for event in result.all_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error is not None and error.cause is not None and error.cls_name not in FORESEEN:
-                error = error.cause
-            cause = (error.message.strip().splitlines() or ["unknown"])[0] if error is not None else "unknown"
-            if error is not None and error.cls_name in FORESEEN:
-                cause = cause.partition(f"{error.cls_name}: ")[2]
-            faults.append(f"{event.step_key}: {cause}")
-    return faults

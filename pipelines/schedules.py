@@ -7,7 +7,7 @@ import dagster as dg
 from pipelines.jobs import LOAD, configured
 from pipelines.sensors import UNFINISHED
 from pipelines.settings import Settings
-from warehouse.tables import COVERAGE
+from warehouse.tables import VENDOR_RADAR
 
 WEEKLY = "40 4 * * 0"
 """On Sundays, after the nightly refresh."""
@@ -50,7 +50,7 @@ def _schedule(
     settings: Settings, name: str, times: str, description: str, reach: Mapping[str, object]
 ) -> dg.ScheduleDefinition:
     default = dg.DefaultScheduleStatus
-    steps = (configured("raw_log", reach), configured(COVERAGE.name, {"fails_on_gaps": True}))
+    steps = (configured("raw_log", reach), configured(VENDOR_RADAR.name, {"fails_on_gaps": True}))
     run_config = {"ops": {name: config for step in steps for name, config in step["ops"].items()}}
 
     @dg.schedule(

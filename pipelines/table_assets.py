@@ -24,12 +24,13 @@ from pipelines.monthly_facts import BuiltMonth, build_months, build_pending_mont
 from pipelines.previews import preview, table_preview
 from pipelines.progress import Progress
 from pipelines.quality import measure_months
-from pipelines.questions import backfill, run_instant
+from pipelines.questions import backfill, check_months, run_instant
 from pipelines.raw_assets import raw_key, raw_metadata_of
 from pipelines.raw_log import RawLog
 from pipelines.readings import run_as_of
 from pipelines.settings import Settings
 from pipelines.staging import MONTHLY_FACTS, Lakes, discard_staged, forget_damaged, stage
+from pipelines.step_causes import incomplete
 from pipelines.upgrade import refuse_outdated, upgrade
 from pipelines.vendors import ENDPOINTS
 from transforms.months import months_between
@@ -68,12 +69,6 @@ class Anew(dg.Config):
     from_raw: bool = False
     from_month: str = ""
     to_month: str = ""
-
-
-class Strictness(dg.Config):
-    """Whether the run fails when something could not be read. Where it publishes, it fails after that instead."""
-
-    fails_on_gaps: bool = False
 
 
 def table_key(table: Table) -> dg.AssetKey:
@@ -299,16 +294,13 @@ def _coverage(settings: Settings, lakes: Lakes) -> dg.AssetsDefinition:
     # After the staging, which notes what the run could not read. Not of the audit: a blocking check of its would keep
     # from being known what is missing.
     @dg.multi_asset(name=COVERAGE.name, specs=[_spec(COVERAGE, deps=[*_all_raw_keys(), table_key(STAGED_SESSION)])])
-    def coverage(context: dg.AssetExecutionContext, config: Strictness) -> Iterator[dg.MaterializeResult[None]]:
+    def coverage(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         raw_log = RawLog(settings.data)
         as_of = run_as_of(raw_log.readings(), context.run.run_id)
         with exclusive(settings.data, LAKE):
             rows = build_coverage(lakes, raw_log, settings.first_month_at(as_of), as_of, settings.time_zone)
         gaps = lakes.published.scan(COVERAGE).filter(pl.col("state") != "complete").collect()
         yield _result(COVERAGE, rows, months_not_complete=gaps.height, preview=preview(gaps.sort("month")))
-        failures = failed_readings(lakes, context.run.run_id) if config.fails_on_gaps else []
-        if failures:
-            raise incomplete("Not everything could be read.", failures)
 
     return coverage
 
@@ -356,12 +348,6 @@ def failed_readings(lakes: Lakes, run_id: str) -> list[str]:
         f"{vendor} {endpoint}{'' if scope == 'all' else f' ({scope})'}: {message}"
         for vendor, endpoint, scope, message in failed.sort("vendor", "endpoint", "scope").iter_rows()
     ]
-
-
-def incomplete(said: str, failures: Sequence[str]) -> dg.Failure:
-    """What fails a run that could not read everything: a line for each fault, and what to do about them."""
-    advice = "The next refresh reads what is missing. If it fails again, `chargehouse doctor` tries every account."
-    return dg.Failure("\n".join([said, *failures, advice]), allow_retries=False)
 
 
 def _all_raw_keys() -> list[dg.AssetKey]:
@@ -424,6 +410,7 @@ def touched_in_words(lakes: Lakes, run_id: str) -> dg.MarkdownMetadataValue:
 
 
 def _asked_months(config: Anew) -> list[str] | None:
-    if not config.from_month:
+    if not config.from_month and not config.to_month:
         return None
-    return months_between(config.from_month, config.to_month or config.from_month)
+    check_months(config.from_month, config.to_month)
+    return months_between(config.from_month, config.to_month)

@@ -37,7 +37,7 @@ class Operated:
         self.sandbox.now = at
         configuration = {
             "raw_log": {"config": {"as_of": at.isoformat()}},
-            "coverage": {"config": {"fails_on_gaps": True}},
+            "vendor_radar": {"config": {"fails_on_gaps": True}},
         }
         return self.run("load", {READING: "refresh"}, {"ops": configuration})
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import command
+from pipelines import command, table_assets
 from pipelines.settings import PROJECT_FOLDER
 from sandbox.server import Sandbox
+from warehouse.errors import LakeError
 
 Told = tuple[int, str, str]
 Run = Callable[..., Told]
@@ -132,6 +133,22 @@ def test_what_cannot_be_read_is_incomplete_and_named_with_its_cause(run: Run, sa
     assert "chargehouse: smappee open_sessions (park:999999): not found (HTTP 404)" in told
     asked = [request.endpoint for request in sandbox.requests if request.vendor == "jedlix"]
     assert asked == ["token"], "refused credentials are sent once"
+
+
+def test_what_could_not_be_read_hides_nothing_else_that_failed(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def disk_is_full(*_: object, **__: object) -> None:
+        raise LakeError("the disk is full; make room")
+
+    sandbox.settings.smappee.denied_scopes = {sandbox.world.parks()[0]}
+    monkeypatch.setattr(table_assets, "build_pending_months", disk_is_full)
+    names = {name: value for name, value in sandbox.environment().items() if name.startswith("SMAPPEE_")}
+    status, _, told = run("refresh", "--as-of", "2026-04-10", **{**names, "CHARGEHOUSE_FIRST_MONTH": "2026-03"})
+    assert status == command.INCOMPLETE
+    assert "chargehouse: smappee open_sessions (park:" in told
+    assert "chargehouse: touched_month: the disk is full; make room" in told
+    assert "Not everything could be read" not in told, "each fault stands there once"
 
 
 def test_doctor_tells_what_answers_and_what_does_not(run: Run, sandbox: Sandbox) -> None:

@@ -100,7 +100,7 @@ def test_each_asks_for_a_load_of_its_reach(
     [request] = evaluate(definitions, name, instance).run_requests or []
     steps = request.run_config["ops"]
     assert steps["raw_log"]["config"] == reach
-    assert steps["coverage"]["config"] == {"fails_on_gaps": True}
+    assert steps["vendor_radar"]["config"] == {"fails_on_gaps": True}
     job = definitions.resolve_job_def("load")
     assert schedule(definitions, name).job_name == job.name
     assert dg.validate_run_config(job, request.run_config)

@@ -9,17 +9,18 @@ import dagster as dg
 import duckdb
 import pytest
 
-from pipelines import sensors, table_assets
+from pipelines import radar_assets, sensors, table_assets
 from pipelines.layout import DATABASE
 from pipelines.locks import exclusive
 from pipelines.monthly_facts import pending_months
 from pipelines.sensors import build_tasks, publish_tasks, stretches
 from pipelines.settings import load_settings
+from pipelines.step_causes import step_cause
 from pipelines.table_assets import LAKE
 from sandbox.server import Sandbox
 from tests.faults.scene import Scene
 from tests.pipelines.operated import Operated, described, metadata_of, operated, two_vendors
-from warehouse.tables import FACT_ENERGY, FACT_SESSION, REJECTED_SESSION
+from warehouse.tables import FACT_ENERGY, FACT_SESSION, REJECTED_SESSION, VENDOR_RADAR
 
 HOUR = timedelta(hours=1)
 FIRST = datetime(2025, 4, 10, 6, tzinfo=UTC)
@@ -272,6 +273,21 @@ def test_what_could_not_be_read_fails_the_load_and_the_rest_is_published(house: 
     result = house.load(FIRST)
     assert not result.success
     failures = [event.step_key for event in result.all_events if event.is_step_failure]
-    assert failures == ["coverage"], "everything else of the load is done"
+    assert failures == ["vendor_radar"], "the last step, and everything else of the load is done"
+    checks = {evaluation.check_name for evaluation in result.get_asset_check_evaluations()}
+    assert radar_assets.CHECK in checks, "what is about to disappear matters most where something cannot be read"
+    assert house.lakes.published.scan(VENDOR_RADAR).collect().height
     assert house.settle() == ["build_months 2025-01..2025-02", "build_months 2025-04", "publish"]
     assert published(house, "SELECT count(*) FROM ops.coverage WHERE state = 'gap'") != [(0,)]
+
+
+@pytest.mark.parametrize(
+    "months", [{"from_month": "2025-01"}, {"to_month": "2025-02"}, {"from_month": "1", "to_month": "2"}]
+)
+def test_a_rebuild_from_the_launchpad_needs_both_months(house: Operated, months: dict[str, str]) -> None:
+    assert house.load(FIRST).success
+    asked = {"ops": {"staged_tables": {"config": {"from_raw": True, **months}}}}
+    result = house.run("rebuild", configuration=asked)
+    [cause] = [step_cause(event) for event in result.all_events if event.is_step_failure]
+    assert cause.step == "staged_tables"
+    assert "must be a month such as 2026-01" in cause.words

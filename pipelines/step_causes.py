@@ -1,0 +1,83 @@
+"""Why a step of a run failed, for people: the fault that was foreseen, else the innermost and only its kind.
+
+The messages of foreseen faults hold neither secrets nor personal data. Any other may quote a row or a header.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+from dagster_shared.error import SerializableErrorInfo
+
+from pipelines.faults import AnotherRunError, ConfigurationError, ReadingError, SignInError
+from warehouse.errors import LakeError, PublicationError
+
+FORESEEN = frozenset(
+    fault.__name__
+    for fault in (LakeError, PublicationError, AnotherRunError, ConfigurationError, ReadingError, SignInError)
+)
+BLOCKED = "DagsterAssetCheckFailedError"
+"""What Dagster raises for a blocking check that failed. Names assets and checks only."""
+
+_INCOMPLETE = "could_not_read"
+
+
+@dataclass(frozen=True)
+class StepCause:
+    """Why a step failed: the kind of the fault, and its words. `is_foreseen`: they are fit to be told anywhere.
+
+    `is_incomplete`: only because a vendor could not be read. `is_blocked`: because of a check that blocks.
+    """
+
+    step: str
+    kind: str
+    words: str
+    is_foreseen: bool
+    is_incomplete: bool = False
+    is_blocked: bool = False
+
+    @property
+    def first_line(self) -> str:
+        return next(iter(self.words.splitlines()), self.kind)
+
+
+def incomplete(said: str, failures: Sequence[str]) -> dg.Failure:
+    """What fails a run that could not read everything: a line for each fault, and what to do about them."""
+    advice = (
+        "The next refresh reads what this one could not; a reconcile or backfill has to be run again. If it fails "
+        "again, `chargehouse doctor` tries every account."
+    )
+    return dg.Failure("\n".join([said, *failures, advice]), {_INCOMPLETE: len(failures)}, allow_retries=False)
+
+
+def step_cause(event: dg.DagsterEvent) -> StepCause:
+    """The cause of a failed step, from the event that records it."""
+    step, failure = event.step_key or "", event.step_failure_data
+    said = failure.user_failure_data
+    if said is not None and said.description:
+        is_incomplete = _INCOMPLETE in said.metadata
+        return StepCause(step, "Failure", said.description, is_foreseen=True, is_incomplete=is_incomplete)
+    errors = _chain(failure.error)
+    for error in errors:
+        kind = error.cls_name or "unknown"
+        if kind in FORESEEN or kind == BLOCKED:
+            return StepCause(step, kind, _words(error), is_foreseen=True, is_blocked=kind == BLOCKED)
+    if not errors:
+        return StepCause(step, "unknown", "unknown", is_foreseen=False)
+    innermost = errors[-1]
+    return StepCause(step, innermost.cls_name or "unknown", innermost.message.strip(), is_foreseen=False)
+
+
+def _chain(error: SerializableErrorInfo | None) -> list[SerializableErrorInfo]:
+    errors: list[SerializableErrorInfo] = []
+    while error is not None:
+        errors.append(error)
+        error = error.cause
+    return errors
+
+
+def _words(error: SerializableErrorInfo) -> str:
+    """What the fault says, without the name that Dagster puts before it."""
+    text = error.message.strip()
+    _, mark, said = text.partition(f"{error.cls_name}: ")
+    return said if mark else text
