@@ -162,7 +162,7 @@ def stage(
     if is_other_zone or _is_audit_lost(lakes):
         discard_staged(lakes)
     # What was built before from staged tables that are gone may have no session any more that would touch it.
-    stale = [] if lakes.staging.exists(STAGED_SESSION) else lakes.published.months(FACT_ENERGY)
+    stale = [] if lakes.staging.exists(STAGED_SESSION) else _built_months(lakes)
     received: Counter[str] = Counter()
     months: set[str] = set()
     for last in _rounds(raw_log, lakes.staging.mark(STAGED_SESSION, CONSUMED), newest):
@@ -238,6 +238,12 @@ def _is_audit_lost(lakes: Lakes) -> bool:
     """Whether staged tables have consumed more than is accounted for, which only a lake that was lost explains."""
     audited = lakes.published.mark(LOAD_AUDIT, CONSUMED) or 0
     return any((lakes.staging.mark(table, CONSUMED) or 0) > audited for table in (STAGED_SESSION, *DIMENSION_KEYS))
+
+
+def _built_months(lakes: Lakes) -> list[str]:
+    """The months in which any fact has rows, in order; `none` for sessions without a month."""
+    partitions = {month for table in MONTHLY_FACTS for month in lakes.published.row_counts(table)}
+    return sorted(NO_MONTH if month is None else month for month in partitions)
 
 
 def _to_rebuild(months: Collection[str]) -> pl.DataFrame:
