@@ -36,7 +36,11 @@ def period_points(cdrs: pl.DataFrame, ended_at: pl.Expr) -> pl.Series:
             energies=pl.col("charging_periods").struct.field("dimensions").list.filter(is_energy),
         )
         .sort("cdr", "start_at", nulls_last=True, maintain_order=True)
-        .with_columns(has_energy=(pl.col("energies").list.len() > 0).fill_null(False))
+        .with_columns(
+            # One that begins behind the end must not come behind the last, which ends there.
+            start_at=pl.when(pl.col("start_at") > pl.col("ended_at")).then("ended_at").otherwise("start_at"),
+            has_energy=(pl.col("energies").list.len() > 0).fill_null(False),
+        )
         .filter(pl.col("has_energy").any().over("cdr"))
         .with_columns(
             order=pl.int_range(1, pl.len() + 1).over("cdr"),

@@ -79,6 +79,14 @@ def test_periods_that_tell_no_energy_are_no_series(stage: Stage) -> None:
     assert len(rows[4]["meter_series"]) == 4
 
 
+@pytest.mark.parametrize("seconds", [0, 1, 59])
+def test_a_period_that_begins_behind_the_end_leaves_the_one_before_its_energy(stage: Stage, seconds: int) -> None:
+    periods = [period("2026-03-02T17:00:00Z", ("ENERGY", 4)), period(f"2026-03-02T20:00:{seconds:02}Z", ("ENERGY", 1))]
+    [row] = stage("greenflux", "cdrs", {**CDR, "charging_periods": periods})
+    series = [(point["at"], point["energy_kwh"]) for point in row["meter_series"]]
+    assert series == [(at(17), 0.0), (at(20), 4.0), (at(20), 1.0)]
+
+
 def test_what_is_unreadable_in_a_period_stays_visible_in_the_series(stage: Stage) -> None:
     volume, start = stage(
         "greenflux",
