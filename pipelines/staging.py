@@ -24,7 +24,7 @@ from transforms.history import distinct_versions
 from transforms.lateness import late_sessions, lateness
 from transforms.latest import classify_receipts, winning_versions
 from transforms.months import month_batches
-from transforms.stations import station_links, station_locations
+from transforms.stations import station_links, station_locations, with_linked_station
 from transforms.touched import NO_MONTH, NOTHING_TOUCHED, touched_by_sessions
 from transforms.vendors import STAGINGS
 from transforms.vocabulary import SEEN, seen_fields, seen_words
@@ -354,15 +354,16 @@ def _months_relinked(dimensions: Iterable[_Staged], lakes: Lakes, time_zone: str
         return NOTHING_TOUCHED
     known = lakes.staging.scan(STAGED_CHARGE_STATION).collect()
     after = pl.concat([known, *fresh])
-    links = _changes(station_links(known), station_links(after))
-    locations = _changes(station_locations(known), station_locations(after))
+    links, locations = station_links(after), station_locations(after)
+    new_links = _changes(station_links(known), links)
+    new_locations = _changes(station_locations(known), locations)
     sessions = lakes.staging.scan(STAGED_SESSION).filter(~pl.col("is_open"))
+    # Of these the location is that of their station, which may itself be known by its EVSE alone.
+    unlocated = with_linked_station(sessions.filter(pl.col("location_id").is_null()), links.lazy())
     relinked = pl.concat(
         [
-            sessions.join(links.lazy(), on=["vendor", "evse_uid"], how="semi"),
-            sessions.filter(pl.col("location_id").is_null()).join(
-                locations.lazy(), on=["vendor", "station_id"], how="semi"
-            ),
+            sessions.join(new_links.lazy(), on=["vendor", "evse_uid"], how="semi"),
+            unlocated.join(new_locations.lazy(), on=["vendor", "station_id"], how="semi"),
         ]
     ).collect()
     return (

@@ -2,10 +2,13 @@
 
 import polars as pl
 
+from transforms.micro_kwh import micro_kwh
+
 REASONS = ("void", "replaced", "negative_energy", "ends_before_start", "implausible_energy", "unreadable")
 
 _GREATEST_ENERGY_KWH = 5_000.0
-_GREATEST_AVERAGE_POWER_KW = 1_000.0
+# The greatest average power: a megawatt is so many micro-kWh in so many milliseconds.
+_MEGAWATT_MICRO_KWH, _MEGAWATT_MILLISECONDS = 5_000, 18
 # Below a minute the clocks' own error decides the average.
 _SHORTEST_JUDGED_SECONDS = 60.0
 
@@ -22,7 +25,12 @@ def first_reason(*, is_void: pl.Expr, is_replaced: pl.Expr, is_closed: pl.Expr, 
     """
     energy_kwh = pl.col("energy_kwh")
     seconds = seconds_between(pl.col("started_at"), pl.col("ended_at"))
-    exceeds_power = (seconds >= _SHORTEST_JUDGED_SECONDS) & (energy_kwh * 3600 > _GREATEST_AVERAGE_POWER_KW * seconds)
+    # In whole numbers: a megawatt exactly would be above or below itself by the last bit of a float.
+    milliseconds = (pl.col("ended_at") - pl.col("started_at")).dt.total_milliseconds()
+    energy_micro_kwh = micro_kwh(energy_kwh.clip(0, _GREATEST_ENERGY_KWH))
+    exceeds_power = (seconds >= _SHORTEST_JUDGED_SECONDS) & (
+        energy_micro_kwh * _MEGAWATT_MILLISECONDS > milliseconds * _MEGAWATT_MICRO_KWH
+    )
     return (
         pl.when(is_void)
         .then(pl.lit("void"))

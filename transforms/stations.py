@@ -44,9 +44,18 @@ def with_station(sessions: pl.DataFrame, links: pl.DataFrame, locations: pl.Data
     `links` and `locations` are the frames of station_links and station_locations. Rows and columns stay as they are.
     """
     return (
-        sessions.join(links, on=["vendor", "evse_uid"], how="left", suffix="_linked", maintain_order="left")
-        .with_columns(station_id=pl.coalesce("station_id", "station_id_linked"))
-        .join(locations, on=["vendor", "station_id"], how="left", suffix="_linked", maintain_order="left")
+        with_linked_station(sessions.lazy(), links.lazy())
+        .join(locations.lazy(), on=["vendor", "station_id"], how="left", suffix="_linked", maintain_order="left")
         .with_columns(location_id=pl.coalesce("location_id", "location_id_linked"))
         .select(sessions.columns)
+        .collect()
+    )
+
+
+def with_linked_station(sessions: pl.LazyFrame, links: pl.LazyFrame) -> pl.LazyFrame:
+    """StagedSession rows with station_id filled in through evse_uid where NULL; `links`: as of station_links."""
+    return (
+        sessions.join(links, on=["vendor", "evse_uid"], how="left", suffix="_linked", maintain_order="left")
+        .with_columns(station_id=pl.coalesce("station_id", "station_id_linked"))
+        .drop("station_id_linked")
     )

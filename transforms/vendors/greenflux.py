@@ -97,6 +97,7 @@ def stage_cdrs(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
     location = pl.col("location").struct
     evse = location.field("evses").list.first()
     charging_hours = finite_number(pl.col("total_time")) - finite_number(pl.col("total_parking_time"))
+    charging_seconds = (charging_hours * _SECONDS_PER_HOUR).round(3).clip(lower_bound=0)
     meaning = SessionMeaning(
         session_id=pl.col("id"),
         started=iso_reading(pl.col("start_date_time")),
@@ -104,7 +105,7 @@ def stage_cdrs(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
         energy=number_reading(pl.col("total_energy")),
         is_closed=pl.col("stop_date_time").is_not_null(),
         status=pl.lit("completed"),
-        charging_seconds=(charging_hours * _SECONDS_PER_HOUR).round(3).clip(lower_bound=0),
+        charging_seconds=pl.when(charging_seconds.is_finite()).then(charging_seconds),
         evse_uid=evse.struct.field("uid"),
         connector_id=evse.struct.field("connectors").list.first().struct.field("id"),
         location_id=location.field("id"),

@@ -20,7 +20,9 @@ class FactSession(dy.Schema):
     charging_seconds = columns.seconds(
         "Time in which energy was delivered (GreenFlux: total_time less total_parking_time). NULL where unknown."
     )
-    idle_seconds = columns.seconds("connected_seconds less charging_seconds. NULL where unknown.")
+    idle_seconds = columns.seconds(
+        "connected_seconds less charging_seconds, and no less than none. NULL where unknown."
+    )
     energy_kwh = columns.energy_kwh("Delivered energy. NULL where the vendor gives none.")
     energy_source = columns.text(
         "Where energy_kwh comes from: `reported` by the vendor, or `meter_readings` (stop less start). "

@@ -101,7 +101,7 @@ def test_what_is_unreadable_in_a_period_stays_visible_in_the_series(stage: Stage
 @pytest.mark.parametrize(
     ("changes", "seconds"),
     [({"total_parking_time": None}, None), ({"total_time": None}, None), ({"total_parking_time": 4}, 0.0),
-     ({"total_time": "long"}, None), ({"total_parking_time": 0}, 10800.0)],
+     ({"total_time": "long"}, None), ({"total_time": 1e308}, None), ({"total_parking_time": 0}, 10800.0)],
 )  # fmt: skip
 def test_charging_time_is_known_only_from_both_times_and_never_negative(
     stage: Stage, changes: dict[str, Any], seconds: float | None

@@ -1,0 +1,57 @@
+"""Stations that become known, or move, after their sessions: an increment comes to what a rebuild comes to."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from pipelines import command
+from sandbox.server import Sandbox
+from tests.end_to_end.published import Chargehouse
+from tests.faults.scene import CHARGER, EVSE, STATION, Scene, iso
+
+FIRST = datetime(2026, 4, 2, 6, tzinfo=UTC)
+SECOND = FIRST + timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Chargehouse]:
+    """After two refreshes, between which a station moved, of which a CDR names the EVSE and no location, and a charger
+    on which a session runs, which is read by charger."""
+    scene = Scene(datetime(2026, 1, 1, tzinfo=UTC))
+    started_at = FIRST - timedelta(days=1)
+    scene.greenflux("no-location", started_at, started_at + HOUR, location={"evses": [{"uid": EVSE}]})
+    scene.station(STATION, EVSE, FIRST + HOUR, location_id="place-2")
+    # Too long ago to be read a second time.
+    scene.zaptec("running", FIRST - timedelta(days=20), FIRST - timedelta(days=19))
+    ended_at = f'"endDateTime":"{iso(FIRST - timedelta(days=19))}"'
+    scene.on_the_wire("zaptec", "sessions", "running", ended_at, '"endDateTime":null')
+    scene.installation("house-2")
+    scene.charger(CHARGER, "house-2", FIRST + HOUR)
+    with Sandbox(scene.world, now=FIRST) as sandbox:
+        house = Chargehouse(tmp_path, sandbox, CHARGEHOUSE_FIRST_MONTH="2026-03", ZAPTEC_CHARGER_IDS=CHARGER)
+        for instant in (FIRST, SECOND):
+            sandbox.now = instant
+            assert house.run("refresh", "--as-of", instant.isoformat()) == command.DONE
+        yield house
+
+
+def located(house: Chargehouse) -> list[tuple[str, ...]]:
+    return house.query(
+        "SELECT 'fact_session', station_id, location_id FROM fact_session "
+        "UNION ALL SELECT DISTINCT 'fact_energy', station_id, location_id FROM fact_energy "
+        "UNION ALL SELECT 'open_session', station_id, location_id FROM open_session ORDER BY ALL"
+    )
+
+
+def test_sessions_have_the_newest_location_of_their_station_as_after_a_rebuild(house: Chargehouse) -> None:
+    by_increments = located(house)
+    assert by_increments == [
+        ("fact_energy", STATION, "place-2"),
+        ("fact_session", STATION, "place-2"),
+        ("open_session", CHARGER, "house-2"),
+    ]
+    assert house.run("rebuild") == command.DONE
+    assert located(house) == by_increments
