@@ -19,17 +19,18 @@ from typing import Any
 from pipelines.faults import ReadingError
 from pipelines.personal_data import PersonalData
 from pipelines.settings import JedlixAccount, Patience
-from pipelines.vendors.contract import Endpoint, Line, Question, Window, text_at
+from pipelines.vendors.contract import Endpoint, Line, Position, Question, Window, text_at
 from pipelines.vendors.http_client import AnswerFault, HttpClient, Tally
 from pipelines.vendors.instants import iso_milliseconds, parsed_instant
 from pipelines.vendors.paging import KnownRows, NumberedPage, Page, read_numbered_pages
 from pipelines.vendors.sign_in import BearerToken
+from pipelines.vendors.window_sizes import LONGEST_LENGTH
 from pipelines.vendors.windows import recent_and_running, since_watermark, whole_list
 
 LOOK_BACK = timedelta(days=7)
-# On the first reading nobody knows the oldest running session. Closed ones are found by their end however long they
-# ran, so this bounds only how long a running one may have been running to be shown as such.
-LONGEST_UNKNOWN_OPEN = timedelta(days=60)
+# On the first reading nobody knows the oldest running session. What began before this is a list of its own: of it, a
+# page and two requests more tell that nothing runs, while the newer one, in which sessions come and go, is turned.
+RECENT = timedelta(days=60)
 BEFORE_ANY_END = datetime(2000, 1, 1, tzinfo=UTC)
 PAGE_SIZE = 100
 DOCUMENTATION = "https://developer.jedlix.com"
@@ -137,14 +138,13 @@ class Jedlix:
         )
 
     def _session_line(self, question: Question, closed: dict[str, datetime]) -> Line:
-        """Closed sessions. `closed` takes in the starts of those that the search for running ones would meet."""
-        earliest = self._first_start(question)
+        """Closed sessions. `closed` takes in their starts, for the search for running ones, which meets them again."""
 
         def read(window: Window, tally: Tally) -> Iterator[Page]:
             for page in self._pages("/api/v2/sessions", _bounds("endTime", window), tally):
                 for item in page.objects:
                     started_at = parsed_instant(_start_of(item))
-                    if started_at is not None and started_at >= earliest:
+                    if started_at is not None:
                         closed[_key(item)] = started_at
                 yield page
 
@@ -152,7 +152,14 @@ class Jedlix:
 
     def _open_line(self, question: Question, closed: Mapping[str, datetime]) -> Line:
         """Running sessions, once `closed` holds those that have ended."""
-        first_at = self._first_start(question)
+
+        def stretches(position: Position) -> Sequence[Window]:
+            first_at = max(question.first_month_at, question.as_of - RECENT)
+            recent = recent_and_running(question, position, first_at, LOOK_BACK)
+            if position.watermark is not None or not recent or recent[0].from_at is None:
+                return recent
+            older = Window(question.first_month_at, recent[0].from_at)
+            return [older, *recent] if question.first_month_at < older.to_at else recent
 
         def read(window: Window, tally: Tally) -> Iterator[Page]:
             bounds = _bounds("startTime", window)
@@ -169,15 +176,11 @@ class Jedlix:
         return Line(
             OPEN_SESSIONS,
             "all",
-            lambda position: recent_and_running(question, position, first_at, LOOK_BACK),
+            stretches,
             read,
-            # One list, whose newest pages tell when the others need not be turned.
-            first_window=LONGEST_UNKNOWN_OPEN,
+            # Each is one list, whose newest pages tell when the others need not be turned.
+            first_window=LONGEST_LENGTH,
         )
-
-    @staticmethod
-    def _first_start(question: Question) -> datetime:
-        return max(question.first_month_at, question.as_of - LONGEST_UNKNOWN_OPEN)
 
     def _closed_among(self, bounds: dict[str, str | int], tally: Tally) -> int | None:
         """How many of the sessions within these bounds have ended, by the vendor's count; None where it gives none."""

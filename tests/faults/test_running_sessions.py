@@ -114,3 +114,21 @@ def test_a_vendor_that_refuses_both_filters_at_once_has_its_list_read_to_the_end
         assert {page for query in asked_by_start(walk) for page in query["pageIndex"]} == {
             str(1 + number) for number in range(-(-(CLOSED + 1) // PAGE))
         }
+
+
+@pytest.mark.parametrize("days", [50, 61, 120])
+def test_a_session_that_has_run_for_months_is_found_at_first_for_three_requests(tmp_path: Path, days: int) -> None:
+    """It is the newest of what began more than two months ago, whose rest is known to be closed."""
+    as_of = FIRST + timedelta(days=days) - HOUR
+    made = Scene(BEGINS_AT - timedelta(days=60))
+    for number in range(CLOSED):
+        started_at = BEGINS_AT + (number + 1) * 10 * HOUR
+        made.jedlix(f"closed-{number}", started_at, started_at + HOUR)
+    made.jedlix("running", FIRST, None)
+    with pytest.MonkeyPatch.context() as patched, Sandbox(made.world, as_of) as sandbox:
+        patched.setattr(jedlix, "PAGE_SIZE", PAGE)
+        walk = Walk(tmp_path, sandbox, "2026-03")
+        walk.refresh(as_of, vendors=["jedlix"])
+        assert_found(walk)
+        asked = asked_by_start(walk)
+        assert len(asked) <= 4, "the recent ones, of which there are none, and three for the others"

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from pipelines.vendors.contract import Position, Question, Window
-from pipelines.vendors.jedlix import LONGEST_UNKNOWN_OPEN
+from pipelines.vendors.jedlix import RECENT
 from tests.pipelines.scripted_server import Scripted, response, serving
 from tests.pipelines.vendors.asked import NOW, REFRESH, line_of, objects_of
 
@@ -66,11 +66,15 @@ def test_running_sessions_are_asked_for_since_the_watermark_and_around_known_sta
     assert recent == Window(watermark - timedelta(days=7), NOW)
 
 
-def test_the_first_look_for_running_sessions_is_bounded() -> None:
+def test_the_first_look_for_running_sessions_goes_back_to_the_first_month_in_two_lists() -> None:
     question = Question("refresh", NOW, NOW - timedelta(days=700))
     with serving(TOKEN) as server:
         running = line_of(server, "jedlix", "open_sessions", question)
-    assert running.stretches(Position()) == [Window(NOW - LONGEST_UNKNOWN_OPEN, NOW)]
+    assert running.stretches(Position()) == [
+        Window(NOW - timedelta(days=700), NOW - RECENT),
+        Window(NOW - RECENT, NOW),
+    ]
+    assert running.stretches(Position(NOW - RECENT)) == [Window(NOW - RECENT - timedelta(days=7), NOW)], "cut off"
 
 
 @pytest.mark.parametrize("odd", [None, 7, "text", [], {}, {"id": None}, {"id": ["x"]}])
