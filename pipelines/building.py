@@ -14,8 +14,10 @@ import polars as pl
 
 from pipelines.layout import DATABASE
 from pipelines.raw_log import RawLog
+from pipelines.settings import Settings
 from pipelines.staging import NEWS, Lakes
 from pipelines.vendors import ENDPOINTS
+from pipelines.vendors.announcements import endpoints_in_use
 from transforms.coverage import coverage
 from transforms.history import dim_charge_station, dim_connector, dim_location, dim_user, dim_vehicle
 from transforms.months import month_of
@@ -67,15 +69,16 @@ def build_dimension(lakes: Lakes, table: Table) -> int:
     return _rebuild_if_changed(lakes, table, (source,), lambda: history(lakes.staging.scan(source).collect()))
 
 
-def build_coverage(lakes: Lakes, raw_log: RawLog, first_month_at: datetime, as_of: datetime, time_zone: str) -> int:
+def build_coverage(settings: Settings, lakes: Lakes, raw_log: RawLog, as_of: datetime) -> int:
     """Build the coverage from the records of every reading. Gives the rows."""
     snapshots = [endpoint.table for each in ENDPOINTS.values() for endpoint in each if not endpoint.is_windowed]
     is_snapshot = pl.concat_str("vendor", pl.lit("_"), "endpoint").is_in(snapshots)
     # A list of what stands or runs now is whole once read, whatever bounds it was asked with.
     readings = raw_log.readings().with_columns(pl.when(~is_snapshot).then("from_at").alias("from_at"))
     newest = max([as_of, *readings["as_of"]]) if readings.height else as_of
-    first_month = pl.select(month_of(pl.lit(first_month_at), time_zone)).item()
-    rows = coverage(readings, first_month, newest, time_zone)
+    first_month = pl.select(month_of(pl.lit(settings.first_month_at(as_of)), settings.time_zone)).item()
+    lists_in_use = {(endpoint.vendor, endpoint.name) for endpoint in endpoints_in_use(settings)}
+    rows = coverage(readings, first_month, newest, settings.time_zone, lists_in_use)
     lakes.published.replace(COVERAGE, rows)
     return rows.height
 

@@ -44,7 +44,8 @@ from pipelines.settings import Settings
 from pipelines.staging import CONSUMED, Lakes
 from pipelines.table_assets import LAKE, table_key
 from pipelines.vendors import ENDPOINTS
-from transforms.vendors import STAGINGS
+from pipelines.vendors.announcements import endpoints_in_use
+from transforms.vendors import SESSION_LISTS, STAGINGS
 from transforms.vocabulary import with_claims
 from warehouse.tables import (
     COVERAGE,
@@ -58,15 +59,12 @@ from warehouse.tables import (
     REJECTED_SESSION,
     STAGED_CHARGE_STATION,
     STAGED_LOCATION,
-    STAGED_SESSION,
     TOUCHED_MONTH,
     VOCABULARY,
 )
 from warehouse.tables.table import Table
 
 STEP = "checks"
-
-SESSION_LISTS = [place for place, staging in STAGINGS.items() if staging.table == STAGED_SESSION]
 
 
 class Evidence:
@@ -136,7 +134,9 @@ class Evidence:
     def fresh(self, vendor: str) -> Judgement:
         if vendor not in self._settings.vendors:
             return Judgement(True, f"{vendor} is switched off.")
-        return fresh(vendor, self.audit, self.quality, self.as_of, self.time_zone)
+        in_use = [endpoint.name for endpoint in endpoints_in_use(self._settings) if endpoint.vendor == vendor]
+        lists = [name for name in in_use if (vendor, name) in SESSION_LISTS]
+        return fresh(vendor, lists, self.audit, self.quality, self.as_of, self.time_zone)
 
     def _read(self, table: Table) -> pl.DataFrame:
         return self._lakes.published.scan(table).collect()

@@ -221,10 +221,15 @@ class _VendorExtraction:
     def _read_chain(
         self, chain: Sequence[Line], arrived: "Queue[_WindowRead | _Finished]", stop: threading.Event
     ) -> None:
-        for line in chain:
+        for position, line in enumerate(chain):
             for window in self._read_line(line):
                 arrived.put(window)
-                if window.rows is None or stop.is_set():
+                if stop.is_set():
+                    return
+                if window.rows is None:
+                    for left_out in chain[position + 1 :]:
+                        for missing in self._left_out(left_out, line):
+                            arrived.put(missing)
                     return
 
     def _read_line(self, line: Line) -> Iterator[_WindowRead]:
@@ -239,6 +244,12 @@ class _VendorExtraction:
                     return
                 sizes.had(read.rows.table.num_rows)
 
+    def _left_out(self, line: Line, failed: Line) -> Iterator[_WindowRead]:
+        """What was to be read of a line that is not asked, since one before it failed."""
+        message = f"not asked, since {failed.endpoint.name} could not be read."
+        for stretch in line.stretches(self._positions.of(line.endpoint.vendor, line.endpoint.name, line.scope)):
+            yield _WindowRead(self._record(line, stretch, Tally(), None, message), line.endpoint)
+
     def _read_window(self, line: Line, window: Window) -> _WindowRead:
         tally = Tally(self._on_retry)
         rows, message = None, None
@@ -247,7 +258,11 @@ class _VendorExtraction:
             rows = raw_rows(pages, line.endpoint, line.scope, self._cleaner, self._question.as_of, self._run_id)
         except ReadingError as fault:
             message = str(fault)
-        reading = Reading(
+        reading = self._record(line, window, tally, rows, message)
+        return _WindowRead(reading, line.endpoint, rows, self._cleaner.take_new_fields())
+
+    def _record(self, line: Line, window: Window, tally: Tally, rows: RawRows | None, message: str | None) -> Reading:
+        return Reading(
             run_id=self._run_id,
             as_of=self._question.as_of,
             vendor=line.endpoint.vendor,
@@ -266,4 +281,3 @@ class _VendorExtraction:
             sunset_at=tally.retirement.sunset_at,
             retirement_url=tally.retirement.url,
         )
-        return _WindowRead(reading, line.endpoint, rows, self._cleaner.take_new_fields())

@@ -425,7 +425,7 @@ def _note_lateness(raw_log: RawLog, lakes: Lakes, newest: int) -> None:
     first_seen = (
         lakes.staging.scan_since(STAGED_SESSION, "first_read_at", runs[0])
         .filter(pl.col("first_read_at").is_in(runs.to_list()))
-        .select("vendor", "session_id", "ended_at", "first_read_at")
+        .select("vendor", "scope", "session_id", "ended_at", "first_read_at")
         .collect()
     )
     if first_seen.height:

@@ -15,7 +15,7 @@ def status_text(data: Path) -> tuple[str, bool]:
     audit = lake.scan(LOAD_AUDIT).collect()
     if audit.is_empty():
         return "Nothing has been read yet. Run `chargehouse refresh`.", True
-    coverage = lake.scan(COVERAGE).collect()
+    coverage = lake.scan(COVERAGE).filter("is_asked").collect()
     gaps = coverage.filter(pl.col("state") == "gap")
     parts = [
         _last_run(audit),

@@ -221,7 +221,7 @@ def _read_again(context: dg.AssetExecutionContext, settings: Settings, lakes: La
         build_open_sessions(lakes)
         for table in DIMENSIONS:
             build_dimension(lakes, table)
-        build_coverage(lakes, raw_log, settings.first_month_at(as_of), as_of, settings.time_zone)
+        build_coverage(settings, lakes, raw_log, as_of)
     return failed_readings(lakes, run_id)
 
 
@@ -298,8 +298,8 @@ def _coverage(settings: Settings, lakes: Lakes) -> dg.AssetsDefinition:
         raw_log = RawLog(settings.data)
         as_of = run_as_of(raw_log.readings(), context.run.run_id)
         with exclusive(settings.data, LAKE):
-            rows = build_coverage(lakes, raw_log, settings.first_month_at(as_of), as_of, settings.time_zone)
-        gaps = lakes.published.scan(COVERAGE).filter(pl.col("state") != "complete").collect()
+            rows = build_coverage(settings, lakes, raw_log, as_of)
+        gaps = lakes.published.scan(COVERAGE).filter("is_asked", pl.col("state") != "complete").collect()
         yield _result(COVERAGE, rows, months_not_complete=gaps.height, preview=preview(gaps.sort("month")))
 
     return coverage

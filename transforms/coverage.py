@@ -1,9 +1,9 @@
 """How much of each month has been read, from the records of the readings."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -13,37 +13,70 @@ from transforms.months import month_bounds, month_of, months_between
 from warehouse.tables.operations import Coverage
 
 BEGINNING_OF_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """A stretch of an endpoint's clock that could not be read, [from_at, to_at), and why."""
+
+    from_at: datetime
+    to_at: datetime
+    message: str
 
 
 @dataclass
 class _Place:
-    """Everything that was read of one endpoint for one scope."""
+    """Everything that was read of one endpoint for one scope. `failures`: what no reading since has closed."""
 
     intervals: list[tuple[datetime, datetime]] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     read_at: dict[str, datetime] = field(default_factory=dict)
-    failures: dict[str, str] = field(default_factory=dict)
+    failures: list[_Failure] = field(default_factory=list)
+    months: set[str] = field(default_factory=set)
     whole_read_at: datetime | None = None
 
 
-def coverage(readings: pl.DataFrame, first_month: str, as_of: datetime, time_zone: str) -> pl.DataFrame:
+def coverage(
+    readings: pl.DataFrame,
+    first_month: str,
+    as_of: datetime,
+    time_zone: str,
+    lists_in_use: Collection[tuple[str, str]],
+) -> pl.DataFrame:
     """One row per vendor, endpoint, scope and month, matching Coverage.
 
-    `readings`: the records of all windows, oldest first. There is a row for each month from `first_month`, or the first
-    month read if that is earlier, to the month of `as_of`, the newest run's now. A list that was read whole is covered
-    from the beginning of time.
+    `readings`: the records of all windows, oldest first. `lists_in_use`: vendor and endpoint of what a run may read.
+    There is a row for each month from `first_month`, or the first month read if that is earlier, to the month of
+    `as_of`, the newest run's now; of a place that is not asked any more, to the last month that was asked of it. A list
+    that was read whole is covered from the beginning of time. One that was never asked, of a vendor that was, has the
+    scope `all`.
     """
     places: dict[tuple[str, str, str], _Place] = defaultdict(_Place)
     for row in _with_months(readings, time_zone).iter_rows(named=True):
         _add(places[row["vendor"], row["endpoint"], row["scope"]], row)
+    read = {(vendor, endpoint) for vendor, endpoint, _ in places}
+    unread = [(*place, "all") for place in lists_in_use if place not in read and place[0] in {name for name, _ in read}]
+    asked = {*_asked(readings, lists_in_use), *unread}
     last_month = pl.select(month_of(pl.lit(as_of), time_zone)).item()
-    rows = [
-        (*key, *cells)
-        for key, place in sorted(places.items())
-        for cells in _months_of(place, first_month, last_month, as_of, time_zone)
-    ]
+    rows: list[tuple[object, ...]] = []
+    for key in sorted({*places, *unread}):
+        place, is_asked = places[key], key in asked
+        months = {first_month, *place.months, *([last_month] if is_asked else [])}
+        calendar = _calendar(min(months), max(months), as_of, time_zone)
+        rows.extend((*key, *cells, is_asked) for cells in _months_of(place, calendar))
     schema = {name: column.dtype for name, column in Coverage.columns().items()}
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _asked(readings: pl.DataFrame, lists_in_use: Collection[tuple[str, str]]) -> Iterable[tuple[str, str, str]]:
+    """The places that the newest refresh of their list asked for; before the first refresh, all that were read."""
+    is_refresh = pl.col("kind") != "backfill"
+    newest = pl.col("as_of").filter(is_refresh).max().over("vendor", "endpoint")
+    of_newest = readings.filter(newest.is_null() | (is_refresh & (pl.col("as_of") == newest)))
+    for vendor, endpoint, scope in of_newest.select("vendor", "endpoint", "scope").unique().iter_rows():
+        if (vendor, endpoint) in lists_in_use:
+            yield vendor, endpoint, scope
 
 
 def _with_months(readings: pl.DataFrame, time_zone: str) -> pl.DataFrame:
@@ -60,26 +93,39 @@ def _add(place: _Place, row: dict[str, Any]) -> None:
     first = row["as_of_month"] if is_whole else row["from_month"]
     last = row["as_of_month"] if is_whole else row["to_month"]
     months = months_between(first, last)
+    place.months.update(months)
     if row["state"] == "failed":
-        place.failures.update(dict.fromkeys(months, row["message"]))
+        from_at = row["as_of"] if is_whole else row["from_at"]
+        place.failures.append(_Failure(from_at, max(row["to_at"], from_at + INSTANT), row["message"]))
         return
-    place.intervals.append((BEGINNING_OF_TIME if is_whole else row["from_at"], row["to_at"]))
+    from_at = BEGINNING_OF_TIME if is_whole else row["from_at"]
+    place.intervals.append((from_at, row["to_at"]))
     place.rows[first] += row["rows_received"]
     if is_whole:
         place.whole_read_at = row["as_of"]
         place.failures.clear()
+    place.failures = [left for failure in place.failures for left in _without(failure, from_at, row["to_at"])]
     for month in months:
-        place.failures.pop(month, None)
         place.read_at[month] = row["as_of"]
 
 
-def _months_of(
-    place: _Place, first_month: str, last_month: str, as_of: datetime, time_zone: str
-) -> Iterable[tuple[object, ...]]:
-    seen = {*place.read_at, *place.failures}
+def _without(failure: _Failure, from_at: datetime, to_at: datetime) -> Iterable[_Failure]:
+    """What of a failure is left once a stretch was read."""
+    if to_at <= failure.from_at or failure.to_at <= from_at:
+        yield failure
+        return
+    if failure.from_at < from_at:
+        yield replace(failure, to_at=from_at)
+    if to_at < failure.to_at:
+        yield replace(failure, from_at=to_at)
+
+
+def _months_of(place: _Place, calendar: list[tuple[str, datetime, datetime, datetime]]) -> Iterable[tuple[object, ...]]:
+    """month, state, rows_received, read_at and message of every month of the calendar."""
     merged = _merged(place.intervals)
-    for month, from_at, until in _calendar(min([first_month, *seen]), max([last_month, *seen]), as_of, time_zone):
-        if month in place.failures:
+    for month, from_at, until, ends_at in calendar:
+        messages = [each.message for each in place.failures if each.from_at < ends_at and from_at < each.to_at]
+        if messages:
             state = "gap"
         elif from_at >= until or any(start <= from_at and until <= end for start, end in merged):
             state = "complete"
@@ -87,14 +133,15 @@ def _months_of(
             is_begun = any(start < until and from_at < end for start, end in merged)
             state = "partial" if is_begun or month in place.read_at else "never"
         read_at = place.read_at.get(month, place.whole_read_at)
-        yield month, state, place.rows.get(month, 0), read_at, place.failures.get(month)
+        yield month, state, place.rows.get(month, 0), read_at, messages[-1] if messages else None
 
 
 @lru_cache(maxsize=64)
-def _calendar(first: str, last: str, as_of: datetime, time_zone: str) -> list[tuple[str, datetime, datetime]]:
-    """The months with what can have been read of each by `as_of`: [from, until). The same for nearly every place."""
+def _calendar(first: str, last: str, as_of: datetime, time_zone: str) -> list[tuple[str, datetime, datetime, datetime]]:
+    """The months with what can have been read of each by `as_of`, [from, until), and their ends. The same for nearly
+    every place."""
     bounds = [(month, *month_bounds(month, time_zone)) for month in months_between(first, last)]
-    return [(month, from_at, min(to_at, as_of)) for month, from_at, to_at in bounds]
+    return [(month, from_at, min(to_at, as_of), to_at) for month, from_at, to_at in bounds]
 
 
 def _merged(intervals: list[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:

@@ -2,19 +2,22 @@
 
 import polars as pl
 
+from transforms.vendors import SESSION_LISTS
 from warehouse.tables.operations import Lateness
 
 
 def lateness(first_seen: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFrame:
     """One row per vendor and run that saw closed sessions for the first time, matching Lateness.
 
-    `first_seen`: StagedSession rows of sessions not known before. `readings`: the records of all windows up to now.
+    `first_seen`: StagedSession rows of sessions not known before. `readings`: the records of all windows up to now, of
+    which those of other lists and scopes say nothing of a session.
     """
     late = pl.col("late_seconds").filter(pl.col("late_seconds") > 0)
     return (
         _with_lateness(first_seen, readings)
-        .group_by("vendor", "as_of", "previous_as_of")
+        .group_by("vendor", "as_of")
         .agg(
+            pl.col("previous_as_of").max(),
             pl.len().cast(pl.Int64).alias("sessions_new"),
             late.len().cast(pl.Int64).alias("sessions_late"),
             late.median().alias("late_seconds_median"),
@@ -31,21 +34,26 @@ def late_sessions(first_seen: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFr
 
 
 def _with_lateness(first_seen: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFrame:
-    """The closed sessions with the vendor's complete reading before the one that first saw them, and `late_seconds`,
-    the time from their end to that reading: negative where they ended after it, NULL where it was the first.
+    """The closed sessions with the reading before the one that first saw them, in which the session lists of their
+    scope were read to the end, and `late_seconds`, the time from their end to it: negative where they ended after it,
+    NULL where there was none.
 
     One that ended after it was first seen was running then, whenever its end was staged.
     """
+    lists = pl.DataFrame(SESSION_LISTS, schema=["vendor", "endpoint"], orient="row")
+    place = ["vendor", "scope"]
     runs = (
-        readings.filter(pl.col("state") == "complete", pl.col("kind") != "backfill")
-        .select("vendor", "as_of")
-        .unique()
-        .sort("vendor", "as_of")
-        .with_columns(pl.col("as_of").shift().over("vendor").alias("previous_as_of"))
+        readings.filter(pl.col("kind") != "backfill")
+        .join(lists, on=["vendor", "endpoint"], how="semi")
+        .group_by(*place, "as_of")
+        .agg((pl.col("state") == "complete").all().alias("is_complete"))
+        .sort(*place, "as_of")
+        # The run that first saw a session may have failed further on; the one before must not have failed.
+        .with_columns(pl.when("is_complete").then("as_of").forward_fill().shift().over(place).alias("previous_as_of"))
     )
     return (
         first_seen.filter(pl.col("ended_at") <= pl.col("first_read_at"))
-        .select("vendor", "session_id", "ended_at", pl.col("first_read_at").alias("as_of"))
-        .join(runs, on=["vendor", "as_of"], how="left")
+        .select(*place, "session_id", "ended_at", pl.col("first_read_at").alias("as_of"))
+        .join(runs, on=[*place, "as_of"], how="left")
         .with_columns(late_seconds=(pl.col("previous_as_of") - pl.col("ended_at")).dt.total_microseconds() / 1_000_000)
     )

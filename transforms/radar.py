@@ -81,7 +81,8 @@ def _removed_months(known: pl.DataFrame, coverage: pl.DataFrame, as_of: datetime
     is_gone = (pl.col("ends_at") <= pl.col("oldest_available_at")).fill_null(False)
     complete_rows = pl.col("rows_received").filter(pl.col("state") == "complete")
     months = (
-        coverage.join(known.select(*_ENDPOINT, "oldest_available_at", "sunset_at"), on=_ENDPOINT)
+        coverage.filter("is_asked")
+        .join(known.select(*_ENDPOINT, "oldest_available_at", "sunset_at"), on=_ENDPOINT)
         .join(bounds, on="month")
         .with_columns(
             complete_rows.mean().over(_SCOPE).alias("rows_of_a_month"), (pl.col("state") != "complete").alias("is_open")

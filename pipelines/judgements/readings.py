@@ -100,11 +100,12 @@ def nothing_unaccounted(
 
 
 def months_complete(coverage: pl.DataFrame, current: str) -> Judgement:
-    """Every month of every list is read from end to end.
+    """Every month of every list is read from end to end; of places that are not asked any more nothing can be missing.
 
     `current`: the month that still runs. Where one vendor was read later than another it is partial for the other,
     which is no gap: how long ago each was read is judged for itself.
     """
+    coverage = coverage.filter("is_asked")
     states = {
         state: coverage.filter(pl.col("state") == state).height for state in ("complete", "partial", "gap", "never")
     }
@@ -135,13 +136,26 @@ def months_complete(coverage: pl.DataFrame, current: str) -> Judgement:
     )
 
 
-def fresh(vendor: str, audit: pl.DataFrame, quality: pl.DataFrame, as_of: datetime, time_zone: str) -> Judgement:
-    """A vendor was read, and sent sessions, not long ago.
+def fresh(
+    vendor: str,
+    session_lists: Collection[str],
+    audit: pl.DataFrame,
+    quality: pl.DataFrame,
+    as_of: datetime,
+    time_zone: str,
+) -> Judgement:
+    """The lists of sessions of a vendor were read, each of them, and sent sessions, not long ago.
 
+    `session_lists`: the endpoints in use. One that no run has come to ask for says nothing.
     The newest session may lie back FRESH_FOR, or GAPS_WAITED times the usual time between two sessions.
     """
-    complete = audit.filter(pl.col("vendor") == vendor, pl.col("state") == "complete")
-    read_at: datetime | None = complete.get_column("as_of").max()  # type: ignore[assignment]
+    read = (
+        audit.filter(pl.col("vendor") == vendor, pl.col("endpoint").is_in(session_lists))
+        .group_by("endpoint")
+        .agg(pl.col("as_of").filter(pl.col("state") == "complete").max().alias("read_at"))
+        .get_column("read_at")
+    )
+    read_at: datetime | None = None if read.null_count() else read.min()  # type: ignore[assignment]
     if read_at is None:
         return Judgement(False, f"{vendor} was never read to the end.")
     months = quality.filter(pl.col("vendor") == vendor)

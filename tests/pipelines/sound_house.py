@@ -199,6 +199,7 @@ def _coverage() -> pl.DataFrame:
             "state": "complete",
             "rows_received": 1,
             "read_at": AS_OF,
+            "is_asked": True,
         }
         for vendor, endpoint in LISTS
         for month in MONTHS

@@ -256,7 +256,12 @@ def test_a_list_that_stays_wrong_is_a_failed_reading_without_rows_and_without_a_
     failed = [reading for reading in readings if reading.state == "failed"]
     assert failed
     assert {reading.rows_received for reading in failed} == {0}
-    assert all(told in (reading.message or "") for reading in failed)
+    asked, left_out = [each for each in failed if each.requests], [each for each in failed if not each.requests]
+    assert all(told in (reading.message or "") for reading in asked)
+    assert {each.message for each in left_out} <= {
+        f"not asked, since {name} could not be read." for name in {each.endpoint for each in asked}
+    }
+    assert {each.endpoint for each in failed} >= {endpoint}, "the sessions are missing, whichever list it was"
     places = {(each.vendor, each.endpoint, each.scope) for each in failed}
     assert not places & set(RawLog(settings.data).positions().watermarks)
 

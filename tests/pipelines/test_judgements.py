@@ -13,6 +13,7 @@ from warehouse.column_types import polars_schema
 from warehouse.tables import LOAD_AUDIT, MONTH_QUALITY, VOCABULARY
 
 AS_OF = datetime(2026, 1, 10, tzinfo=UTC)
+LIST = {"vendor": "zaptec", "endpoint": "sessions"}
 BEFORE = months_before("2026-01", 8)
 INSTANT = pl.Datetime("us", "UTC")
 
@@ -78,17 +79,32 @@ def test_of_a_few_sessions_none_is_too_many() -> None:
     [(300, 2, True), (300, 3, False), (30, 9, True), (30, 11, False), (0, 3, False)],
 )
 def test_where_sessions_are_rare_they_may_stay_away_longer(sessions_a_month: int, days: int, passes: bool) -> None:
-    audit = pl.DataFrame([{"vendor": "zaptec", "state": "complete", "as_of": AS_OF}], schema=polars_schema(LOAD_AUDIT))
+    audit = pl.DataFrame([{**LIST, "state": "complete", "as_of": AS_OF}], schema=polars_schema(LOAD_AUDIT))
     rows = quality(dict.fromkeys(BEFORE, sessions_a_month)).with_columns(
         newest_end_at=pl.lit(AS_OF - timedelta(days=days)).cast(INSTANT)
     )
-    assert fresh("zaptec", audit, rows, AS_OF, "UTC").passed == passes
+    assert fresh("zaptec", ["sessions"], audit, rows, AS_OF, "UTC").passed == passes
 
 
 def test_a_vendor_without_any_session_is_fresh_once_read() -> None:
-    audit = pl.DataFrame([{"vendor": "zaptec", "state": "complete", "as_of": AS_OF}], schema=polars_schema(LOAD_AUDIT))
-    assert fresh("zaptec", audit, quality({}), AS_OF, "UTC").passed
-    assert not fresh("jedlix", audit, quality({}), AS_OF, "UTC").passed
+    audit = pl.DataFrame([{**LIST, "state": "complete", "as_of": AS_OF}], schema=polars_schema(LOAD_AUDIT))
+    assert fresh("zaptec", ["sessions"], audit, quality({}), AS_OF, "UTC").passed
+    assert not fresh("jedlix", ["sessions"], audit, quality({}), AS_OF, "UTC").passed
+
+
+@pytest.mark.parametrize(("endpoint", "passes"), [("chargers", False), ("sessions", True)])
+def test_a_vendor_is_fresh_by_its_sessions_alone(endpoint: str, passes: bool) -> None:
+    """Whatever other list was read: the one of the sessions may have failed for weeks."""
+    long_ago = AS_OF - timedelta(days=30)
+    audit = pl.DataFrame(
+        [
+            {**LIST, "state": "complete", "as_of": long_ago},
+            {**LIST, "state": "failed", "as_of": AS_OF},
+            {**LIST, "endpoint": endpoint, "state": "complete", "as_of": AS_OF},
+        ],
+        schema=polars_schema(LOAD_AUDIT),
+    )
+    assert fresh("zaptec", ["sessions"], audit, quality({}), AS_OF, "UTC").passed == passes
 
 
 @pytest.mark.parametrize(("age", "is_news"), [(timedelta(), True), (NEWS_FOR, False)])

@@ -34,7 +34,7 @@ def read(settings: Settings, as_of: datetime = NOW) -> list[Reading]:
     readings = extract(settings, settings.vendors, refresh(settings, as_of), f"run of {as_of}")
     lakes, raw_log = Lakes.below(settings.data), RawLog(settings.data)
     stage(raw_log, lakes, settings.time_zone, as_of, "run")
-    build_coverage(lakes, raw_log, settings.first_month_at(as_of), as_of, settings.time_zone)
+    build_coverage(settings, lakes, raw_log, as_of)
     return readings
 
 

@@ -1,4 +1,6 @@
+from collections.abc import Collection
 from datetime import UTC, datetime
+from typing import Any
 
 import polars as pl
 import pytest
@@ -6,10 +8,14 @@ import pytest
 from transforms.coverage import coverage
 
 SCHEMA = {
-    **dict.fromkeys(("vendor", "endpoint", "scope", "state", "message"), pl.String),
+    **dict.fromkeys(("vendor", "endpoint", "scope", "kind", "state", "message"), pl.String),
     **dict.fromkeys(("as_of", "from_at", "to_at"), pl.Datetime("us", "UTC")),
     "rows_received": pl.Int64,
 }
+
+
+INSTALLATION = ("zaptec", "sessions", "installation:a")
+IN_USE = [("zaptec", "sessions")]
 
 
 def _day(month: int, day: int = 1) -> datetime:
@@ -17,16 +23,31 @@ def _day(month: int, day: int = 1) -> datetime:
 
 
 def _reading(
-    from_at: datetime | None, to_at: datetime, as_of: datetime, state: str = "complete", rows: int = 1
+    from_at: datetime | None,
+    to_at: datetime,
+    as_of: datetime,
+    state: str = "complete",
+    rows: int = 1,
+    place: tuple[str, str, str] = INSTALLATION,
+    kind: str = "refresh",
 ) -> dict[str, object]:
-    place = {"vendor": "zaptec", "endpoint": "sessions", "scope": "installation:a", "state": state}
+    named = dict(zip(("vendor", "endpoint", "scope"), place, strict=True))
     message = "rate limited" if state == "failed" else None
-    return {**place, "message": message, "as_of": as_of, "from_at": from_at, "to_at": to_at, "rows_received": rows}
+    times = {"as_of": as_of, "from_at": from_at, "to_at": to_at}
+    return {**named, **times, "kind": kind, "state": state, "message": message, "rows_received": rows}
+
+
+def _covered(
+    readings: list[dict[str, object]],
+    as_of: datetime,
+    time_zone: str = "UTC",
+    in_use: Collection[tuple[str, str]] = IN_USE,
+) -> list[dict[str, Any]]:
+    return coverage(pl.DataFrame(readings, schema=SCHEMA), "2026-01", as_of, time_zone, in_use).rows(named=True)
 
 
 def _states(readings: list[dict[str, object]], as_of: datetime) -> dict[str, str]:
-    rows = coverage(pl.DataFrame(readings, schema=SCHEMA), "2026-01", as_of, "UTC").rows(named=True)
-    return {row["month"]: row["state"] for row in rows}
+    return {row["month"]: row["state"] for row in _covered(readings, as_of)}
 
 
 def test_months_read_without_a_hole_up_to_the_last_run_are_complete() -> None:
@@ -57,6 +78,54 @@ def test_rows_are_counted_in_the_month_where_their_window_begins_in_the_configur
     time_zone: str, month: str
 ) -> None:
     begins_at = datetime(2026, 1, 31, 23, 30, tzinfo=UTC)
-    readings = pl.DataFrame([_reading(begins_at, _day(2, 2), _day(2, 2), rows=5)], schema=SCHEMA)
-    rows = coverage(readings, "2026-01", _day(2, 2), time_zone).rows(named=True)
+    rows = _covered([_reading(begins_at, _day(2, 2), _day(2, 2), rows=5)], _day(2, 2), time_zone)
     assert {row["month"]: row["rows_received"] for row in rows if row["rows_received"]} == {month: 5}
+
+
+def test_what_is_left_of_a_failed_reading_stays_a_gap_once_another_has_read_a_part_of_it() -> None:
+    """A reconcile of three months fails; the refresh after it looks back a week."""
+    readings = [
+        _reading(_day(1), _day(3, 10), _day(3, 10)),
+        _reading(_day(1), _day(3, 20), _day(3, 20), "failed", 0, kind="reconcile"),
+        _reading(_day(3, 3), _day(3, 21), _day(3, 21)),
+    ]
+    gaps = {"2026-01": "gap", "2026-02": "gap", "2026-03": "gap"}
+    assert _states(readings, _day(3, 21)) == gaps
+    backfill = _reading(_day(3), _day(4), _day(3, 22), kind="backfill")
+    assert _states([*readings, backfill], _day(3, 22)) == {**gaps, "2026-03": "complete"}
+    again = _reading(_day(1), _day(3, 23), _day(3, 23), kind="reconcile")
+    assert set(_states([*readings, again], _day(3, 23)).values()) == {"complete"}
+
+
+def test_a_place_that_is_gone_has_no_later_months_and_is_not_asked() -> None:
+    other = ("zaptec", "sessions", "installation:b")
+    both = [_reading(_day(1), _day(2, 5), _day(2, 5), place=place) for place in (INSTALLATION, other)]
+    later = [_reading(_day(1, 29), _day(4, 5), _day(4, 5), place=other)]
+    rows = _covered([*both, *later], _day(4, 5))
+    months = {scope: [row["month"] for row in rows if row["scope"] == scope] for _, _, scope in (INSTALLATION, other)}
+    assert months == {
+        "installation:a": ["2026-01", "2026-02"],
+        "installation:b": ["2026-01", "2026-02", "2026-03", "2026-04"],
+    }
+    assert {(row["scope"], row["is_asked"]) for row in rows} == {("installation:a", False), ("installation:b", True)}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "is_asked"), [(["refresh", "backfill"], False), (["refresh", "reconcile"], True), (["backfill"], True)]
+)
+def test_a_backfill_asks_for_its_months_alone(kinds: list[str], is_asked: bool) -> None:
+    """Before the first refresh, what a backfill has read is all that is asked for."""
+    other = ("zaptec", "sessions", "installation:b")
+    readings = [_reading(_day(1), _day(2), _day(2, number + 1), kind=kind) for number, kind in enumerate(kinds[:-1])]
+    readings.append(_reading(_day(1), _day(2), _day(2, 9), place=other, kind=kinds[-1]))
+    assert {row["is_asked"] for row in _covered(readings, _day(2, 9)) if row["scope"] == other[2]} == {is_asked}
+
+
+def test_a_list_that_is_switched_off_is_not_asked_and_one_that_never_was_read_is_never() -> None:
+    readings = [_reading(None, _day(2, 5), _day(2, 5), place=("zaptec", "installations", "all"))]
+    rows = _covered(readings, _day(2, 5), in_use=[("zaptec", "sessions"), ("jedlix", "sessions")])
+    found = {(row["vendor"], row["endpoint"], row["scope"], row["state"], row["is_asked"]) for row in rows}
+    assert found == {
+        ("zaptec", "installations", "all", "complete", False),
+        ("zaptec", "sessions", "all", "never", True),
+    }, "of a vendor that was not read at all there is nothing to tell"

@@ -1,23 +1,29 @@
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
+import pytest
 
 from transforms.lateness import late_sessions, lateness
 from warehouse.tables.staging import StagedSession
 
 FIRST, SECOND = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 8, tzinfo=UTC)
+BETWEEN = datetime(2026, 3, 4, tzinfo=UTC)
 
 
-def _first_seen(*ended_before_the_first: timedelta, as_of: datetime) -> pl.DataFrame:
+def _first_seen(*ended_before_the_first: timedelta, as_of: datetime, scope: str = "installation:a") -> pl.DataFrame:
     rows = [
-        {"vendor": "zaptec", "session_id": str(number), "ended_at": FIRST - before, "first_read_at": as_of}
+        {"vendor": "zaptec", "scope": scope, "session_id": str(number), "ended_at": FIRST - before,
+         "first_read_at": as_of}
         for number, before in enumerate(ended_before_the_first)
-    ]
+    ]  # fmt: skip
     return pl.DataFrame(rows, schema=StagedSession.create_empty().schema)
 
 
-def _readings(*instants: datetime) -> pl.DataFrame:
-    rows = [{"vendor": "zaptec", "state": "complete", "kind": "refresh", "as_of": instant} for instant in instants]
+def _readings(
+    *instants: datetime, endpoint: str = "sessions", scope: str = "installation:a", **other: str
+) -> pl.DataFrame:
+    place = {"vendor": "zaptec", "endpoint": endpoint, "scope": scope}
+    rows = [{**place, "state": "complete", "kind": "refresh", **other, "as_of": instant} for instant in instants]
     return pl.DataFrame(rows, schema_overrides={"as_of": pl.Datetime("us", "UTC")})
 
 
@@ -44,3 +50,29 @@ def test_what_ended_after_it_was_first_seen_was_running_then_and_is_not_counted(
     days = [timedelta(days=1), timedelta(days=-8)]
     [row] = lateness(_first_seen(*days, as_of=SECOND), _readings(FIRST, SECOND)).rows(named=True)
     assert (row["sessions_new"], row["sessions_late"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        _readings(BETWEEN, endpoint="chargers", scope="all"),
+        _readings(BETWEEN, scope="installation:b"),
+        _readings(BETWEEN, state="failed"),
+        pl.concat([_readings(BETWEEN), _readings(BETWEEN, state="failed")]),
+        _readings(BETWEEN, kind="backfill"),
+    ],
+    ids=["another list", "another scope", "a failed reading", "a reading that failed further on", "a backfill"],
+)
+def test_what_could_not_show_a_session_does_not_make_it_late(between: pl.DataFrame) -> None:
+    """Our own outage says nothing of the vendor's lateness."""
+    readings = pl.concat([_readings(FIRST, SECOND), between])
+    [row] = lateness(_first_seen(timedelta(days=-2), as_of=SECOND), readings).rows(named=True)
+    assert (row["previous_as_of"], row["sessions_late"]) == (FIRST, 0)
+
+
+def test_scopes_read_at_different_times_make_one_row() -> None:
+    readings = pl.concat([_readings(FIRST, SECOND), _readings(SECOND, scope="installation:new")])
+    days = [timedelta(days=3)]
+    seen = [_first_seen(*days, as_of=SECOND), _first_seen(*days, as_of=SECOND, scope="installation:new")]
+    [row] = lateness(pl.concat(seen), readings).rows(named=True)
+    assert (row["previous_as_of"], row["sessions_new"], row["sessions_late"]) == (FIRST, 2, 1)

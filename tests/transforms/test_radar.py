@@ -39,7 +39,7 @@ def radar(
         orient="row",
     )
     coverage = pl.DataFrame(
-        [("zaptec", "sessions", scope, month, state, rows, AS_OF, None) for scope, month, state, rows in months],
+        [("zaptec", "sessions", scope, month, state, rows, AS_OF, None, True) for scope, month, state, rows in months],
         schema={name: column.dtype for name, column in Coverage.columns().items()},
         orient="row",
     )

@@ -62,3 +62,6 @@ STAGINGS: Mapping[tuple[str, str], Staging] = MappingProxyType(
         ("smappee", "open_sessions"): _SMAPPEE_SESSIONS,
     }
 )
+
+SESSION_LISTS = tuple(place for place, staging in STAGINGS.items() if staging.table == STAGED_SESSION)
+"""Vendor and endpoint of every list of sessions."""

@@ -44,6 +44,11 @@ class Coverage(dy.Schema):
     rows_received = columns.count("Rows received in readings that began in this month, repeats included.")
     read_at = columns.instant("As-of instant of the last complete reading.")
     message = columns.text("Why the last reading failed. NULL unless state is gap.")
+    is_asked = dy.Bool(
+        nullable=False,
+        description="Whether the newest refresh of the list asked for this scope. False for an installation, charger "
+        "or park that is gone, a list or vendor that is switched off: nothing can be missing there.",
+    )
 
 
 class LoadAudit(dy.Schema):
