@@ -102,6 +102,11 @@ def test_the_container_is_an_ordinary_user_s_pinned_and_holds_no_secret() -> Non
     assert "\nUSER 10001:10001\n" in final
     assert "USER root" not in text
     assert text.count("HEALTHCHECK") == 2
+    # Without it podman drops the health checks.
+    told = text + (PROJECT_FOLDER / "docs" / "operations.md").read_text()
+    builds = [line for line in told.splitlines() if "podman build " in line]
+    assert len(builds) == 4
+    assert all("--format docker" in line for line in builds)
     assert "--constraint constraints.txt" in text
     copied = {name for line in lines if line.startswith("COPY") and "--from" not in line for name in line.split()[1:-1]}
     assert not {name for name in copied if name.startswith((".", "*")) or name in ("data", "tests")}
@@ -116,6 +121,15 @@ def test_the_container_is_an_ordinary_user_s_pinned_and_holds_no_secret() -> Non
             arguments = [word.strip('",') for word in line[line.index("[") + 1 : line.index("]")].split()]
             if arguments[0] in ("daemon", "webserver"):
                 command._parser().parse_args(arguments)
+
+
+def test_the_builder_is_handed_nothing_but_what_is_copied() -> None:
+    patterns = (PROJECT_FOLDER / ".containerignore").read_text().splitlines()
+    assert [pattern for pattern in patterns if not pattern.startswith(("#", "!"))] == ["*", "**/__pycache__"]
+    handed = {pattern.removeprefix("!") for pattern in patterns if pattern.startswith("!")}
+    copies = re.findall(r"^COPY (?!--from)(.+) \S+$", (DEPLOY / "Containerfile").read_text(), re.MULTILINE)
+    assert handed == {name.partition("/")[0] for names in copies for name in names.split()}
+    assert (PROJECT_FOLDER / ".dockerignore").read_text() == (PROJECT_FOLDER / ".containerignore").read_text()
 
 
 def test_the_two_instances_differ_in_their_storage_alone() -> None:
