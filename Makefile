@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: run test test-long check ui bench dictionary clean
+.PHONY: run test test-long check ui bench documents clean
 
 run: .venv/ready
 	@$(BIN)/chargehouse run
@@ -19,6 +19,7 @@ check: .venv/ready
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m warehouse.dictionary --check
+	@$(BIN)/python -m tests.faults.page --check
 	@DAGSTER_HOME=$$(mktemp -d) $(BIN)/dagster definitions validate -w workspace.yaml --log-level error
 
 ui: .venv/ready
@@ -28,8 +29,10 @@ ui: .venv/ready
 bench: .venv/ready
 	@$(BIN)/python -m benchmarks $(BENCH)
 
-dictionary: .venv/ready
+# The documents that are made from the code: the data dictionary and the page of faults.
+documents: .venv/ready
 	@$(BIN)/python -m warehouse.dictionary
+	@$(BIN)/python -m tests.faults.page
 
 clean:
 	rm -rf .venv .venv-benchmarks

@@ -5,7 +5,7 @@ from tests.faults.table import DOES_NOT_APPLY, FAMILIES
 
 
 def test_the_page_is_fresh() -> None:
-    assert page.main(["--check"]) == 0, "run `python -m tests.faults.page`"
+    assert page.main(["--check"]) == 0, "run `make documents`"
 
 
 def test_every_fault_is_either_proved_or_cannot_happen() -> None:

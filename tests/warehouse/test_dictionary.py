@@ -24,7 +24,7 @@ def test_every_table_and_column_is_described(table):
 
 def test_the_dictionary_has_every_table_and_column():
     lines = dictionary.data_dictionary().splitlines()
-    assert "`make dictionary`" in lines[0]
+    assert "`make documents`" in lines[0]
     for table in PUBLISHED_TABLES:
         assert f"## {table.name}" in lines or f"## ops.{table.name}" in lines
         for name, dtype in polars_schema(table).items():
@@ -44,6 +44,6 @@ def test_the_dictionary_is_fresh():
 def test_a_stale_dictionary_is_said_to_be_stale_and_written_anew(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(dictionary, "DICTIONARY_PATH", tmp_path / "docs" / "data-dictionary.md")
     assert dictionary.main(["--check"]) == 1
-    assert "run `make dictionary`" in capsys.readouterr().err
+    assert "run `make documents`" in capsys.readouterr().err
     assert dictionary.main([]) == 0
     assert dictionary.main(["--check"]) == 0
