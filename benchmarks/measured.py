@@ -86,6 +86,6 @@ def at_most(what: str, value: float, bound: float, unit: str = "") -> Finding:
     return Finding(what, f"{value:,.2f}{unit}", f"at most {bound:,g}{unit}", value <= bound)
 
 
-def at_least(what: str, value: float, bound: float, unit: str = "") -> Finding:
+def at_least(what: str, value: float, bound: float) -> Finding:
     """A finding that a value is at least so large."""
-    return Finding(what, f"{value:,.2f}{unit}", f"at least {bound:,g}{unit}", value >= bound)
+    return Finding(what, f"{value:,.2f}", f"at least {bound:,g}", value >= bound)

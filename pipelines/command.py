@@ -263,8 +263,8 @@ def _sandbox(options: argparse.Namespace) -> int:
     return serve(
         port=options.port,
         seed=options.seed,
-        as_of=questions.run_instant(options.as_of) if options.as_of else None,
         sessions=options.sessions,
+        as_of=questions.run_instant(options.as_of) if options.as_of else None,
         faults=options.faults or None,
         world_folder=options.world,
     )

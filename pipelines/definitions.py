@@ -29,7 +29,7 @@ def build_definitions(
     lakes = Lakes.below(settings.data)
     months = month_partitions(settings, lakes.published)
     read = settings.vendors if vendors is None else vendors
-    jobs = build_jobs(settings, read)
+    jobs = build_jobs(read)
     asked_for = [job for job in jobs if job.name in (BUILD_MONTHS, PUBLISH)]
     return dg.Definitions(
         assets=[

@@ -13,7 +13,6 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from pipelines.building import DIMENSIONS
 from pipelines.checks import check_keys
 from pipelines.raw_assets import raw_keys
-from pipelines.settings import Settings
 from pipelines.staging import MONTHLY_FACTS
 from pipelines.table_assets import MONTH_READING, table_key
 from warehouse.tables import COVERAGE, LATENESS, LOAD_AUDIT, OPEN_SESSION, TABLES, VENDOR_RADAR, VOCABULARY
@@ -41,7 +40,7 @@ PUBLISHED_KEYS = tuple(key for key in BUILT_KEYS if key not in LOADED_KEYS)
 FACT_KEYS = tuple(table_key(table) for table in MONTHLY_FACTS)
 
 
-def build_jobs(settings: Settings, vendors: Sequence[str]) -> list[UnresolvedAssetJobDefinition]:
+def build_jobs(vendors: Sequence[str]) -> list[UnresolvedAssetJobDefinition]:
     """The jobs over these vendors, which have to be on."""
     read = raw_keys(vendors)
     everything = _assets(*read, *BUILT_KEYS) | dg.AssetSelection.checks(*check_keys())

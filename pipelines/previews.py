@@ -11,9 +11,9 @@ TEXT_SHOWN = 60
 """So many characters of a text are shown: a payload would fill the page."""
 
 
-def preview(rows: pl.DataFrame, shown: int = MONTHS_SHOWN) -> dg.MarkdownMetadataValue:
-    """The rows as a table, and how many there are besides."""
-    return dg.MetadataValue.md(markdown_table(rows, shown, longest_text=TEXT_SHOWN))
+def preview(rows: pl.DataFrame) -> dg.MarkdownMetadataValue:
+    """The first rows as a table, and how many there are besides."""
+    return dg.MetadataValue.md(markdown_table(rows, MONTHS_SHOWN, longest_text=TEXT_SHOWN))
 
 
 def table_preview(rows: pl.LazyFrame, *, last: bool = False) -> dg.MarkdownMetadataValue:

@@ -5,25 +5,16 @@ import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TextIO
 
 from sandbox.files import read_world
 from sandbox.generate import generate_world
 from sandbox.server import Sandbox
 
-DEFAULT_PORT = 9000
-DEFAULT_SESSIONS = 4000
 _HISTORY = timedelta(days=400)
 
 
 def demo_sandbox(
-    *,
-    port: int = 0,
-    seed: int = 1,
-    as_of: datetime | None = None,
-    sessions: int = DEFAULT_SESSIONS,
-    faults: str | None = None,
-    world_folder: Path | None = None,
+    *, port: int, seed: int, sessions: int, as_of: datetime | None, faults: str | None, world_folder: Path | None
 ) -> Sandbox:
     """A sandbox, not started yet, over a world of `sessions` invented sessions in the 400 days before `as_of`.
 
@@ -46,23 +37,21 @@ def demo_sandbox(
 
 def serve(
     *,
-    port: int = DEFAULT_PORT,
-    seed: int = 1,
+    port: int,
+    seed: int,
+    sessions: int,
     as_of: datetime | None = None,
-    sessions: int = DEFAULT_SESSIONS,
     faults: str | None = None,
     world_folder: Path | None = None,
-    output: TextIO | None = None,
 ) -> int:
     """Serves in the foreground until SIGINT or SIGTERM; returns the exit status.
 
     Prints one line that says what it is, and the `export` lines to use it. 1 where the port cannot be opened, 2 for an
     unusable argument. Must be called from the main thread, which is the one that receives signals.
     """
-    stream = output or sys.stdout
     try:
         sandbox = demo_sandbox(
-            port=port, seed=seed, as_of=as_of, sessions=sessions, faults=faults, world_folder=world_folder
+            port=port, seed=seed, sessions=sessions, as_of=as_of, faults=faults, world_folder=world_folder
         )
     except (ValueError, FileNotFoundError) as error:
         print(f"sandbox: {error}", file=sys.stderr)
@@ -71,13 +60,10 @@ def serve(
     former = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with sandbox:
-            print(
-                f"# Sandbox with invented data at {sandbox.url}: no vendor, no person and no kWh in it is real.",
-                file=stream,
-            )
+            print(f"# Sandbox with invented data at {sandbox.url}: no vendor, no person and no kWh in it is real.")
             for name, value in sandbox.environment().items():
-                print(f"export {name}='{value}'", file=stream)
-            stream.flush()
+                print(f"export {name}='{value}'")
+            sys.stdout.flush()
             stopped.wait()
     except OSError as error:
         print(f"sandbox: port {port} cannot be opened: {error.strerror}", file=sys.stderr)

@@ -53,10 +53,6 @@ class TokenDesk:
             return False
         return True
 
-    def revoke_all(self) -> None:
-        """Ends every access token at once."""
-        self._tokens.clear()
-
     def _expired(self, token: _Token, now: datetime) -> bool:
         settings = self._settings
         if settings.token_uses is not None and token.uses > settings.token_uses:

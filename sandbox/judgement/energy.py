@@ -87,7 +87,7 @@ def _usable_series(session: Session, start: int, end: int) -> Points | None:
     """The vendor's series as cumulative energy within the session, or None where there is none to rely on."""
     assert session.energy_kwh is not None
     if session.vendor == "zaptec":
-        steps = _zaptec_series(session, start)
+        steps = _zaptec_series(session)
     elif session.vendor == "greenflux":
         steps = _greenflux_series(session, end)
     else:
@@ -109,7 +109,7 @@ def _usable_series(session: Session, start: int, end: int) -> Points | None:
     return points
 
 
-def _zaptec_series(session: Session, start: int) -> Points | None:
+def _zaptec_series(session: Session) -> Points | None:
     """Zaptec's energyDetails as cumulative energy, in order of time.
 
     A point's time ends the interval that began at the previous one. The values are per interval where their sum is

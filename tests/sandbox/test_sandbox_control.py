@@ -56,7 +56,7 @@ def test_the_truth_and_the_environment_are_given(caller, sandbox):
 
 
 def test_the_command_serves_until_it_is_told_to_stop():
-    code = "import sys; from sandbox.command import serve; sys.exit(serve(port=0, sessions=40))"
+    code = "import sys; from sandbox.command import serve; sys.exit(serve(port=0, seed=1, sessions=40))"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert "invented data" in process.stdout.readline()
@@ -72,8 +72,8 @@ def test_a_port_in_use_and_an_unknown_profile_are_told(capsys):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        assert serve(port=taken.getsockname()[1], sessions=8) == 1
-    assert serve(port=0, sessions=8, faults="nonsense") == 2
+        assert serve(port=taken.getsockname()[1], seed=1, sessions=8) == 1
+    assert serve(port=0, seed=1, sessions=8, faults="nonsense") == 2
     assert "cannot be opened" in capsys.readouterr().err
 
 

@@ -9,8 +9,8 @@ def run_id() -> dy.String:
     return columns.text("Id of the Dagster run.", nullable=False, primary_key=True)
 
 
-def endpoint(*, primary_key: bool = True) -> dy.String:
-    return columns.text("Endpoint, as the raw log names it.", nullable=False, primary_key=primary_key)
+def endpoint() -> dy.String:
+    return columns.text("Endpoint, as the raw log names it.", nullable=False, primary_key=True)
 
 
 def scope() -> dy.String:
