@@ -22,7 +22,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from pipelines.building import publish_warehouse
-from pipelines.faults import BackupError
+from pipelines.faults import BackupError, ConfigurationError
 from pipelines.layout import LAKE_FOLDER, RAW_FOLDER, STAGING_FOLDER
 from pipelines.locks import exclusive
 from pipelines.staging import Lakes
@@ -65,10 +65,10 @@ class Backup:
 def back_up(data: Path, folder: Path, keep: int | None = None) -> Backup:
     """Add a generation to the backups in `folder`; with `keep`, remove all but so many of the newest.
 
-    Waits for a run that writes. Raises BackupError.
+    Waits for a run that writes. Raises BackupError, and ConfigurationError where `keep` is less than 1.
     """
     if keep is not None and keep < 1:
-        raise BackupError("--keep must be 1 or more.")
+        raise ConfigurationError(f"--keep must be 1 or more, not {keep}.")
     if folder.is_relative_to(data):
         raise BackupError(f"{folder} lies inside the data that it is to keep; choose a folder elsewhere.")
     if not (data / RAW_FOLDER).is_dir():

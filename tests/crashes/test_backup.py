@@ -11,7 +11,7 @@ import pytest
 from pipelines import backup as backup_module
 from pipelines import command
 from pipelines.backup import MANIFEST, back_up, restore
-from pipelines.faults import BackupError
+from pipelines.faults import BackupError, ConfigurationError
 from pipelines.locks import exclusive
 from sandbox.server import Sandbox
 from tests.crashes.conftest import REFRESHES
@@ -176,17 +176,17 @@ def test_data_that_is_there_is_never_overwritten(house: House, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("data", "folder", "keep", "says"),
+    ("data", "folder", "keep", "fault", "says"),
     [
-        ("data", "data/backups", None, "lies inside the data"),
-        ("nothing", "backups", None, "nothing to back up"),
-        ("data", "backups", 0, "--keep"),
+        ("data", "data/backups", None, BackupError, "lies inside the data"),
+        ("nothing", "backups", None, BackupError, "nothing to back up"),
+        ("data", "backups", 0, ConfigurationError, "--keep"),
     ],
 )
 def test_a_backup_that_cannot_be_meant_is_refused(
-    house: House, tmp_path: Path, data: str, folder: str, keep: int | None, says: str
+    house: House, tmp_path: Path, data: str, folder: str, keep: int | None, fault: type[Exception], says: str
 ) -> None:
-    with pytest.raises(BackupError, match=says):
+    with pytest.raises(fault, match=says):
         back_up(tmp_path / data, tmp_path / folder, keep)
     assert not (tmp_path / folder).exists()
 

@@ -104,6 +104,7 @@ def test_a_bad_variable_is_named(variables: dict[str, str], named: str, run: Run
         (["backfill", "--from", "2026-02", "--to", "2026-01"], "lies after"),
         (["backfill", "--from", "soon", "--to", "2026-01"], "--from"),
         (["rebuild", "--to", "2026-01"], "--from"),
+        (["backup", "backups", "--keep", "0"], "--keep"),
     ],
 )
 def test_a_bad_argument_is_named(arguments: list[str], named: str, run: Run) -> None:
