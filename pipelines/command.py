@@ -71,7 +71,13 @@ def _parser() -> argparse.ArgumentParser:
 
     add_reading("refresh", "Pull everything new, rebuild the months it touches, publish.", _refresh)
     reconcile = add_reading("reconcile", "Read the last months again and heal what differs.", _reconcile)
-    reconcile.add_argument("--months", type=int, default=3, metavar="N", help="how many, the current one included")
+    reconcile.add_argument(
+        "--months",
+        type=int,
+        default=questions.RECONCILED_MONTHS,
+        metavar="N",
+        help="how many, the current one included (default: %(default)s)",
+    )
     backfill = add_reading("backfill", "Read some months again and rebuild them.", _backfill)
     backfill.add_argument("--from", dest="from_month", required=True, metavar="YYYY-MM")
     backfill.add_argument("--to", dest="to_month", required=True, metavar="YYYY-MM")

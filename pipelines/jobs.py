@@ -12,6 +12,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from pipelines.building import DIMENSIONS
 from pipelines.checks import check_keys
+from pipelines.questions import RECONCILED_MONTHS
 from pipelines.raw_assets import raw_keys
 from pipelines.staging import MONTHLY_FACTS
 from pipelines.table_assets import MONTH_READING, table_key
@@ -52,7 +53,7 @@ def build_jobs(vendors: Sequence[str]) -> list[UnresolvedAssetJobDefinition]:
             "publishes as well.",
             everything,
             vendors,
-            configured("raw_log", {"kind": "reconcile", "months": 3}) if read else None,
+            configured("raw_log", {"kind": "reconcile", "months": RECONCILED_MONTHS}) if read else None,
         ),
         _job(
             "backfill",

@@ -7,6 +7,9 @@ from pipelines.faults import ConfigurationError
 from pipelines.settings import MONTH, Settings
 from pipelines.vendors.contract import Question
 
+RECONCILED_MONTHS = 3
+"""How many months a reconcile reads again unless told otherwise, the current one included."""
+
 MOST_MONTHS = 600
 
 

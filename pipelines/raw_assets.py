@@ -10,9 +10,9 @@ from pydantic import Field
 from pipelines.abandoned_runs import hold_run
 from pipelines.column_metadata import raw_metadata
 from pipelines.extraction import extract
-from pipelines.previews import preview
+from pipelines.previews import table_preview
 from pipelines.progress import Progress
-from pipelines.questions import backfill, reconcile, refresh, run_instant
+from pipelines.questions import RECONCILED_MONTHS, backfill, reconcile, refresh, run_instant
 from pipelines.raw_log import RawLog
 from pipelines.readings import Reading
 from pipelines.settings import Settings
@@ -26,7 +26,6 @@ ACCOUNTS = "vendor_accounts"
 run waits in the queue, whichever vendors it reads."""
 
 PREVIEWED = ("object_id", "scope", "vendor_started", "vendor_ended", "vendor_modified", "requested_at")
-ROWS_PREVIEWED = 5
 
 
 class Reach(dg.Config):
@@ -36,7 +35,7 @@ class Reach(dg.Config):
         "refresh", description="refresh: everything new; reconcile: the last months again too; backfill: some months."
     )
     as_of: str = Field("", description="The run's now, ISO 8601. Empty: the clock.")
-    months: int = Field(3, description="For reconcile: how many months, the current one included.")
+    months: int = Field(RECONCILED_MONTHS, description="For reconcile: how many months, the current one included.")
     from_month: str = Field("", description="For backfill: the first month, such as 2026-01.")
     to_month: str = Field("", description="For backfill: the last month, such as 2026-03.")
 
@@ -129,8 +128,7 @@ def _preview(settings: Settings, endpoint: Endpoint, readings: Sequence[Reading]
     if not any(reading.rows_received for reading in readings if _is_of(reading, endpoint)):
         return {}
     newest = RawLog(settings.data).files(endpoint.table)[-1]
-    rows = pl.scan_parquet(newest.path).select(PREVIEWED).head(ROWS_PREVIEWED).collect()
-    return {"preview": preview(rows)}
+    return {"preview": table_preview(pl.scan_parquet(newest.path).select(PREVIEWED))}
 
 
 def _result(endpoint: Endpoint, readings: Sequence[Reading], shown: dict[str, Any]) -> dg.MaterializeResult[None]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from pipelines.jobs import LOAD, configured
+from pipelines.questions import RECONCILED_MONTHS
 from pipelines.sensors import UNFINISHED
 from pipelines.settings import Settings
 from warehouse.tables import VENDOR_RADAR
@@ -15,7 +16,6 @@ WEEKLY = "40 4 * * 0"
 MONTHLY = "20 5 2 * *"
 """On the second day of a month, when the last day of the month before has been read."""
 
-RECONCILED_MONTHS = 3
 DEEPLY_RECONCILED_MONTHS = 24
 """As far as the vendors' archives reach."""
 
