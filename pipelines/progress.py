@@ -67,8 +67,8 @@ class Progress:
 
     def _count(self, vendor: str) -> str:
         retries = f", {self._retries[vendor]} retries" if self._retries[vendor] else ""
-        pages = f"{self._requests[vendor]:,} pages, {self._windows[vendor]:,} windows"
-        return f"{vendor}: {self._rows[vendor]:,} rows, {pages}{retries}"
+        requests = f"{self._requests[vendor]:,} requests, {self._windows[vendor]:,} windows"
+        return f"{vendor}: {self._rows[vendor]:,} rows, {requests}{retries}"
 
     def _end_line(self) -> None:
         if self._is_terminal:

@@ -23,9 +23,12 @@ def session_id(*, primary_key: bool = False) -> dy.String:
     )
 
 
-def month(of: str, *, nullable: bool = False) -> dy.String:
+def month(of: str, *, null_where: str | None = None) -> dy.String:
+    """`null_where` says of which rows it is NULL; of none by default."""
+    null = f", NULL where {null_where}" if null_where else ""
     return dy.String(
-        nullable=nullable, description=f"Month (YYYY-MM) of {of} in CHARGEHOUSE_TIME_ZONE. The partition of the table."
+        nullable=null_where is not None,
+        description=f"Month (YYYY-MM) of {of} in CHARGEHOUSE_TIME_ZONE{null}. The partition of the table.",
     )
 
 
@@ -77,12 +80,11 @@ def location_id() -> dy.String:
 
 
 def user_id(*, primary_key: bool = False) -> dy.String:
+    description = "Keyed pseudonym of the person, the same wherever this vendor names that person."
     return dy.String(
         nullable=not primary_key,
         primary_key=primary_key,
-        description=(
-            "Keyed pseudonym of the person, the same wherever this vendor names that person. NULL where unknown."
-        ),
+        description=description if primary_key else f"{description} NULL where unknown.",
     )
 
 

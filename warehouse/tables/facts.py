@@ -78,7 +78,7 @@ class RejectedSession(dy.Schema):
         primary_key=True,
         description="The vendor's id of the session; where it has none, `no-id-` and a fingerprint of the object.",
     )
-    month = columns.month("started_at, NULL where there is no readable start", nullable=True)
+    month = columns.month("started_at", null_where="there is no readable start")
     reason = columns.text(
         "In order of precedence: void (voided), replaced (by another session), negative_energy, ends_before_start, "
         "implausible_energy (over 5 MWh, or over 1 MW on average in a minute or more), unreadable (no id, no start or "

@@ -66,7 +66,7 @@ class LoadAudit(dy.Schema):
     rows_unchanged = columns.count("Rows equal to the version known before.")
     rows_rejected = columns.count("Of the received rows, those that cannot count as a session.")
     requests = dy.Int64(
-        nullable=False, description="Requests answered, repeats included.", metadata={"unit": "requests"}
+        nullable=False, description="Requests sent, sign-ins and repeats included.", metadata={"unit": "requests"}
     )
     retries = dy.Int64(
         nullable=False, description="Of the requests, those repeated after a fault.", metadata={"unit": "requests"}

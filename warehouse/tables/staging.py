@@ -10,7 +10,7 @@ class StagedSession(dy.Schema):
 
     vendor = columns.vendor(primary_key=True)
     session_id = columns.session_id(primary_key=True)
-    month = columns.month("started_at, NULL where there is no readable start", nullable=True)
+    month = columns.month("started_at", null_where="there is no readable start")
     scope = columns.text("What the endpoint was asked for when this version was read.", nullable=False)
     is_open = dy.Bool(nullable=False, description="Still running in this version.")
     reason = columns.text("Why the session cannot count. NULL where it can.")
