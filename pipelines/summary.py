@@ -6,16 +6,13 @@ import polars as pl
 
 from pipelines.layout import DATABASE
 from pipelines.staging import Lakes
+from pipelines.vendors import ENDPOINTS
 from warehouse.query import query, render
 from warehouse.tables import LOAD_AUDIT
 
-ENERGY_BY_MONTH = """
-    SELECT month,
-           sum(energy_kwh) FILTER (vendor = 'zaptec') AS zaptec_kwh,
-           sum(energy_kwh) FILTER (vendor = 'jedlix') AS jedlix_kwh,
-           sum(energy_kwh) FILTER (vendor = 'greenflux') AS greenflux_kwh,
-           sum(energy_kwh) FILTER (vendor = 'smappee') AS smappee_kwh,
-           sum(energy_kwh) AS all_kwh
+_VENDOR_COLUMNS = "".join(f"sum(energy_kwh) FILTER (vendor = '{vendor}') AS {vendor}_kwh, " for vendor in ENDPOINTS)
+ENERGY_BY_MONTH = f"""
+    SELECT month, {_VENDOR_COLUMNS}sum(energy_kwh) AS all_kwh
     FROM fact_energy GROUP BY month ORDER BY month
 """
 

@@ -1,6 +1,6 @@
 """The charging platforms: one module each, and this registry of them.
 
-A new vendor is a module here, one in `transforms.vendors`, and a line in both registries.
+docs/design.md lists what else a new vendor takes.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """The vendors: which raw rows become which staged table, and how.
 
-A vendor is one module here and its lines in the registry.
+A vendor is one module here and its lines in the registry; docs/design.md lists what it takes elsewhere.
 """
 
 from collections.abc import Callable, Mapping
