@@ -1,4 +1,7 @@
-"""The command line. Exit status: 0 all done; 1 something failed or is incomplete; 2 configuration or usage."""
+"""The command line.
+
+Exit status: 0 all done; 1 something failed or is incomplete; 2 configuration or usage; 130 the run was stopped.
+"""
 
 import argparse
 import atexit
@@ -15,7 +18,7 @@ from pipelines.settings import Settings, load_settings
 from pipelines.vendors.contract import Question
 from warehouse.errors import WarehouseError
 
-DONE, INCOMPLETE, MISTAKE = 0, 1, 2
+DONE, INCOMPLETE, MISTAKE, STOPPED = 0, 1, 2, 130
 
 
 def program() -> NoReturn:
@@ -44,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("chargehouse: stopped; what was not finished is done again by the next run", file=sys.stderr, flush=True)
         # The threads that wait for a vendor must not keep the process: whatever it leaves, the next run mends.
-        os._exit(130)
+        os._exit(STOPPED)
 
 
 def _complain(message: str, status: int) -> int:
@@ -84,10 +87,14 @@ def _parser() -> argparse.ArgumentParser:
     rebuild = add("rebuild", "Rebuild everything, or some months, from the raw log alone.", _rebuild)
     rebuild.add_argument("--from", dest="from_month", default="", metavar="YYYY-MM")
     rebuild.add_argument("--to", dest="to_month", default="", metavar="YYYY-MM")
-    add("status", "What is covered, gaps, the oldest open session, the last run.", _status)
+    add("status", "The last run, what is covered, gaps, how late rows came, the oldest open session.", _status)
     sql = add("sql", "Query the published warehouse, read-only.", _sql)
     sql.add_argument("query", metavar="SELECT")
-    add("doctor", "Check configuration and credentials with one small call to each vendor.", _doctor)
+    add(
+        "doctor",
+        "Check configuration and credentials with one small call to each vendor, at Smappee to each park.",
+        _doctor,
+    )
     run = add("run", "A refresh and its result; from the sandbox where no vendor is configured.", _run)
     run.add_argument("--as-of", metavar="T", default="", help="the run's now, ISO 8601 (default: the clock)")
     interface = add("ui", "The Dagster web UI on this machine.", _ui)

@@ -1,4 +1,4 @@
-"""`chargehouse doctor`: configuration and credentials, with one small call to each vendor."""
+"""`chargehouse doctor`: configuration and credentials, with one small call to each vendor or each park."""
 
 from pipelines.faults import ReadingError
 from pipelines.personal_data import Pseudonyms

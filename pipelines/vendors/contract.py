@@ -110,7 +110,7 @@ class Vendor(Protocol):
         ...
 
     def check_credentials(self, tally: Tally) -> str:
-        """One small call; says what it showed. Raises ReadingError."""
+        """One small call, or one for each scope that has to be configured; says what it showed. Raises ReadingError."""
         ...
 
 
