@@ -459,7 +459,9 @@ def _postgres_url(variables: _Variables) -> SecretStr | None:
     name = "CHARGEHOUSE_POSTGRES_URL"
     url = variables.secret(name)
     if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgresql+psycopg2://")):
-        raise ConfigurationError(f"{name} must be an address such as postgresql://user:password@host:5432/database.")
+        raise ConfigurationError(
+            f"{name} must be an address such as postgresql+psycopg2://user:password@host:5432/database."
+        )
     return url
 
 

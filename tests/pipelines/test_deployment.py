@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from configparser import ConfigParser
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from shutil import which
 from socket import create_server
@@ -67,6 +68,26 @@ def test_a_service_runs_a_command_that_exists_as_nobody_special(name: str) -> No
         "UMask": "0077",
     }.items():
         assert service[setting] == value, setting
+
+
+def test_the_documented_command_is_called_as_the_services_call_it() -> None:
+    told = (PROJECT_FOLDER / "docs" / "operations.md").read_text()
+    function = told[told.index("as_service() {") : told.index("\n}\n") + 3]
+    called = [line.partition("#")[0] for line in told.splitlines() if line.startswith("as_service chargehouse ")]
+    assert len(called) == 6
+    for call in called:
+        # Instead of systemd, which takes the words, one that prints them.
+        script = f'systemd-run() {{ printf "%s\\n" "$@"; }}\n{function}{call}'
+        words = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()  # noqa: S607
+        place = words.index("/opt/chargehouse/.venv/bin/chargehouse")
+        command._parser().parse_args(words[place + 1 :])
+        pairs = set(pairwise(words[:place]))
+        service = unit("chargehouse-daemon.service")["Service"]
+        assert ("--uid", service["User"]) in pairs
+        assert ("--working-directory", service["WorkingDirectory"]) in pairs
+        assert ("--setenv", service["Environment"]) in pairs
+        for setting in ("EnvironmentFile", "StateDirectory", "StateDirectoryMode", "UMask"):
+            assert ("--property", f"{setting}={service[setting]}") in pairs
 
 
 def test_systemd_finds_no_fault_in_the_units(tmp_path: Path) -> None:
