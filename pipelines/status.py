@@ -4,9 +4,12 @@ from pathlib import Path
 
 import polars as pl
 
+from pipelines.raw_log import RawLog
 from pipelines.staging import Lakes
 from pipelines.vendors import LOOK_BACKS
 from warehouse.tables import COVERAGE, LATENESS, LOAD_AUDIT, OPEN_SESSION
+
+GAPS = "Gaps: the next refresh reads what the last could not; older months are read by `chargehouse backfill`"
 
 
 def status_text(data: Path) -> tuple[str, bool]:
@@ -18,7 +21,7 @@ def status_text(data: Path) -> tuple[str, bool]:
     coverage = lake.scan(COVERAGE).filter("is_asked").collect()
     gaps = coverage.filter(pl.col("state") == "gap")
     parts = [
-        _last_run(audit),
+        _last_run(audit, str(RawLog(data).readings()["run_id"].last())),
         _coverage(coverage),
         _gaps(gaps),
         _lateness(lake.scan(LATENESS).collect()),
@@ -27,8 +30,10 @@ def status_text(data: Path) -> tuple[str, bool]:
     return "\n\n".join(parts), gaps.is_empty()
 
 
-def _last_run(audit: pl.DataFrame) -> str:
-    last = audit.filter(pl.col("as_of") == pl.col("as_of").max())
+def _last_run(audit: pl.DataFrame, run_id: str) -> str:
+    """The run that read last, whatever its now was; before it is staged, the one with the newest now."""
+    is_newest = pl.col("as_of") == pl.col("as_of").max()
+    last = audit.filter((pl.col("run_id") == run_id) if run_id in audit["run_id"] else is_newest)
     failed = last.filter(pl.col("state") == "failed").height
     verdict = "everything was read" if not failed else f"{failed} of {last.height} lists could not be read"
     return (
@@ -80,7 +85,7 @@ def _gaps(gaps: pl.DataFrame) -> str:
         f"  {vendor} {endpoint} ({scope}) {_span(first, last)}: {message}"
         for vendor, endpoint, scope, message, first, last in rows.iter_rows()
     ]
-    return "\n".join(["Gaps, to be closed by the next refresh", *lines])
+    return "\n".join([GAPS, *lines])
 
 
 def _lateness(lateness: pl.DataFrame) -> str:

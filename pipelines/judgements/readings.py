@@ -75,6 +75,8 @@ def nothing_unaccounted(
     ]
     found = "; ".join(filter(None, faults))
     said = f"{found[:1].upper()}{found[1:]}." if found else "Everything received is accounted for."
+    if total(unbalanced, "rows_received") > unbalanced.select(outcomes.sum()).item():
+        said += " Files of `raw` are gone: put them back from a backup, or read everything again into an empty folder."
     if waiting_months:
         said += f" {len(waiting_months)} month(s) wait to be built; sessions are accounted for afterwards."
     return Judgement(

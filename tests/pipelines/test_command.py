@@ -152,6 +152,31 @@ def test_what_could_not_be_read_hides_nothing_else_that_failed(
     assert "Not everything could be read" not in told, "each fault stands there once"
 
 
+def test_status_tells_of_the_run_that_read_last_whatever_its_now(
+    run: Run, small: dict[str, str], sandbox: Sandbox
+) -> None:
+    refresh = ("refresh", "--as-of", "2026-04-10T06:00:00Z")
+    denied = {*small["SMAPPEE_PARK_IDS"].split(",")}
+    sandbox.settings.smappee.denied_scopes = denied
+    assert run(*refresh, **small)[0] == command.INCOMPLETE
+    status, told, _ = run("status", **small)
+    assert status == command.INCOMPLETE
+    assert "Last run as of 2026-04-10 06:00 UTC: 2 of 2 lists could not be read" in told
+    assert "Gaps: the next refresh reads what the last could not" in told
+
+    sandbox.settings.smappee.denied_scopes = set()
+    assert run(*refresh, **small)[0] == command.DONE
+    status, told, _ = run("status", **small)
+    assert status == command.DONE
+    assert "Last run as of 2026-04-10 06:00 UTC: everything was read" in told
+    assert "Gaps: none." in told
+
+    sandbox.settings.smappee.denied_scopes = denied
+    months = ("--from", "2026-03", "--to", "2026-03")
+    assert run("backfill", *months, "--as-of", "2026-04-10T06:00:00Z", **small)[0] == command.INCOMPLETE
+    assert "1 of 1 lists could not be read" in run("status", **small)[1]
+
+
 def test_doctor_tells_what_answers_and_what_does_not(run: Run, sandbox: Sandbox) -> None:
     status, told, _ = run("doctor", **sandbox.environment())
     assert status == command.DONE
