@@ -25,7 +25,7 @@ from transforms.lateness import late_sessions, lateness
 from transforms.latest import classify_receipts, winning_versions
 from transforms.months import month_batches
 from transforms.stations import station_links, station_locations, with_linked_station
-from transforms.touched import NO_MONTH, NOTHING_TOUCHED, touched_by_sessions
+from transforms.touched import NO_MONTH, NOTHING_TOUCHED, touched_by_backfills, touched_by_sessions
 from transforms.vendors import STAGINGS
 from transforms.vocabulary import SEEN, seen_fields, seen_words
 from warehouse.lake import Lake
@@ -171,7 +171,9 @@ def stage(
         if rebuilt_months is not None:
             touched = _to_rebuild(rebuilt_months)
         else:
-            touched = pl.concat([touched, _to_rebuild(stale)]).unique(maintain_order=True)
+            unaudited = read.readings(lakes.published.mark(LOAD_AUDIT, CONSUMED))
+            asked_again = touched_by_backfills(unaudited, time_zone)
+            touched = pl.concat([touched, _to_rebuild(stale), asked_again]).unique(maintain_order=True)
         _note_touched(touched, lakes.published, as_of, run_id)
         _note_vocabulary(read, staged_tables, lakes.published)
         _note_received(read, [staged.receipts for staged in staged_tables], lakes.published, last)

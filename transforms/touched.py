@@ -38,6 +38,19 @@ def touched_by_sessions(
     return pl.DataFrame(pairs, schema=NOTHING_TOUCHED.schema, orient="row").unique(maintain_order=True)
 
 
+def touched_by_backfills(readings: pl.DataFrame, time_zone: str) -> pl.DataFrame:
+    """The months that were asked for again, whether or not anything differed: month, and `backfill` as the reason.
+
+    `readings`: the records of windows, on the endpoints' own clocks.
+    """
+    asked = readings.filter(pl.col("kind") == "backfill", pl.col("from_at") < pl.col("to_at")).select(
+        first=month_of(pl.col("from_at"), time_zone),
+        last=month_of(pl.col("to_at") - pl.duration(microseconds=1), time_zone),
+    )
+    months = {month for first, last in asked.unique().iter_rows() for month in months_between(first, last)}
+    return pl.DataFrame([(month, "backfill") for month in sorted(months)], NOTHING_TOUCHED.schema, orient="row")
+
+
 def _months(sessions: pl.DataFrame, time_zone: str) -> set[str]:
     last_moment = pl.max_horizontal("started_at", pl.col("ended_at") - pl.duration(microseconds=1))
     has_slots = pl.col("reason").is_null() & ~pl.col("is_open")

@@ -68,13 +68,13 @@ def _looking_back(position: Position, look_back: timedelta, first_at: datetime) 
 
 
 def _answering(question: Question, position: Position, start: datetime) -> list[tuple[datetime, datetime]]:
-    """The one stretch that answers the question, or none."""
+    """The one stretch that answers the question, or none: nothing where its now is behind what has been read."""
+    if position.watermark is not None and question.as_of < position.watermark:
+        return []
     if question.kind == "backfill":
         if question.from_at is None or question.to_at is None:
             raise ValueError("a backfill has a beginning and an end")
         start, end = question.from_at, min(question.to_at, question.as_of)
-    elif position.watermark is not None and question.as_of < position.watermark:
-        return []
     else:
         start, end = min(start, question.from_at or start), question.as_of
     return [(start, end)] if start < end else []

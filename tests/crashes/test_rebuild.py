@@ -6,9 +6,11 @@ import shutil
 import pytest
 
 from pipelines import command
+from pipelines.staging import Lakes
 from tests.crashes.conftest import REFRESHES
 from tests.crashes.flaw import Flaw
 from tests.crashes.house import KILLED, TABLES, House
+from warehouse.tables import FACT_SESSION
 
 MONTHS = ("2026-01", "2026-02", "2026-03")
 
@@ -52,6 +54,19 @@ def test_months_backfilled_in_any_order_leave_the_same_facts(full_house: House, 
         as_of = REFRESHES[-1].isoformat()
         assert full_house.run("backfill", "--from", month, "--to", month, "--as-of", as_of) == command.DONE
     full_house.assert_equals_the_truth(REFRESHES)
+
+
+def test_a_backfill_builds_its_months_though_nothing_differs(full_house: House) -> None:
+    lake = Lakes.below(full_house.data).published
+    files = {file.path for file in lake.files(FACT_SESSION)}
+    as_of = REFRESHES[-1].isoformat()
+    assert full_house.run("backfill", "--from", "2026-02", "--to", "2026-02", "--as-of", as_of) == command.DONE
+    full_house.assert_equals_the_truth(REFRESHES)
+    assert full_house.query("SELECT month FROM ops.touched_month WHERE reason = 'backfill'") == [("2026-02",)]
+    built = {
+        file.month for file in Lakes.below(full_house.data).published.files(FACT_SESSION) if file.path not in files
+    }
+    assert built == {"2026-02"}
 
 
 def test_a_rebuild_of_one_month_builds_also_what_a_killed_refresh_left_unbuilt(house: House) -> None:

@@ -1,8 +1,10 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
+import pytest
 
-from transforms.touched import NO_MONTH, touched_by_sessions
+from transforms.months import month_bounds
+from transforms.touched import NO_MONTH, touched_by_backfills, touched_by_sessions
 from warehouse.tables.staging import StagedSession
 
 
@@ -68,3 +70,23 @@ def test_a_month_can_be_touched_for_every_reason_at_once() -> None:
     late = becomes.filter(session_id="b").select("vendor", "session_id")
     reasons = {reason for _, reason in touched_by_sessions(was, becomes, "UTC", late).rows()}
     assert reasons == {"new", "late", "corrected"}
+
+
+@pytest.mark.parametrize(
+    ("time_zone", "months"), [("UTC", ["2026-01", "2026-02"]), ("Asia/Tokyo", ["2026-01", "2026-02"])]
+)
+def test_what_a_backfill_asked_for_again_is_touched_and_nothing_else(time_zone: str, months: list[str]) -> None:
+    from_at, _ = month_bounds("2026-01", time_zone)
+    _, to_at = month_bounds("2026-02", time_zone)
+    middle = datetime(2026, 1, 20, tzinfo=UTC)
+    readings = pl.DataFrame(
+        [
+            ("backfill", from_at, middle),
+            ("backfill", middle, to_at),
+            ("backfill", None, to_at),
+            ("refresh", to_at, to_at + timedelta(days=40)),
+        ],
+        schema={"kind": pl.String, "from_at": pl.Datetime("us", "UTC"), "to_at": pl.Datetime("us", "UTC")},
+        orient="row",
+    )
+    assert touched_by_backfills(readings, time_zone).rows() == [(month, "backfill") for month in months]

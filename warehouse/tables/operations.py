@@ -109,7 +109,7 @@ class TouchedMonth(dy.Schema):
     )
     reason = columns.text(
         "new: a session not known before; late: one that an earlier run could have seen by its end; corrected: a known "
-        "one changed; station: a station became known; rebuild: asked for.",
+        "one changed; station: a station became known; backfill: read again; rebuild: asked for.",
         nullable=False,
         primary_key=True,
     )

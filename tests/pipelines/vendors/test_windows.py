@@ -95,11 +95,21 @@ def test_reconcile_reaches_back_as_far_as_asked_and_never_less_than_a_refresh() 
 
 def test_a_backfill_reads_its_months_whatever_the_watermark() -> None:
     asked = [Window(NOW - timedelta(days=60), NOW - timedelta(days=30))]
-    for position in (Position(), Position(YESTERDAY), Position(NOW + WEEK)):
+    for position in (Position(), Position(YESTERDAY), Position(NOW)):
         assert since_watermark(BACKFILL, position, WEEK) == asked
         assert since_oldest_open(BACKFILL, position, FIRST, DAY) == asked
         assert recent_and_running(BACKFILL, position, FIRST, DAY) == asked
         assert since_modified(BACKFILL, position, DAY) == asked
+
+
+def test_a_now_behind_the_watermark_answers_nothing_whatever_is_asked() -> None:
+    ahead = Position(NOW + timedelta(milliseconds=1))
+    for question in (REFRESH, RECONCILE, BACKFILL):
+        assert since_watermark(question, ahead, WEEK) == []
+        assert since_oldest_open(question, ahead, FIRST, DAY) == []
+        assert recent_and_running(question, ahead, FIRST, DAY) == []
+        assert since_modified(question, ahead, DAY) == []
+        assert whole_list(question, ahead) == []
 
 
 def test_nothing_looks_past_the_runs_now() -> None:
