@@ -156,13 +156,15 @@ def _run_reading(settings: Settings, vendors: Sequence[str], question: Question,
     collect_rarely()
     from pipelines.progress import Progress
     from pipelines.runs import run_job
-    from pipelines.summary import received
+    from pipelines.summary import healed, received
 
     asked_vendors = [vendor for vendor in settings.vendors if not vendors or vendor in vendors]
     print(f"{question.kind} as of {question.as_of:%Y-%m-%d %H:%M:%S} UTC: {', '.join(asked_vendors)}", flush=True)
     reach = {"kind": question.kind, "as_of": question.as_of.isoformat(), **details}
     outcome = run_job(settings, question.kind, Progress.on_stderr(), asked_vendors, {"raw_log": reach})
     print(received(settings.data, outcome.run_id))
+    if question.kind != "refresh":
+        print(healed(settings.data, outcome.run_id))
     return _verdict(outcome.faults)
 
 

@@ -8,7 +8,7 @@ from pipelines.layout import DATABASE
 from pipelines.staging import Lakes
 from pipelines.vendors import ENDPOINTS
 from warehouse.query import query, render
-from warehouse.tables import LOAD_AUDIT
+from warehouse.tables import LOAD_AUDIT, TOUCHED_MONTH
 
 _VENDOR_COLUMNS = "".join(f"sum(energy_kwh) FILTER (vendor = '{vendor}') AS {vendor}_kwh, " for vendor in ENDPOINTS)
 ENERGY_BY_MONTH = f"""
@@ -36,6 +36,23 @@ def received(data: Path, run_id: str) -> str:
         for vendor, rows, new, changed, unchanged, requests in audit.iter_rows()
     ]
     return "\n".join(lines)
+
+
+def healed(data: Path, run_id: str) -> str:
+    """The months in which a run found what earlier ones had missed, and what that was."""
+    differing = pl.col("reason").is_in(["new", "late", "corrected", "station"])
+    months = (
+        Lakes.below(data)
+        .published.scan(TOUCHED_MONTH)
+        .filter(pl.col("run_id") == run_id, differing)
+        .group_by("month")
+        .agg(pl.col("reason").sort().str.join(", "))
+        .sort("month")
+        .collect()
+    )
+    if months.is_empty():
+        return "Healed: nothing differed from what was known."
+    return "\n".join(["Healed", *(f"  {month}    {reasons}" for month, reasons in months.iter_rows())])
 
 
 def energy_by_month(data: Path) -> str:

@@ -110,9 +110,17 @@ def test_very_late_uploads_are_missed_by_a_refresh_and_healed_by_a_reconcile_tha
     assert " 1 new, 0 changed" in told["jedlix"]
     assert " 0 new, 0 changed" in told["greenflux"]
     assert " 0 new, 0 changed" in told["smappee"]
+    months = walk.house.query(
+        "SELECT DISTINCT month FROM fact_session WHERE session_id IN ('{}', '{}')".format(*VERY_LATE)
+    )
+    assert [line.split() for line in walk.told.partition("Healed\n")[2].splitlines()] == [
+        [month, "late"] for (month,) in sorted(months)
+    ]
     for instants in walk.read_at.values():
         instants.append(FOURTH)
     assert walk.differences() == {}
+    assert walk.run("reconcile", "--months", "4", "--as-of", FOURTH.isoformat()) == command.DONE
+    assert "Healed: nothing differed from what was known." in walk.told
 
 
 @pytest.mark.parametrize("vendor", ["zaptec", "jedlix"])
