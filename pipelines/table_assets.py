@@ -29,7 +29,7 @@ from pipelines.raw_assets import raw_key, raw_metadata_of
 from pipelines.raw_log import RawLog
 from pipelines.readings import run_as_of
 from pipelines.settings import Settings
-from pipelines.staging import MONTHLY_FACTS, Lakes, discard_staged, forget_damaged, stage
+from pipelines.staging import MONTHLY_FACTS, NEWS, Lakes, discard_staged, forget_damaged, stage
 from pipelines.step_causes import incomplete
 from pipelines.upgrade import refuse_outdated, upgrade
 from pipelines.vendors import ENDPOINTS
@@ -122,10 +122,13 @@ def _staged_tables(settings: Settings, lakes: Lakes, progress: Progress) -> dg.A
                 discard_staged(lakes)
                 forget_damaged(lakes)
             outcome = stage(raw_log, lakes, settings.time_zone, as_of, run_id, rebuilt)
+        newest_touched = lakes.published.scan(TOUCHED_MONTH).select(pl.col("number").max()).collect().item()
         for table in staged:
             yield _result(
                 table,
                 sum(lakes.staging.row_counts(table).values()),
+                # A session that was seen running once more is news, and changes nothing of what is built.
+                newest_touched if table == STAGED_SESSION else lakes.staging.mark(table, NEWS),
                 rows_received=outcome.rows_received.get(table.name, 0),
             )
         yield _result(
@@ -375,9 +378,11 @@ def _spec(table: Table, deps: Sequence[dg.AssetKey], *, skippable: bool = False)
     )
 
 
-def _result(table: Table, rows: int, **told: Any) -> dg.MaterializeResult[None]:
+def _result(table: Table, rows: int, version: int | None = None, **told: Any) -> dg.MaterializeResult[None]:
+    """`version`: another number after every change of the table; only then is out of date what is built of it."""
     metadata = {"dagster/row_count": rows, **told, **lineage_metadata(table)}
-    return dg.MaterializeResult(asset_key=table_key(table), metadata=metadata)
+    data_version = None if version is None else dg.DataVersion(str(version))
+    return dg.MaterializeResult(asset_key=table_key(table), metadata=metadata, data_version=data_version)
 
 
 Described = Mapping[tuple[Table, str], dict[str, Any]]

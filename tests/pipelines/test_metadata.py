@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
 
 from pipelines.settings import Settings
 from pipelines.vendors import ENDPOINTS
@@ -87,3 +90,12 @@ def test_a_month_read_again_from_the_ui_asks_every_vendor_for_it_and_is_rebuilt(
     assert vendors == {"zaptec", "greenflux", "smappee"}
     assert told(house, "ops", "month_reading", partition=month)["failures"] == 0
     assert told(house, "fact_session", partition=month)["rows_change"] == 0
+
+
+def test_a_load_that_brings_nothing_leaves_the_facts_up_to_date(house: Operated) -> None:
+    month = house.lakes.published.months(FACT_SESSION)[-1]
+    assert house.run("build_months", {"dagster/partition": month}).success
+    assert house.load(NOW + timedelta(milliseconds=1)).success
+    graph = house.definitions.get_repository_def().asset_graph
+    resolver = CachingStaleStatusResolver(house.instance, graph, LoadingContextForTest(house.instance))
+    assert resolver.get_status(dg.AssetKey("fact_session"), month) == StaleStatus.FRESH
