@@ -20,13 +20,13 @@ from pipelines.layout import LAKE_FOLDER, STAGING_FOLDER
 from pipelines.raw_log import RawLog
 from pipelines.vocabulary import note_vocabulary
 from transforms.audit import added_up, load_audit
-from transforms.history import distinct_versions
 from transforms.lateness import late_sessions, lateness
 from transforms.latest import classify_receipts, winning_versions
 from transforms.months import month_batches
 from transforms.stations import station_links, station_locations, with_linked_station
 from transforms.touched import NO_MONTH, NOTHING_TOUCHED, touched_by_backfills, touched_by_sessions
 from transforms.vendors import STAGINGS
+from transforms.versions import distinct_versions
 from transforms.vocabulary import SEEN, seen_fields, seen_words
 from warehouse.lake import Lake
 from warehouse.tables import (
@@ -74,7 +74,7 @@ DIMENSION_KEYS = {
     STAGED_VEHICLE: "vehicle_id",
     STAGED_USER: "user_id",
 }
-VERSION_COLUMNS = ("version_at", "is_clocked", "requested_at")
+VERSION_COLUMNS = ("version_at", "is_clocked", "read_at", "requested_at")
 _RECEIPT = ["run_id", "vendor", "endpoint", "scope", "load_number"]
 
 

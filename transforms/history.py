@@ -5,18 +5,8 @@ from collections.abc import Sequence
 import dataframely as dy
 import polars as pl
 
-from transforms.versions import distinct_versions, with_validity
+from transforms.versions import with_validity
 from warehouse.tables.dimensions import DimChargeStation, DimConnector, DimLocation, DimUser, DimVehicle
-
-__all__ = [
-    "dim_charge_station",
-    "dim_connector",
-    "dim_location",
-    "dim_user",
-    "dim_vehicle",
-    "distinct_versions",
-    "with_validity",
-]
 
 _VALIDITY = ("valid_from", "valid_to", "is_current")
 
@@ -39,7 +29,7 @@ def dim_connector(staged_charge_station: pl.DataFrame) -> pl.DataFrame:
     """
     connectors = (
         staged_charge_station.filter(pl.col("connectors").list.len() > 0)
-        .select("vendor", "station_id", "connectors", "version_at", "requested_at")
+        .select("vendor", "station_id", "connectors", "version_at", "is_clocked", "read_at", "requested_at")
         .explode("connectors")
         .unnest("connectors")
         # OCPI: `uid` is the key, `evse_id` the public id; each stands in where the other is not given.

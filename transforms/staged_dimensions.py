@@ -27,6 +27,7 @@ def staged_dimension(
         "requested_at",
         **columns,
         version_at=pl.coalesce(own_clock, "as_of"),
+        read_at="as_of",
         is_clocked=pl.repeat(False, pl.len()) if clock is None else clock.is_not_null(),
     ).filter(pl.col(key).is_not_null())
     return schema.cast(staged.select(schema.column_names()))

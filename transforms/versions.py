@@ -38,19 +38,32 @@ def distinct_versions(
 def with_validity(versions: pl.DataFrame, key: Sequence[str], attributes: Sequence[str]) -> pl.DataFrame:
     """The history of each key: key, attributes, valid_from, valid_to, is_current; validities touch and never overlap.
 
-    Versions in the order of version_at; of several that begin at once, the last requested holds; a version that
+    Versions in the order in which they begin; of several that begin at once, the last requested holds; a version that
     changes nothing is part of the one before. valid_to is NULL and is_current True for the newest.
     """
     return (
         versions.with_columns(content=_content(attributes))
         .sort(*key, "version_at", "requested_at", "content")
-        .unique([*key, "version_at"], keep="last", maintain_order=True)
+        .with_columns(following=pl.col("version_at").shift(-1).over(*key))
+        .with_columns(valid_from=_beginning(key))
+        .sort(*key, "valid_from", "requested_at", "content")
+        .unique([*key, "valid_from"], keep="last", maintain_order=True)
         .filter(pl.col("content").ne_missing(pl.col("content").shift().over(*key)))
         .select(
             *key,
             *attributes,
-            valid_from="version_at",
-            valid_to=pl.col("version_at").shift(-1).over(*key),
+            "valid_from",
+            valid_to=pl.col("valid_from").shift(-1).over(*key),
         )
         .with_columns(is_current=pl.col("valid_to").is_null())
     )
+
+
+def _beginning(key: Sequence[str]) -> pl.Expr:
+    """When a version begins: at its version_at. Where the vendor's clock stood still and the content changed, the later
+    one begins when it was read, unless the clock had gone on by then. Rows by key, version_at and requested_at."""
+    version_at = pl.col("version_at")
+    is_edit = pl.col("is_clocked") & version_at.eq_missing(version_at.shift().over(*key))
+    begins_at = pl.max_horizontal("version_at", "read_at")
+    next_clock = pl.col("following").filter(pl.col("following") != version_at).first().over(*key, "version_at")
+    return pl.when(is_edit & (begins_at < next_clock).fill_null(True)).then(begins_at).otherwise(version_at)

@@ -1,14 +1,15 @@
 """The dimensions with their history: what each vendor's objects publish, and from when on.
 
-A version holds from the vendor's modification time on, or from the refresh that first saw it where the vendor has none.
+A version holds from the vendor's modification time on, or from the refresh that first saw it where the vendor has none,
+or where that time is the one of the version before.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from sandbox.countries import alpha_2
-from sandbox.judgement.seen import seen_versions
+from sandbox.judgement.seen import Seen, all_seen_versions
 from sandbox.readings import exact_number, instant_of_text, text
 from sandbox.timeline import Payload
 from sandbox.world import World
@@ -58,13 +59,16 @@ def _history(
 ) -> Iterable[Published]:
     for timeline in world.timelines(vendor, endpoint):
         histories: dict[tuple[Any, ...], list[tuple[datetime, Published]]] = {}
-        for seen in seen_versions(timeline, refreshes, vendor, endpoint):
+        every = all_seen_versions(timeline, refreshes, vendor, endpoint)
+        for seen, begins_at in zip(every, _beginnings(every), strict=True):
             for columns in publish(seen.payload):
                 if columns[key[0]] is None:
                     continue
                 versions = histories.setdefault(tuple(columns[name] for name in key), [])
+                if versions and versions[-1][0] == begins_at:
+                    versions.pop()
                 if not versions or versions[-1][1] != columns:
-                    versions.append((seen.clock or seen.read_at, columns))
+                    versions.append((begins_at, columns))
         for versions in histories.values():
             ends = [valid_from for valid_from, _ in versions[1:]] + [None]
             for (valid_from, columns), valid_to in zip(versions, ends, strict=True):
@@ -75,6 +79,18 @@ def _history(
                     "valid_to": valid_to,
                     "is_current": valid_to is None,
                 }
+
+
+def _beginnings(versions: Sequence[Seen]) -> Iterable[datetime]:
+    """From when on each version holds, in the order of the vendor's clock."""
+    for position, seen in enumerate(versions):
+        if seen.clock is None:
+            yield seen.read_at
+            continue
+        stood_still = position > 0 and versions[position - 1].clock == seen.clock
+        later = [each.clock for each in versions[position:] if each.clock is not None and each.clock > seen.clock]
+        begins_at = max(seen.clock, seen.read_at)
+        yield begins_at if stood_still and (not later or begins_at < later[0]) else seen.clock
 
 
 def _degrees(value: object) -> float | None:

@@ -21,11 +21,23 @@ class Seen:
 def seen_versions(
     timeline: Timeline, refreshes: list[datetime], vendor: str, endpoint: str, first_read_at: datetime | None = None
 ) -> list[Seen]:
-    """The versions that some refresh saw, oldest first: by the vendor's clock, then by the refresh.
+    """The versions that some refresh saw and that count, oldest first: by the vendor's clock, then by the refresh.
 
     Of several versions under one clock only the one read last counts. `first_read_at` is where a first refresh began to
     read sessions, on the endpoint's own clock.
     """
+    seen = all_seen_versions(timeline, refreshes, vendor, endpoint, first_read_at)
+    return [
+        each
+        for position, each in enumerate(seen)
+        if each.clock is None or position + 1 == len(seen) or seen[position + 1].clock != each.clock
+    ]
+
+
+def all_seen_versions(
+    timeline: Timeline, refreshes: list[datetime], vendor: str, endpoint: str, first_read_at: datetime | None = None
+) -> list[Seen]:
+    """Every version that some refresh saw, oldest first: by the vendor's clock, then by the refresh."""
     seen: list[Seen] = []
     last: Version | None = None
     for refresh in refreshes:
@@ -35,12 +47,7 @@ def seen_versions(
         if _is_listed(vendor, endpoint, version.payload, refresh, first_read_at):
             last = version
             seen.append(Seen(version.payload, refresh, _vendor_clock(vendor, endpoint, version.payload)))
-    seen.sort(key=lambda each: (each.clock or BEGINNING_OF_TIME, each.read_at))
-    return [
-        each
-        for position, each in enumerate(seen)
-        if each.clock is None or position + 1 == len(seen) or seen[position + 1].clock != each.clock
-    ]
+    return sorted(seen, key=lambda each: (each.clock or BEGINNING_OF_TIME, each.read_at))
 
 
 def _vendor_clock(vendor: str, endpoint: str, payload: Payload) -> datetime | None:

@@ -156,7 +156,8 @@ def _session(vendor: str, session_id: str, started_at: datetime, ended_at: datet
 
 
 def _objects(table: Table, **columns: str) -> pl.DataFrame:
-    row = {"version_at": AS_OF - timedelta(days=400), "is_clocked": True, "requested_at": AS_OF, **columns}
+    row = {"version_at": AS_OF - timedelta(days=400), "is_clocked": True, "read_at": AS_OF, **columns}
+    row["requested_at"] = AS_OF
     return pl.DataFrame([{**row, "vendor": vendor} for vendor in SESSION_LISTS], schema=polars_schema(table))
 
 

@@ -103,6 +103,7 @@ def staged_stations() -> RowsBuilder:
         "location_id": "L1",
         "version_at": datetime(2026, 1, 1, tzinfo=UTC),
         "is_clocked": True,
+        "read_at": READ_AT,
         "requested_at": READ_AT,
     }
 

@@ -55,7 +55,7 @@ def test_stations_without_connectors_have_none(staged_stations: RowsBuilder) -> 
 
 
 def test_locations_vehicles_and_users_match_their_schemas() -> None:
-    version = {"version_at": JANUARY, "is_clocked": False, "requested_at": JANUARY}
+    version = {"version_at": JANUARY, "is_clocked": False, "read_at": JANUARY, "requested_at": JANUARY}
     locations = pl.DataFrame(
         [{"vendor": "jedlix", "location_id": "L", "latitude": 52.09, **version}],
         schema=StagedLocation.create_empty().schema,

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from transforms.history import distinct_versions, with_validity
+from transforms.versions import distinct_versions, with_validity
 from warehouse.tables.staging import StagedVehicle
 
 KEY = ["vendor", "vehicle_id"]
@@ -26,6 +26,7 @@ def vehicles(
                 "brand": brand,
                 "version_at": version_at,
                 "is_clocked": is_clocked,
+                "read_at": requested_at or version_at,
                 "requested_at": requested_at or version_at,
             }
             for version_at, brand in rows
@@ -74,6 +75,31 @@ def test_of_versions_that_begin_at_once_the_last_requested_holds() -> None:
     assert history(pl.concat([later, earlier])) == [("A", FIRST, None, True)]
 
 
+def clocked(*rows: tuple[int, int, str]) -> pl.DataFrame:
+    """Versions as (day of the clock, day of the reading, brand)."""
+    return pl.concat(
+        [
+            vehicles((FIRST + clock * DAY, brand), is_clocked=True, requested_at=FIRST + read * DAY)
+            for clock, read, brand in rows
+        ]
+    )
+
+
+def test_an_edit_that_leaves_the_clock_as_it_was_begins_when_it_was_read() -> None:
+    """As of a GreenFlux location that has only `created`."""
+    versions = clocked((0, 5, "A"), (0, 6, "A"), (0, 7, "B"), (0, 9, "A"))
+    assert history(versions) == [
+        ("A", FIRST, FIRST + 7 * DAY, False),
+        ("B", FIRST + 7 * DAY, FIRST + 9 * DAY, False),
+        ("A", FIRST + 9 * DAY, None, True),
+    ]
+
+
+def test_an_edit_read_when_the_clock_had_gone_on_takes_the_place_of_the_one_before() -> None:
+    versions = clocked((0, 5, "A"), (0, 7, "B"), (6, 8, "C"))
+    assert history(versions) == [("B", FIRST, FIRST + 6 * DAY, False), ("C", FIRST + 6 * DAY, None, True)]
+
+
 _ROWS = st.lists(
     st.tuples(st.integers(0, 4), st.integers(0, 4), st.sampled_from("AB"), st.sampled_from(["clocked", "unclocked"])),
     max_size=10,
@@ -91,6 +117,7 @@ def frame(rows: Rows) -> pl.DataFrame:
                 # Without a clock of the vendor, a version begins when it is read.
                 "version_at": FIRST + (at if vehicle_id == "clocked" else requested) * DAY,
                 "is_clocked": vehicle_id == "clocked",
+                "read_at": FIRST + requested * DAY,
                 "requested_at": FIRST + requested * DAY,
             }
             for at, requested, brand, vehicle_id in rows

@@ -66,6 +66,7 @@ class StagedLocation(dy.Schema):
     time_zone = columns.text("IANA zone.")
     version_at = columns.instant("Beginning of the version: vendor's clock, else first reading.", nullable=False)
     is_clocked = dy.Bool(nullable=False, description="Whether version_at is the vendor's own clock.")
+    read_at = columns.instant("The run's now when this version was read.", nullable=False)
     requested_at = columns.instant("When the request that brought this version was sent.", nullable=False)
 
 
@@ -95,6 +96,7 @@ class StagedChargeStation(dy.Schema):
     )
     version_at = columns.instant("Beginning of the version: vendor's clock, else first reading.", nullable=False)
     is_clocked = dy.Bool(nullable=False, description="Whether version_at is the vendor's own clock.")
+    read_at = columns.instant("The run's now when this version was read.", nullable=False)
     requested_at = columns.instant("When the request that brought this version was sent.", nullable=False)
 
 
@@ -109,6 +111,7 @@ class StagedVehicle(dy.Schema):
     version = columns.text("Model version.")
     version_at = columns.instant("Beginning of the version: vendor's clock, else first reading.", nullable=False)
     is_clocked = dy.Bool(nullable=False, description="Whether version_at is the vendor's own clock.")
+    read_at = columns.instant("The run's now when this version was read.", nullable=False)
     requested_at = columns.instant("When the request that brought this version was sent.", nullable=False)
 
 
@@ -120,4 +123,5 @@ class StagedUser(dy.Schema):
     created_at = columns.instant("When the vendor created the user.")
     version_at = columns.instant("Beginning of the version: vendor's clock, else first reading.", nullable=False)
     is_clocked = dy.Bool(nullable=False, description="Whether version_at is the vendor's own clock.")
+    read_at = columns.instant("The run's now when this version was read.", nullable=False)
     requested_at = columns.instant("When the request that brought this version was sent.", nullable=False)

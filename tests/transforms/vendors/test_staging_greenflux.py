@@ -146,6 +146,7 @@ def test_a_location_has_numbers_for_its_text_coordinates_and_two_letters_for_its
         "time_zone": "Europe/Amsterdam",
         "version_at": datetime(2026, 2, 27, 16, 20, 5, tzinfo=UTC),
         "is_clocked": True,
+        "read_at": datetime(2026, 4, 1, 6, tzinfo=UTC),
         "requested_at": datetime(2026, 4, 1, 6, tzinfo=UTC),
     }
     assert created["version_at"] == datetime(2024, 6, 18, 9, 30, tzinfo=UTC)

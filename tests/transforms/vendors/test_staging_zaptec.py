@@ -104,6 +104,7 @@ def test_installations_and_chargers_begin_when_they_are_read(stage: Stage) -> No
         "time_zone": "Europe/Oslo",
         "version_at": datetime(2026, 4, 1, 6, tzinfo=UTC),
         "is_clocked": False,
+        "read_at": datetime(2026, 4, 1, 6, tzinfo=UTC),
         "requested_at": datetime(2026, 4, 1, 6, tzinfo=UTC),
     }
     charger = stage("zaptec", "chargers", {"Id": "c-17", "Name": "Bay 17", "InstallationId": "i-1"})[0]
