@@ -47,10 +47,14 @@ def end_abandoned_runs(instance: dg.DagsterInstance, data: Path) -> list[str]:
     ended: list[str] = []
     begun = instance.get_run_records(dg.RunsFilter(statuses=list(BEGUN)))
     for record in begun:
-        run = record.dagster_run
-        if not _is_alive(data, run.run_id, record.update_timestamp):
+        run_id = record.dagster_run.run_id
+        if _is_alive(data, run_id, record.update_timestamp):
+            continue
+        # A run lets go of its lock after it has written how it ended: one that did so meanwhile is seen by now.
+        run = instance.get_run_by_id(run_id)
+        if run is not None and run.status in BEGUN:
             instance.report_run_failed(run, "Its process was ended. The next run does again what was not finished.")
-            ended.append(run.run_id)
+            ended.append(run_id)
     for path in (data / LOCKS_FOLDER).glob(f"{_lock_of('*')}.lock"):
         known = instance.get_run_by_id(path.stem.removeprefix(_lock_of("")))
         # One that is not known yet is about to begin.

@@ -11,6 +11,7 @@ import pytest
 
 from pipelines import abandoned_runs
 from pipelines.abandoned_runs import end_abandoned_runs, hold_run, let_go_of_run
+from pipelines.locks import is_held
 from pipelines.settings import PROJECT_FOLDER
 
 HOLDER = """
@@ -36,6 +37,10 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 
 def started(instance: dg.DagsterInstance) -> str:
     return instance.create_run_for_job(any_job, status=dg.DagsterRunStatus.STARTED).run_id
+
+
+def success() -> dg.DagsterEvent:
+    return dg.DagsterEvent(dg.DagsterEventType.RUN_SUCCESS.value, any_job.name)
 
 
 def status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
@@ -67,6 +72,38 @@ def test_a_run_without_a_lock_has_a_while_to_begin(
     assert end_abandoned_runs(instance, tmp_path) == []
     monkeypatch.setattr(abandoned_runs, "TIME_TO_BEGIN", timedelta(0))
     assert end_abandoned_runs(instance, tmp_path) == [run_id]
+
+
+def test_a_run_that_succeeds_while_it_is_looked_at_stays_a_success(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = started(instance)
+    hold_run(tmp_path, run_id)
+
+    def ends_before_the_look(data: Path, name: str) -> bool:
+        if status(instance, run_id) == dg.DagsterRunStatus.STARTED:
+            instance.report_dagster_event(success(), run_id)
+            let_go_of_run(tmp_path, run_id)
+        return is_held(data, name)
+
+    monkeypatch.setattr(abandoned_runs, "is_held", ends_before_the_look)
+    assert end_abandoned_runs(instance, tmp_path) == []
+    assert status(instance, run_id) == dg.DagsterRunStatus.SUCCESS
+
+
+def test_a_run_that_is_deleted_while_it_is_looked_at_is_no_run_any_more(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = started(instance)
+    hold_run(tmp_path, run_id)
+
+    def is_deleted_before_the_look(data: Path, name: str) -> bool:
+        instance.delete_run(run_id)
+        let_go_of_run(tmp_path, run_id)
+        return is_held(data, name)
+
+    monkeypatch.setattr(abandoned_runs, "is_held", is_deleted_before_the_look)
+    assert end_abandoned_runs(instance, tmp_path) == []
 
 
 def test_the_lock_of_a_run_that_is_about_to_begin_stays(instance: dg.DagsterInstance, tmp_path: Path) -> None:
