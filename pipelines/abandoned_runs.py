@@ -27,9 +27,11 @@ def hold_run(data: Path, run_id: str) -> None:
     if path in _held:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
-    # Somebody who looks whether it is held holds it for a moment.
+    # It is seen only once it is held: a lock that nobody holds is that of a run whose process died.
+    beside = path.with_suffix(".begins")
+    descriptor = os.open(beside, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
+    beside.rename(path)
     _held[path] = descriptor
 
 

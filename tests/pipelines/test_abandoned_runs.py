@@ -1,5 +1,6 @@
 """Runs whose process died are recorded as failed; runs that live, or have hardly begun, are left alone."""
 
+import fcntl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -104,6 +105,26 @@ def test_a_run_that_is_deleted_while_it_is_looked_at_is_no_run_any_more(
 
     monkeypatch.setattr(abandoned_runs, "is_held", is_deleted_before_the_look)
     assert end_abandoned_runs(instance, tmp_path) == []
+
+
+def test_a_run_that_is_looked_at_while_it_takes_its_lock_lives_on(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = started(instance)
+    ended: list[str] = []
+    flock = fcntl.flock
+
+    def is_looked_at_before(descriptor: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        ended.extend(end_abandoned_runs(instance, tmp_path))
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", is_looked_at_before)
+    hold_run(tmp_path, run_id)
+    assert ended == []
+    assert is_held(tmp_path, f"run-{run_id}")
+    let_go_of_run(tmp_path, run_id)
+    assert list((tmp_path / "locks").iterdir()) == []
 
 
 def test_the_lock_of_a_run_that_is_about_to_begin_stays(instance: dg.DagsterInstance, tmp_path: Path) -> None:
