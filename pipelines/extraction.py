@@ -19,8 +19,9 @@ from pipelines.faults import ReadingError
 from pipelines.fields import fields_table
 from pipelines.locks import exclusive
 from pipelines.memory import collect_rarely, give_back, share_one_heap
-from pipelines.personal_data import Cleaner, Pseudonyms, pseudonym_key
+from pipelines.personal_data import Cleaner, Pseudonyms
 from pipelines.progress import SILENT, Progress
+from pipelines.pseudonym_key import pseudonym_key
 from pipelines.raw_log import FIELDS, READINGS, Positions, RawLog
 from pipelines.raw_rows import RawRows, raw_rows
 from pipelines.readings import Reading, readings_table
@@ -111,7 +112,7 @@ def extract(
     collect_rarely()
     share_one_heap()
     raw_log = RawLog(settings.data)
-    key = pseudonym_key(settings.pseudonym_key.get_secret_value() if settings.pseudonym_key else None, settings.data)
+    key = pseudonym_key(settings.pseudonym_key, settings.data)
     with _held(settings, vendors):
         positions = raw_log.positions()
         positions.forget_long_unseen(question.as_of)

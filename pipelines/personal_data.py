@@ -5,14 +5,10 @@ addresses of people and machines, and whatever looks like an e-mail address are 
 """
 
 import hmac
-import os
 import re
-import secrets
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -258,25 +254,3 @@ def _without_e_mail_addresses(value: Any) -> Any:
             return None if E_MAIL.search(value) else value
         case _:
             return value
-
-
-def pseudonym_key(configured: str | None, folder: Path) -> bytes:
-    """The configured key, else the one made once and kept, readable by its owner only, in `folder`."""
-    if configured is not None:
-        return configured.encode()
-    path = folder / "pseudonym.key"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        # A file of its own for every maker, readable by its owner only.
-        descriptor, name = tempfile.mkstemp(prefix=".pseudonym.key.", dir=folder)
-        beside = Path(name)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(32))
-        # A link is made whole or not at all, and never over a key that another process made meanwhile.
-        try:
-            os.link(beside, path)
-        except FileExistsError:
-            pass
-        finally:
-            beside.unlink()
-    return path.read_text().strip().encode()

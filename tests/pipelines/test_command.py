@@ -218,6 +218,24 @@ def test_a_refresh_then_sql_with_and_without_mistakes(run: Run, small: dict[str,
     assert "Nothing was read." in told
 
 
+def test_a_lost_key_of_the_pseudonyms_is_told_and_no_other_is_made(
+    run: Run, small: dict[str, str], tmp_path: Path
+) -> None:
+    assert run("refresh", "--as-of", "2026-04-01", **small)[0] == command.DONE
+    key = tmp_path / "data" / "pseudonym.key"
+    content = key.read_text()
+    for make_bad, said in ((key.unlink, "is gone"), (key.touch, "is empty")):
+        make_bad()
+        status, _, told = run("refresh", "--as-of", "2026-04-10", **small)
+        assert status == command.INCOMPLETE
+        complaints = [line for line in told.splitlines() if line.startswith("chargehouse: ")]
+        assert len(complaints) == 1, told
+        assert complaints[0].startswith(f"chargehouse: raw_log: {key} {said}")
+        assert content not in told
+    key.write_text(content)
+    assert run("refresh", "--as-of", "2026-04-10", **small)[0] == command.DONE
+
+
 def test_the_status_tells_how_late_sessions_came_once_some_have_come_since_the_first_refresh(
     run: Run, small: dict[str, str]
 ) -> None:

@@ -1,10 +1,7 @@
 """No personal datum leaves the cleaner, whatever the object looks like; pseudonyms are stable, keyed and apart."""
 
 import json
-import stat
-import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -13,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.faults import ReadingError
-from pipelines.personal_data import MOST_FIELDS, Cleaner, PersonalData, Pseudonyms, pseudonym_key
+from pipelines.personal_data import MOST_FIELDS, Cleaner, PersonalData, Pseudonyms
 from pipelines.vendors.greenflux import Greenflux
 from pipelines.vendors.jedlix import Jedlix
 from pipelines.vendors.smappee import Smappee
@@ -267,41 +264,6 @@ def test_whatever_json_there_is_comes_out_as_json_and_the_same_each_time(item: A
     once = cleaner(vendor).clean(item, id_names="user")
     assert once == cleaner(vendor).clean(item, id_names="user")
     orjson.loads(once.payload)
-
-
-def test_a_configured_key_is_used_and_none_is_made(tmp_path: Path) -> None:
-    assert pseudonym_key("configured", tmp_path) == b"configured"
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
-    folder = tmp_path / "new" / "data"
-    key = pseudonym_key(None, folder)
-    assert pseudonym_key(None, folder) == key
-    assert len(key) == 64
-    assert [path.name for path in folder.iterdir()] == ["pseudonym.key"]
-    assert stat.S_IMODE((folder / "pseudonym.key").stat().st_mode) == 0o600
-    assert pseudonym_key(None, tmp_path / "other") != key
-
-
-def test_threads_that_need_a_key_at_once_get_the_same(tmp_path: Path) -> None:
-    for attempt in range(20):
-        folder = tmp_path / str(attempt)
-        keys: list[bytes] = []
-        gate = threading.Barrier(4)
-
-        def make(folder: Path = folder, keys: list[bytes] = keys, gate: threading.Barrier = gate) -> None:
-            gate.wait()
-            keys.append(pseudonym_key(None, folder))
-
-        threads = [threading.Thread(target=make) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(keys) == 4
-        assert {*keys} == {pseudonym_key(None, folder)}
-        assert [path.name for path in folder.iterdir()] == ["pseudonym.key"]
 
 
 def test_fields_are_noted_once_by_their_path_and_dropped_ones_never() -> None:
