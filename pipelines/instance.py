@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.faults import ConfigurationError
 from pipelines.layout import DAGSTER_FOLDER
+from pipelines.locks import exclusive
 from pipelines.settings import PROJECT_FOLDER
 
 
@@ -36,14 +37,14 @@ def prepare_dagster_home(data: Path, postgres_url: SecretStr | None = None) -> P
         os.environ["CHARGEHOUSE_POSTGRES_URL"] = f"postgresql+psycopg2://{address}"
     home = data / DAGSTER_FOLDER
     home.mkdir(parents=True, exist_ok=True)
-    for left_behind in home.glob(".dagster.yaml.*"):
-        left_behind.unlink(missing_ok=True)
     configuration = source.read_text()
     target = home / "dagster.yaml"
     if not target.exists() or target.read_text() != configuration:
-        beside = home / f".dagster.yaml.{os.getpid()}"
-        beside.write_text(configuration)
-        beside.replace(target)
+        # Services that begin together all come here. One that died meanwhile left its file to be written over.
+        with exclusive(data, "dagster"):
+            beside = home / ".dagster.yaml.part"
+            beside.write_text(configuration)
+            beside.replace(target)
     os.environ["DAGSTER_HOME"] = str(home)
     return home
 
