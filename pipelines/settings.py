@@ -1,6 +1,6 @@
 """The settings, read from environment variables and the `.env` file: the only reader of either.
 
-The environment wins over the file. An empty value counts as not set.
+The environment wins over the file, and may name another one (CHARGEHOUSE_ENV_FILE). An empty value counts as not set.
 """
 
 import ipaddress
@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from pipelines.faults import ConfigurationError
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
+ENV_FILE = PROJECT_FOLDER / ".env"
 MONTH = re.compile(r"^[12][0-9]{3}-(0[1-9]|1[0-2])$")
 MAIL_ADDRESS = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+", re.ASCII)
 MAIL_PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -157,12 +158,13 @@ class Settings:
 
 
 def load_settings(environment: Mapping[str, str] | None = None, file: Path | None = None) -> Settings:
-    """Read the settings. The environment defaults to the process's, the file to `.env` beside pyproject.toml.
+    """Read the settings. The environment defaults to the process's, the file to the one that it names, else to `.env`
+    beside pyproject.toml.
 
     Raises ConfigurationError naming the variable at fault.
     """
     environment = os.environ if environment is None else environment
-    file = PROJECT_FOLDER / ".env" if file is None else file
+    file = _env_file(environment) if file is None else file
     in_file = _in_file(file) if file.is_file() else {}
     set_outside = {name: value for name, value in environment.items() if value.strip()}
     variables = _Variables({**in_file, **set_outside})
@@ -189,6 +191,15 @@ def load_settings(environment: Mapping[str, str] | None = None, file: Path | Non
         refresh_times=_refresh_times(variables),
         are_schedules_on=variables.choice("CHARGEHOUSE_SCHEDULES", "off", ("on", "off")) == "on",
     )
+
+
+def _env_file(environment: Mapping[str, str]) -> Path:
+    name = "CHARGEHOUSE_ENV_FILE"
+    file = Path(environment.get(name, "").strip() or ENV_FILE)
+    # Processes that start from here have another working folder.
+    if file != ENV_FILE and (not file.is_absolute() or not file.exists() or file.is_dir()):
+        raise ConfigurationError(f"{name} must be the absolute path of a file that exists.")
+    return file
 
 
 def _in_file(file: Path) -> dict[str, str]:

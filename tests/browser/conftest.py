@@ -1,6 +1,5 @@
 """The real web UI over real data, and one window on it for all tests of a module: to start them takes long."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from sandbox.generate import generate_world
 from sandbox.server import Sandbox
 from tests.browser.window import CHROMIUM, CHROMIUM_DRIVER, Window, browser
 from tests.end_to_end.published import KEY, Chargehouse
+from tests.outside import outside
 from tests.pipelines.operated import Operated, operated
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -73,12 +73,11 @@ def window(environment: Mapping[str, str], folder: Path) -> Iterator[Window]:
 def web_interface(environment: Mapping[str, str], log: Path) -> Iterator[str]:
     """`chargehouse ui` as a process of its own, with its daemon, until the end of the block. Gives its address."""
     port = _free_port()
-    outside = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR")}
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "pipelines.command", "ui", "--port", str(port)],
             cwd=PROJECT_FOLDER,
-            env={**outside, **environment, "PYTHONPATH": str(PROJECT_FOLDER)},
+            env={**outside(), **environment, "PYTHONPATH": str(PROJECT_FOLDER)},
             stdout=output,
             stderr=output,
         )

@@ -1,6 +1,5 @@
 """A Chargehouse whose runs are processes of their own, so that they can die, and the judge of what it published."""
 
-import os
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pipelines.settings import PROJECT_FOLDER
 from sandbox.server import Sandbox
 from tests.crashes.flaw import Flaw
 from tests.end_to_end.published import TABLES, Chargehouse, Row, comparable
+from tests.outside import outside
 
 PATIENCE_SECONDS = 120
 KILLED = -9
@@ -41,12 +41,11 @@ class House(Chargehouse):
 
     def start(self, *arguments: str, flaw: Flaw | None = None) -> "subprocess.Popen[str]":
         """Begin a command in a process of its own, with a flaw where one is given."""
-        outside = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR")}
         program = ["pipelines.command"] if flaw is None else ["tests.crashes.flawed_run", flaw.as_text()]
         return subprocess.Popen(
             [sys.executable, "-m", *program, *arguments],
             cwd=PROJECT_FOLDER,
-            env={**outside, **self._environment, "PYTHONPATH": str(PROJECT_FOLDER), "PYTHONDONTWRITEBYTECODE": "1"},
+            env={**outside(), **self._environment, "PYTHONPATH": str(PROJECT_FOLDER), "PYTHONDONTWRITEBYTECODE": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

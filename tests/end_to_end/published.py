@@ -13,6 +13,7 @@ import duckdb
 from pipelines import command
 from pipelines.personal_data import Pseudonyms
 from sandbox.server import Sandbox
+from tests.outside import outside
 
 KEY = "a key for tests"
 Row = dict[str, Any]
@@ -53,8 +54,7 @@ class Chargehouse:
 
     def run(self, *arguments: str, **variables: str) -> int:
         """Run a command; gives its exit status."""
-        outside = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR")}
-        with patch.dict(os.environ, {**outside, **self._environment, **variables}, clear=True):
+        with patch.dict(os.environ, {**outside(), **self._environment, **variables}, clear=True):
             return command.main(list(arguments))
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:

@@ -16,8 +16,6 @@ def test_the_query_on_the_first_screen_has_the_answer_printed_there(
     query, answer = re.search(r"```sql\n(.*?)\n```\n```\n(.*?)\n```", README, re.DOTALL).groups()  # type: ignore[union-attr]
     as_of = re.search(r"chargehouse run --as-of (\S+)`", README).group(1)  # type: ignore[union-attr]
     monkeypatch.setenv("CHARGEHOUSE_DATA", str(tmp_path))
-    for name in ("ZAPTEC_USERNAME", "JEDLIX_CLIENT_ID", "GREENFLUX_TOKEN", "SMAPPEE_CLIENT_ID"):
-        monkeypatch.delenv(name, raising=False)
     assert command.main(["run", "--as-of", as_of]) == command.DONE
     capsys.readouterr()
     assert command.main(["sql", query]) == command.DONE

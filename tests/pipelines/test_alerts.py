@@ -321,6 +321,8 @@ def test_the_daemon_tells_of_a_run_that_the_command_line_started(
     monkeypatch.setenv("CHARGEHOUSE_ALERT_WEBHOOK_URL", channel.url)
     monkeypatch.setenv("PYTHONPATH", str(PROJECT_FOLDER))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    # As the services do: Dagster would read a `.env` of its working folder, and put it above the environment.
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     logger = logging.getLogger("test")
     target = PythonFileTarget(str(location), None, str(tmp_path), "chargehouse")

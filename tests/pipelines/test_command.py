@@ -13,13 +13,13 @@ import pytest
 from pipelines import command, table_assets
 from pipelines.settings import PROJECT_FOLDER
 from sandbox.server import Sandbox
+from tests.outside import OURS, outside
 from warehouse.errors import LakeError
 
 Told = tuple[int, str, str]
 Run = Callable[..., Told]
 ZAPTEC = {"ZAPTEC_USERNAME": "operator@example.org", "ZAPTEC_PASSWORD": "planted-password"}
 SMAPPEE_PASSWORD = {"SMAPPEE_PASSWORD": "planted-password"}
-OURS = ("CHARGEHOUSE_", "ZAPTEC_", "JEDLIX_", "GREENFLUX_", "SMAPPEE_", "DAGSTER_")
 
 
 @pytest.fixture
@@ -27,15 +27,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
     """Runs a command in an environment of only these variables; gives the exit status, stdout and stderr."""
 
     def call(*arguments: str, **variables: str) -> Told:
-        for name in [name for name in os.environ if name.startswith(OURS)]:
+        for name in [name for name in os.environ if name.startswith((*OURS, "DAGSTER_"))]:
             monkeypatch.delenv(name)
         # A run sets it for its process; what is set here is undone after the test.
         monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
         quick = {"CHARGEHOUSE_DATA": str(tmp_path / "data"), "CHARGEHOUSE_RETRY_PAUSE_SECONDS": "0.001"}
         for name, value in {**quick, **variables}.items():
             monkeypatch.setenv(name, value)
-        # A developer's own .env must neither help nor harm.
-        monkeypatch.setattr("pipelines.settings._in_file", lambda file: {})
         capfd.readouterr()
         try:
             status = command.main(arguments)
@@ -249,11 +247,10 @@ def test_the_status_tells_how_late_sessions_came_once_some_have_come_since_the_f
 
 
 def test_the_command_runs_as_a_module_of_its_own() -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     process = subprocess.run(
         [sys.executable, "-m", "pipelines.command", "refresh", "--as-of", "soon"],
         cwd=PROJECT_FOLDER,
-        env={**environment, **ZAPTEC, "PYTHONPATH": str(PROJECT_FOLDER)},
+        env={**outside(), **ZAPTEC, "PYTHONPATH": str(PROJECT_FOLDER)},
         capture_output=True,
         text=True,
         check=False,
@@ -265,12 +262,11 @@ def test_the_command_runs_as_a_module_of_its_own() -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
 def test_what_cannot_be_printed_is_no_success_and_no_traceback(tmp_path: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith((*OURS, "PYTHON"))}
     with Path("/dev/full").open("w") as full:
         process = subprocess.run(
             [sys.executable, "-m", "pipelines.command", "status"],
             cwd=PROJECT_FOLDER,
-            env={**environment, "CHARGEHOUSE_DATA": str(tmp_path), "PYTHONPATH": str(PROJECT_FOLDER)},
+            env={**outside(), "CHARGEHOUSE_DATA": str(tmp_path), "PYTHONPATH": str(PROJECT_FOLDER)},
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

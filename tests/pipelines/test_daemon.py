@@ -18,6 +18,7 @@ from pipelines.layout import DATABASE
 from pipelines.settings import PROJECT_FOLDER, load_settings
 from sandbox.server import Sandbox
 from tests.faults.scene import Scene
+from tests.outside import outside
 from tests.pipelines.operated import Operated, operated, two_vendors
 from warehouse.tables import FACT_ENERGY, FACT_SESSION
 
@@ -34,12 +35,12 @@ CORRECTED_KWH = 12.5
 def daemon(house: Operated, environment: Mapping[str, str]) -> Iterator[None]:
     """Dagster's daemon and code server, as processes of their own, until the end of the block."""
     home = house.instance.root_directory
-    outside = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR")}
     log = (house.settings.data / "daemon.log").open("w")
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", "dagster._daemon", "run", "-m", "tests.pipelines.quick_location"],
-        cwd=PROJECT_FOLDER,
-        env={**outside, **environment, "DAGSTER_HOME": home, "PYTHONPATH": str(PROJECT_FOLDER)},
+        # As the services do: Dagster would read a `.env` of its working folder, and put it above the environment.
+        cwd=home,
+        env={**outside(), **environment, "DAGSTER_HOME": home, "PYTHONPATH": str(PROJECT_FOLDER)},
         stdout=log,
         stderr=log,
         process_group=0,

@@ -26,6 +26,7 @@ from pipelines.instance import prepare_dagster_home
 from pipelines.settings import PROJECT_FOLDER, load_settings
 from sandbox.server import Sandbox
 from tests.end_to_end.published import Chargehouse
+from tests.outside import outside
 from tests.pipelines.conftest import NOW
 from tests.pipelines.postgresql import PASSWORD, postgresql_server
 
@@ -194,10 +195,9 @@ def test_without_the_extra_postgresql_is_a_mistake(tmp_path: Path, monkeypatch: 
 @contextmanager
 def service(variables: Mapping[str, str], *arguments: str) -> "Iterator[subprocess.Popen[str]]":
     """One of the services as a process, as systemd would start it."""
-    outside = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR")}
     process = subprocess.Popen(
         [sys.executable, "-m", "pipelines.command", *arguments],
-        env={**outside, **variables, "PYTHONPATH": str(PROJECT_FOLDER), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**outside(), **variables, "PYTHONPATH": str(PROJECT_FOLDER), "PYTHONDONTWRITEBYTECODE": "1"},
         cwd=PROJECT_FOLDER,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

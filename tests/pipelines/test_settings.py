@@ -1,5 +1,6 @@
 """The settings: defaults, precedence, and a one-line mistake for everything that cannot be meant."""
 
+import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -106,6 +107,26 @@ def test_the_environment_wins_over_the_file_but_for_empty_values(tmp_path: Path)
     assert settings.zaptec.password.get_secret_value() == "in-file"
     assert settings.time_zone == "Europe/Oslo"
     assert settings.greenflux is None
+
+
+def test_the_file_is_that_of_the_project_unless_the_environment_names_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings_module, "ENV_FILE", tmp_path / ".env")
+    assert load_settings({}).vendors == (), "there need be none"
+    (tmp_path / ".env").write_text("CHARGEHOUSE_TIME_ZONE=Europe/Oslo\n")
+    another = tmp_path / "another"
+    another.write_text("CHARGEHOUSE_TIME_ZONE=Europe/Paris\n")
+    assert load_settings({}).time_zone == load_settings({"CHARGEHOUSE_ENV_FILE": " "}).time_zone == "Europe/Oslo"
+    assert load_settings({"CHARGEHOUSE_ENV_FILE": str(another)}).time_zone == "Europe/Paris"
+    assert load_settings({"CHARGEHOUSE_ENV_FILE": os.devnull}).time_zone == "UTC"
+
+
+@pytest.mark.parametrize("named", ["nowhere/.env", "/nonexistent/.env", "/", "pyproject.toml"])
+def test_a_file_that_cannot_be_meant_is_a_mistake(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(PROJECT_FOLDER)
+    with pytest.raises(ConfigurationError, match="CHARGEHOUSE_ENV_FILE must be the absolute path"):
+        load_settings({"CHARGEHOUSE_ENV_FILE": named})
 
 
 def test_a_file_from_any_editor_is_read_and_a_dollar_in_a_password_is_a_dollar(tmp_path: Path) -> None:

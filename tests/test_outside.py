@@ -1,0 +1,35 @@
+"""The tests read nothing of what the developer who runs them has set for Chargehouse, however they come to settings."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+
+import pytest
+
+from pipelines import settings
+from tests.outside import NO_FILE, OURS, outside
+
+ASKED = "import os; from pipelines import settings; print(settings._env_file(os.environ))"
+
+
+@pytest.mark.parametrize("environment", [None, {}])
+def test_no_file_is_read_in_this_process(environment: Mapping[str, str] | None) -> None:
+    assert str(settings._env_file(os.environ if environment is None else environment)) == os.devnull
+
+
+@pytest.mark.parametrize("environment", [None, outside()])
+def test_no_file_is_read_in_a_process_that_a_test_starts(environment: Mapping[str, str] | None) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", ASKED],
+        cwd=settings.PROJECT_FOLDER,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.strip() == os.devnull
+
+
+def test_no_exported_variable_is_read() -> None:
+    assert {name for name in os.environ if name.startswith(OURS)} == {*NO_FILE}
