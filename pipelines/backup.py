@@ -23,10 +23,9 @@ from pathlib import Path
 
 from pipelines.building import publish_warehouse
 from pipelines.faults import BackupError, ConfigurationError
-from pipelines.layout import LAKE_FOLDER, RAW_FOLDER, STAGING_FOLDER
-from pipelines.locks import exclusive
+from pipelines.layout import LAKE_FOLDER, PSEUDONYM_KEY, RAW_FOLDER, SANDBOX_RECORD, STAGING_FOLDER
+from pipelines.locks import BACKUP, LAKE, RAW_LOG, exclusive
 from pipelines.staging import Lakes
-from pipelines.table_assets import LAKE
 from warehouse.data_files import flush
 
 FORMAT = 1
@@ -34,7 +33,7 @@ MANIFEST = "manifest.json"
 BUILDING = ".building"
 RESTORING = "restoring"
 # The raw log comes last in a restore: it is what says that there is data.
-CONTENT = ("sandbox.json", "pseudonym.key", STAGING_FOLDER, LAKE_FOLDER, RAW_FOLDER)
+CONTENT = (SANDBOX_RECORD, PSEUDONYM_KEY, STAGING_FOLDER, LAKE_FOLDER, RAW_FOLDER)
 PIECE_BYTES = 1 << 20
 
 
@@ -124,14 +123,14 @@ def restore(data: Path, folder: Path) -> Backup:
 
 @contextmanager
 def _one_backup_at_a_time(folder: Path) -> Iterator[None]:
-    with exclusive(folder, "backup"):
+    with exclusive(folder, BACKUP):
         yield
 
 
 @contextmanager
 def _nobody_writes(data: Path) -> Iterator[None]:
     """In the order in which no run takes them the other way round."""
-    with exclusive(data, LAKE), exclusive(data, "raw"):
+    with exclusive(data, LAKE), exclusive(data, RAW_LOG):
         yield
 
 

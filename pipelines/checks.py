@@ -36,13 +36,13 @@ from pipelines.judgements.readings import (
     months_complete,
     nothing_unaccounted,
 )
-from pipelines.locks import exclusive
+from pipelines.locks import LAKE, exclusive
 from pipelines.monthly_facts import pending_months
 from pipelines.previews import markdown_table
 from pipelines.raw_log import RawLog
 from pipelines.settings import Settings
 from pipelines.staging import CONSUMED, Lakes
-from pipelines.table_assets import LAKE, table_key
+from pipelines.table_assets import table_key
 from pipelines.vendors import ENDPOINTS
 from pipelines.vendors.announcements import endpoints_in_use
 from transforms.vendors import SESSION_LISTS, STAGINGS

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipelines.layout import SANDBOX_RECORD
 from pipelines.settings import Settings, load_settings
 from sandbox.generate import generate_world
 from sandbox.server import Sandbox
@@ -15,7 +16,6 @@ from sandbox.server import Sandbox
 SEED = 7
 SESSIONS = 6_000
 MONTHS_BEFORE = 5
-RECORD = "sandbox.json"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def sandbox_environment(settings: Settings, as_of: datetime) -> Iterator[Mapping
 
 
 def _world_of(data: Path, as_of: datetime) -> DemonstrationWorld:
-    path = data / RECORD
+    path = data / SANDBOX_RECORD
     if path.exists():
         return DemonstrationWorld(**json.loads(path.read_text()))
     index = as_of.year * 12 + as_of.month - 1 - MONTHS_BEFORE

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from pipelines.faults import ReadingError
 from pipelines.fields import fields_table
-from pipelines.locks import exclusive
+from pipelines.locks import account_lock, exclusive
 from pipelines.memory import collect_rarely, give_back, share_one_heap
 from pipelines.personal_data import Cleaner, Pseudonyms
 from pipelines.progress import SILENT, Progress
@@ -138,7 +138,7 @@ def _held(settings: Settings, vendors: Sequence[str]) -> Iterator[None]:
     """One run at a time for an account: two would read the same windows and spend one budget of requests twice."""
     with ExitStack() as stack:
         for name in sorted(vendors):
-            stack.enter_context(exclusive(settings.data, f"account-{name}"))
+            stack.enter_context(exclusive(settings.data, account_lock(name)))
         yield
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.faults import ConfigurationError
 from pipelines.layout import DAGSTER_FOLDER
-from pipelines.locks import exclusive
+from pipelines.locks import DAGSTER, exclusive
 from pipelines.settings import PROJECT_FOLDER
 
 
@@ -41,7 +41,7 @@ def prepare_dagster_home(data: Path, postgres_url: SecretStr | None = None) -> P
     target = home / "dagster.yaml"
     if not target.exists() or target.read_text() != configuration:
         # Services that begin together all come here. One that died meanwhile left its file to be written over.
-        with exclusive(data, "dagster"):
+        with exclusive(data, DAGSTER):
             beside = home / ".dagster.yaml.part"
             beside.write_text(configuration)
             beside.replace(target)

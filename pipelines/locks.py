@@ -11,6 +11,24 @@ from pipelines.layout import LOCKS_FOLDER
 
 PATIENCE_SECONDS = 3600.0
 
+LAKE = "lake"
+"""The lock of whoever writes tables: one at a time, so that no two build the same month. Also the pool of the runs that
+build months, so that Dagster lets the second wait in the queue."""
+
+RAW_LOG = "raw"
+"""The lock of whoever appends to the raw log."""
+
+DAGSTER = "dagster"
+"""The lock of whoever makes Dagster's home, or the tables of its history."""
+
+BACKUP = "backup"
+"""The lock of whoever adds a generation to a folder of backups. It lies below that folder."""
+
+
+def account_lock(vendor: str) -> str:
+    """The lock of whoever reads with the account at this vendor."""
+    return f"account-{vendor}"
+
 
 def is_held(data: Path, name: str) -> bool:
     """Whether somebody holds the lock `name` below `data` at this moment."""

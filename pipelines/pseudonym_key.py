@@ -12,10 +12,9 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from pipelines.faults import ConfigurationError
+from pipelines.layout import PSEUDONYM_KEY
 from pipelines.raw_log import RawLog
 from warehouse.data_files import flush
-
-KEY_FILE = "pseudonym.key"
 
 
 def pseudonym_key(configured: SecretStr | None, data: Path) -> bytes:
@@ -25,7 +24,7 @@ def pseudonym_key(configured: SecretStr | None, data: Path) -> bytes:
     """
     if configured is not None:
         return configured.get_secret_value().encode()
-    path = data / KEY_FILE
+    path = data / PSEUDONYM_KEY
     if not path.exists():
         # Looked at again afterwards: another process may just have made the key and appended its first load.
         if RawLog(data).newest_load() is not None and not path.exists():
@@ -44,7 +43,7 @@ def _make(path: Path) -> None:
     folder = path.parent
     folder.mkdir(parents=True, exist_ok=True)
     # A file of its own for every maker, readable by its owner only.
-    descriptor, name = tempfile.mkstemp(prefix=f".{KEY_FILE}.", dir=folder)
+    descriptor, name = tempfile.mkstemp(prefix=f".{PSEUDONYM_KEY}.", dir=folder)
     beside = Path(name)
     with os.fdopen(descriptor, "w") as file:
         file.write(secrets.token_hex(32))

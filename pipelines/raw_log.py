@@ -22,7 +22,7 @@ from dlt.destinations import filesystem
 
 from pipelines.fields import FIELDS_SCHEMA
 from pipelines.layout import DLT_FOLDER, RAW_FOLDER
-from pipelines.locks import exclusive
+from pipelines.locks import RAW_LOG, exclusive
 from pipelines.raw_rows import RAW_SCHEMA
 from pipelines.readings import READING_SCHEMA
 from pipelines.vendors.contract import Position
@@ -100,7 +100,7 @@ class RawLog:
                 for name in list(tables)
             ]
 
-        with exclusive(self._data, "raw"):
+        with exclusive(self._data, RAW_LOG):
             self._pipeline().run(source(), loader_file_format="parquet")
 
     def positions(self) -> Positions:

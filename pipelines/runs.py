@@ -17,7 +17,7 @@ from pipelines.abandoned_runs import end_abandoned_runs, hold_run, let_go_of_run
 from pipelines.checks import broken_claims
 from pipelines.definitions import build_definitions
 from pipelines.instance import history_fault, is_history_fault, prepare_dagster_home
-from pipelines.locks import is_held
+from pipelines.locks import account_lock, is_held
 from pipelines.progress import Progress
 from pipelines.settings import Settings
 from pipelines.staging import Lakes
@@ -79,7 +79,7 @@ def run_job(
             finally:
                 let_go_of_run(settings.data, run_id)
 
-    busy = [vendor for vendor in vendors if is_held(settings.data, f"account-{vendor}")]
+    busy = [vendor for vendor in vendors if is_held(settings.data, account_lock(vendor))]
     if busy:
         progress.on_stage(f"waiting for another run that reads {', '.join(busy)}")
     try:

@@ -10,7 +10,7 @@ from typing import NoReturn
 import dagster as dg
 
 from pipelines.instance import history_fault, is_history_fault, prepare_dagster_home
-from pipelines.locks import exclusive
+from pipelines.locks import DAGSTER, exclusive
 from pipelines.settings import PROJECT_FOLDER, Settings
 from warehouse.errors import WarehouseError
 
@@ -42,7 +42,7 @@ def _make_history(settings: Settings, home: Path) -> None:
     """Make the tables of the history where there are none. Two services that begin together would both make them, and
     Dagster then finds a history of two versions, which it refuses ever after."""
     try:
-        with exclusive(settings.data, "dagster"), dg.DagsterInstance.get():
+        with exclusive(settings.data, DAGSTER), dg.DagsterInstance.get():
             pass
     except Exception as error:
         if not is_history_fault(error):

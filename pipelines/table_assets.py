@@ -18,7 +18,7 @@ from pipelines.column_lineage import lineage_metadata
 from pipelines.column_metadata import table_metadata
 from pipelines.extraction import extract
 from pipelines.layout import DATABASE
-from pipelines.locks import exclusive
+from pipelines.locks import LAKE, exclusive
 from pipelines.month_metadata import MonthTotals, metadata_by_month, month_totals
 from pipelines.monthly_facts import BuiltMonth, build_months, build_pending_months, pending_months
 from pipelines.previews import preview, table_preview
@@ -51,10 +51,6 @@ from warehouse.tables import (
     VOCABULARY,
 )
 from warehouse.tables.table import Table
-
-LAKE = "lake"
-"""The lock of whoever writes tables: one at a time, so that no two build the same month. Also the pool of the runs that
-build months, so that Dagster lets the second wait in the queue."""
 
 PUBLICATION = "publication"
 """The pool of the runs that publish."""

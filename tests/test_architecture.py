@@ -96,3 +96,16 @@ def test_the_settings_are_the_only_reader_of_the_environment() -> None:
 def test_no_module_is_a_drawer_for_odds_and_ends(package: str) -> None:
     names = {path.stem for path in sources(package)} | {path.parent.name for path in sources(package)}
     assert not names & {"utils", "util", "helpers", "helper", "common", "misc", "shared"}
+
+
+def test_a_lock_goes_by_a_name_that_stands_in_one_place() -> None:
+    for path in sources("pipelines"):
+        spelled = [
+            ast.unparse(node)
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in ("exclusive", "is_held")
+            and isinstance(node.args[1], ast.Constant | ast.JoinedStr)
+        ]
+        assert spelled == [], path

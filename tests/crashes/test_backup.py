@@ -12,7 +12,7 @@ from pipelines import backup as backup_module
 from pipelines import command
 from pipelines.backup import MANIFEST, back_up, restore
 from pipelines.faults import BackupError, ConfigurationError
-from pipelines.locks import exclusive
+from pipelines.locks import RAW_LOG, exclusive
 from sandbox.server import Sandbox
 from tests.crashes.conftest import REFRESHES
 from tests.crashes.house import TABLES, House
@@ -92,7 +92,7 @@ def test_a_backup_waits_for_a_run_that_writes(house: House, tmp_path: Path) -> N
         back_up(house.data, tmp_path / "backups")
         done.set()
 
-    with exclusive(house.data, "raw"):
+    with exclusive(house.data, RAW_LOG):
         threading.Thread(target=wait, daemon=True).start()
         time.sleep(0.4)
         assert not done.is_set()

@@ -11,12 +11,11 @@ import pytest
 
 from pipelines import radar_assets, sensors, table_assets
 from pipelines.layout import DATABASE
-from pipelines.locks import exclusive
+from pipelines.locks import LAKE, exclusive
 from pipelines.monthly_facts import pending_months
 from pipelines.sensors import build_tasks, publish_tasks, stretches
 from pipelines.settings import load_settings
 from pipelines.step_causes import step_cause
-from pipelines.table_assets import LAKE
 from sandbox.server import Sandbox
 from tests.faults.scene import Scene
 from tests.pipelines.operated import Operated, described, metadata_of, operated, two_vendors
