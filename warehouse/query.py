@@ -1,16 +1,25 @@
 """Read-only SQL over the published warehouse, and its answer as plain text."""
 
-import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
 from warehouse.errors import QueryError
 from warehouse.quoting import literal, literals
+from warehouse.scratch import scratch_folder
+
+ROWS_AT_ONCE = 10_000
+"""Fetching cannot be interrupted, so that it is done in pieces."""
+
+BETWEEN_INTERRUPTS_SECONDS = 0.1
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -35,17 +44,23 @@ def query(path: str | Path, sql: str, most_rows: int | None = None) -> Answer:
 
     Raises:
         QueryError: nothing is published yet, the SQL is wrong, or it is not a single reading statement.
+        KeyboardInterrupt: the process is told to stop; the query has ended by then.
     """
     target = Path(path).absolute()
     if not target.exists():
         raise QueryError(f"nothing is published at {target} yet: run `chargehouse refresh` first")
-    with tempfile.TemporaryDirectory(prefix="chargehouse-") as scratch, duckdb.connect(":memory:") as connection:
-        files = open_publication(connection, target, scratch)
-        try:
+    with scratch_folder() as scratch, duckdb.connect(":memory:") as connection:
+        files = open_publication(connection, target, str(scratch))
+        stopped = threading.Event()
+
+        def fetch() -> list[tuple[Any, ...]]:
             check_reads_only(connection, sql)
             connection.execute(sql)
+            return fetched(connection, most_rows, stopped)
+
+        try:
+            rows = interruptible(connection, fetch, stopped)
             description = connection.description or []
-            rows = connection.fetchall() if most_rows is None else connection.fetchmany(most_rows + 1)
         except duckdb.Error as error:
             gone = next((file for file in files if not Path(file).exists()), None)
             if gone is not None:
@@ -57,6 +72,48 @@ def query(path: str | Path, sql: str, most_rows: int | None = None) -> Answer:
         rows=rows if most_rows is None else rows[:most_rows],
         is_cut=most_rows is not None and len(rows) > most_rows,
     )
+
+
+def interruptible(
+    connection: duckdb.DuckDBPyConnection, work: Callable[[], Result], stopped: threading.Event
+) -> Result:
+    """Does the work in a thread of its own, and ends it where a signal raises KeyboardInterrupt here.
+
+    DuckDB does not return to Python while it works, and only there a signal is noticed.
+    """
+    done: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as fault:  # noqa: BLE001 -- raised in the thread that waits
+            done.set_exception(fault)
+
+    thread = threading.Thread(target=run, name="query", daemon=True)
+    thread.start()
+    try:
+        return done.result()
+    except KeyboardInterrupt:
+        stopped.set()
+        while thread.is_alive():
+            # One that comes between two statements is lost.
+            connection.interrupt()
+            thread.join(BETWEEN_INTERRUPTS_SECONDS)
+        raise
+
+
+def fetched(
+    connection: duckdb.DuckDBPyConnection, most_rows: int | None, stopped: threading.Event
+) -> list[tuple[Any, ...]]:
+    """The rows of what was executed, one more than `most_rows` where there are more."""
+    rows: list[tuple[Any, ...]] = []
+    while not stopped.is_set() and (most_rows is None or len(rows) <= most_rows):
+        wanted = ROWS_AT_ONCE if most_rows is None else min(ROWS_AT_ONCE, most_rows + 1 - len(rows))
+        piece = connection.fetchmany(wanted)
+        rows += piece
+        if len(piece) < wanted:
+            break
+    return rows
 
 
 def open_publication(connection: duckdb.DuckDBPyConnection, path: Path, scratch: str) -> list[str]:
