@@ -5,6 +5,7 @@ Exit status: 0 all done; 1 something failed or is incomplete; 2 configuration or
 
 import argparse
 import atexit
+import io
 import os
 import signal
 import sys
@@ -29,6 +30,7 @@ def program() -> NoReturn:
         # Under nohup the end of the terminal is to be ignored.
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
+    _open_output()
     status = main()
     atexit._run_exitfuncs()
     try:
@@ -36,6 +38,17 @@ def program() -> NoReturn:
     except OSError as fault:
         status = status or _complain(f"what was to be printed is lost ({fault.strerror})", INCOMPLETE)
     os._exit(status)
+
+
+def _open_output() -> None:
+    """Let whatever is printed go somewhere, and every name be printed in any encoding."""
+    if sys.stdout is None:
+        # Also so that no file which is opened later becomes the standard output of a process that is started.
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 -- as long as the process
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 -- as long as the process
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

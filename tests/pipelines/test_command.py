@@ -5,16 +5,19 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from pipelines import command, table_assets
+from pipelines.layout import DATABASE, LAKE_FOLDER
 from pipelines.settings import PROJECT_FOLDER
 from sandbox.server import Sandbox
 from tests.outside import OURS, outside
 from warehouse.errors import LakeError
+from warehouse.lake import Lake
+from warehouse.publication import publish
 
 Told = tuple[int, str, str]
 Run = Callable[..., Told]
@@ -274,3 +277,34 @@ def test_what_cannot_be_printed_is_no_success_and_no_traceback(tmp_path: Path) -
         )
     assert process.returncode == command.INCOMPLETE
     assert process.stderr == "chargehouse: what was to be printed is lost (No space left on device)\n"
+
+
+def begun(arguments: Sequence[str], data: Path, redirection: str = "", **variables: str) -> Told:
+    """A command as a process of its own, behind a shell that may close its output."""
+    outside = {name: value for name, value in os.environ.items() if not name.startswith((*OURS, "PYTHON"))}
+    process = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {redirection}', "sh", sys.executable, "-m", "pipelines.command", *arguments],
+        cwd=PROJECT_FOLDER,
+        env={**outside, "CHARGEHOUSE_DATA": str(data), "PYTHONPATH": str(PROJECT_FOLDER), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return process.returncode, process.stdout, process.stderr
+
+
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_closed_output_is_no_fault(redirection: str, tmp_path: Path) -> None:
+    status, _, told = begun(["status"], tmp_path, redirection)
+    assert (status, told) == (command.DONE, "")
+
+
+def test_a_complaint_that_nobody_wants_is_not_printed_instead_of_the_answer(tmp_path: Path) -> None:
+    assert begun(["refresh"], tmp_path, "2>&-") == (command.MISTAKE, "", "")
+
+
+def test_every_name_can_be_printed_in_any_encoding(tmp_path: Path) -> None:
+    publish(Lake(tmp_path / LAKE_FOLDER), tmp_path / DATABASE)
+    status, told, _ = begun(["sql", "SELECT 'Tromsø' AS place"], tmp_path, PYTHONIOENCODING="ascii")
+    assert status == command.DONE
+    assert "Troms\\xf8" in told
