@@ -3,6 +3,7 @@
 Each prepares the instance and then becomes Dagster's own process, so that signals and exit status are Dagster's."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -10,6 +11,7 @@ from typing import NoReturn
 import dagster as dg
 
 from pipelines.instance import history_fault, is_history_fault, prepare_dagster_home
+from pipelines.listening import check_can_listen
 from pipelines.locks import DAGSTER, exclusive
 from pipelines.settings import PROJECT_FOLDER, Settings
 from warehouse.errors import WarehouseError
@@ -22,6 +24,7 @@ def become_daemon(settings: Settings) -> NoReturn:
 
 def become_webserver(settings: Settings, host: str, port: int, *, is_read_only: bool = False) -> NoReturn:
     """Serve the web UI. It has no sign-in of its own: beyond this machine it belongs behind a proxy that has one."""
+    check_can_listen(host, port)
     read_only = ["--read-only"] if is_read_only else []
     _become(settings, "dagster_webserver", "--host", host, "--port", str(port), *read_only)
 
@@ -34,6 +37,8 @@ def _become(settings: Settings, module: str, *arguments: str) -> NoReturn:
     os.chdir(home)
     _make_history(settings, home)
     sys.stdout.flush()
+    # Dagster treats SIGTERM as it finds SIGINT, and a shell that starts a command in the background has that ignored.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     program = [sys.executable, "-W", "ignore", "-m", module, *arguments, "-w", str(PROJECT_FOLDER / "workspace.yaml")]
     os.execv(sys.executable, program)  # noqa: S606 -- our own interpreter
 

@@ -1,0 +1,112 @@
+"""`chargehouse ui` and its servers as real processes: they begin together or not at all, and end together."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from pipelines import command
+from pipelines.settings import PROJECT_FOLDER
+
+START_SECONDS, END_SECONDS = 120, 30
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Iterator[Path]:
+    """A data folder by which the processes that have to do with it are known; none of them outlives the test."""
+    yield tmp_path / "data"
+    for process in processes_of(tmp_path / "data"):
+        os.kill(process, signal.SIGKILL)
+
+
+def processes_of(data: Path) -> list[int]:
+    """The processes whose environment names the data folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if f"CHARGEHOUSE_DATA={data}\0".encode() in path.read_bytes():
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture
+def occupied() -> Iterator[int]:
+    """A port at which somebody listens already."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def begin(data: Path, *arguments: str) -> "subprocess.Popen[str]":
+    """A command in a shell's background: Ctrl-C does not concern it."""
+    outside = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR")}
+    return subprocess.Popen(
+        ["/bin/sh", "-c", "trap '' INT; exec \"$@\"", "sh", sys.executable, "-m", "pipelines.command", *arguments],
+        cwd=PROJECT_FOLDER,
+        env={
+            **outside,
+            "CHARGEHOUSE_DATA": str(data),
+            "PYTHONPATH": str(PROJECT_FOLDER),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.2)
+
+
+def answers(port: int) -> bool:
+    try:
+        return urllib3.request("GET", f"http://127.0.0.1:{port}/server_info", retries=False, timeout=2).status == 200
+    except urllib3.exceptions.HTTPError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found as Linux shows them")
+@pytest.mark.parametrize(
+    "sent", [signal.SIGHUP, pytest.param(signal.SIGKILL, marks=pytest.mark.long)], ids=lambda sent: sent.name
+)
+def test_the_servers_end_with_the_command_that_started_them(sent: signal.Signals, data: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = begin(data, "ui", "--port", str(port))
+    assert process.stderr is not None
+    with process.stderr:
+        wait_until(lambda: process.poll() is not None or answers(port), START_SECONDS, "the web UI never answered")
+        assert len(processes_of(data)) >= 5, "the command, Dagster, web server, daemon, code server"
+        process.send_signal(sent)
+        wait_until(lambda: processes_of(data) == [], END_SECONDS, "servers went on without the command")
+    assert process.wait() == (-sent if sent == signal.SIGKILL else command.DONE)
+
+
+@pytest.mark.parametrize("name", ["ui", "webserver"])
+def test_nothing_is_started_where_the_port_is_taken(name: str, data: Path, occupied: int) -> None:
+    process = begin(data, name, "--port", str(occupied))
+    _, told = process.communicate(timeout=START_SECONDS)
+    assert told == f"chargehouse: port {occupied} of 127.0.0.1 cannot be opened: Address already in use\n"
+    assert process.returncode == command.INCOMPLETE
+    assert not data.exists()
+
+
+@pytest.mark.parametrize("name", ["ui", "webserver"])
+@pytest.mark.parametrize("port", ["0", "-1", "99999"])
+def test_what_is_no_port_is_a_mistake(name: str, port: str, data: Path) -> None:
+    process = begin(data, name, f"--port={port}")
+    _, told = process.communicate(timeout=START_SECONDS)
+    assert told == f"chargehouse: --port must be from 1 to 65535, not {port}.\n"
+    assert process.returncode == command.MISTAKE
