@@ -65,17 +65,30 @@ def build_raw_assets(settings: Settings, progress: Progress) -> dg.AssetsDefinit
         can_subset=True,
         pool=ACCOUNTS,
     )
-    def raw_log(context: dg.AssetExecutionContext, config: Reach) -> Iterator[dg.MaterializeResult[None]]:
+    def raw_log(
+        context: dg.AssetExecutionContext, config: Reach
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         hold_run(settings.data, context.run.run_id)
-        selected = {key.path[1] for key in context.selected_asset_keys}
+        if context.selected_asset_keys:
+            readings = _read(context, config)
+            for endpoint in endpoints:
+                if raw_key(endpoint) in context.selected_asset_keys:
+                    yield _result(endpoint, readings, _preview(settings, endpoint, readings))
+            return
+        # The web UI can run a check alone: nothing is asked of the vendors then.
+        recorded = RawLog(settings.data).readings()
+        for endpoint in endpoints:
+            if dg.AssetCheckKey(raw_key(endpoint), CHECK) in context.selected_asset_check_keys:
+                yield _recorded_verdict(endpoint, recorded)
+
+    def _read(context: dg.AssetExecutionContext, config: Reach) -> Sequence[Reading]:
+        selected = [vendor for vendor in ENDPOINTS if vendor in {key.path[1] for key in context.selected_asset_keys}]
         vendors = [vendor for vendor in settings.vendors if vendor in selected]
         if not vendors:
-            raise dg.Failure("No vendor is configured: set its variables (see .env.example).", allow_retries=False)
-        question = _asked(config, settings)
-        readings = extract(settings, vendors, question, context.run.run_id, progress)
-        for endpoint in endpoints:
-            if raw_key(endpoint) in context.selected_asset_keys:
-                yield _result(endpoint, readings, _preview(settings, endpoint, readings))
+            raise dg.Failure(
+                f"Not configured: {', '.join(selected)}. Set the variables (see .env.example).", allow_retries=False
+            )
+        return extract(settings, vendors, _asked(config, settings), context.run.run_id, progress)
 
     return raw_log
 
@@ -133,15 +146,31 @@ def _preview(settings: Settings, endpoint: Endpoint, readings: Sequence[Reading]
 
 def _result(endpoint: Endpoint, readings: Sequence[Reading], shown: dict[str, Any]) -> dg.MaterializeResult[None]:
     told = raw_metadata_of(endpoint, readings)
+    return dg.MaterializeResult(
+        asset_key=raw_key(endpoint), metadata={**told, **shown}, check_results=[_verdict(endpoint, readings)]
+    )
+
+
+def _verdict(endpoint: Endpoint, readings: Sequence[Reading], introduction: str = "") -> dg.AssetCheckResult:
+    told = raw_metadata_of(endpoint, readings)
     faults = _faults(endpoint, readings)
-    check = dg.AssetCheckResult(
+    return dg.AssetCheckResult(
         passed=not faults,
         check_name=CHECK,
         asset_key=raw_key(endpoint),
-        description="; ".join(faults) or _all_well(told["windows"]),
+        description=introduction + ("; ".join(faults) or _all_well(told["windows"])),
         metadata={"windows": told["windows"], "failed_windows": told.get("failed_windows", 0)},
     )
-    return dg.MaterializeResult(asset_key=raw_key(endpoint), metadata={**told, **shown}, check_results=[check])
+
+
+def _recorded_verdict(endpoint: Endpoint, recorded: pl.DataFrame) -> dg.AssetCheckResult:
+    """What the last run that read the vendor said of the list."""
+    of_vendor = recorded.filter(pl.col("vendor") == endpoint.vendor)
+    last = of_vendor.filter(pl.col("run_id") == of_vendor["run_id"].last()) if of_vendor.height else of_vendor
+    readings = [Reading(**row) for row in last.iter_rows(named=True)]
+    if not readings:
+        return _verdict(endpoint, readings, f"{endpoint.vendor} was never read. ")
+    return _verdict(endpoint, readings, f"By the last reading, as of {readings[0].as_of:%Y-%m-%d %H:%M:%S} UTC: ")
 
 
 def _faults(endpoint: Endpoint, readings: Sequence[Reading]) -> list[str]:
@@ -157,5 +186,5 @@ def _faults(endpoint: Endpoint, readings: Sequence[Reading]) -> list[str]:
 
 def _all_well(windows: int) -> str:
     if not windows:
-        return "Nothing was asked of this list in this run."
+        return "Nothing was asked of this list."
     return f"All {windows} windows were read to their last page." if windows > 1 else "It was read to its last page."
