@@ -11,6 +11,8 @@ RECONCILED_MONTHS = 3
 """How many months a reconcile reads again unless told otherwise, the current one included."""
 
 MOST_MONTHS = 600
+FROM, TO = "--from (from_month)", "--to (to_month)"
+"""As the command line calls it, and the launchpad of the web UI."""
 
 
 def refresh(settings: Settings, as_of: datetime) -> Question:
@@ -21,7 +23,7 @@ def refresh(settings: Settings, as_of: datetime) -> Question:
 def reconcile(settings: Settings, as_of: datetime, months: int) -> Question:
     """Everything new, and the current month and the `months` - 1 before it again. Raises ConfigurationError."""
     if not 1 <= months <= MOST_MONTHS:
-        raise ConfigurationError(f"--months must be from 1 to {MOST_MONTHS}, not {months}.")
+        raise ConfigurationError(f"--months (months) must be from 1 to {MOST_MONTHS}, not {months}.")
     zone = ZoneInfo(settings.time_zone)
     local = as_of.astimezone(zone)
     from_at = _month_at(local.year, local.month - months + 1, zone)
@@ -31,6 +33,9 @@ def reconcile(settings: Settings, as_of: datetime, months: int) -> Question:
 def backfill(settings: Settings, as_of: datetime, from_month: str, to_month: str) -> Question:
     """The months from `from_month` to `to_month`, both included. Raises ConfigurationError."""
     check_months(from_month, to_month)
+    months = (int(to_month[:4]) - int(from_month[:4])) * 12 + int(to_month[5:]) - int(from_month[5:]) + 1
+    if months > MOST_MONTHS:
+        raise ConfigurationError(f"{FROM} {from_month} {TO} {to_month} are {months} months; at most {MOST_MONTHS}.")
     zone = ZoneInfo(settings.time_zone)
     from_at = _month_at(int(from_month[:4]), int(from_month[5:]), zone)
     to_at = _month_at(int(to_month[:4]), int(to_month[5:]) + 1, zone)
@@ -39,11 +44,11 @@ def backfill(settings: Settings, as_of: datetime, from_month: str, to_month: str
 
 def check_months(from_month: str, to_month: str) -> None:
     """Raises ConfigurationError unless these are two months, the first not after the last."""
-    for option, month in (("--from", from_month), ("--to", to_month)):
+    for option, month in ((FROM, from_month), (TO, to_month)):
         if not MONTH.match(month):
             raise ConfigurationError(f"{option} must be a month such as 2026-01, not {month!r}.")
     if from_month > to_month:
-        raise ConfigurationError(f"--from {from_month} lies after --to {to_month}.")
+        raise ConfigurationError(f"{FROM} {from_month} lies after {TO} {to_month}.")
 
 
 def run_instant(text: str) -> datetime:

@@ -83,7 +83,10 @@ def test_a_backfill_is_whole_months_both_included(
         ("2026-01", "0000-01", "--to"),
         ("2026-01", "9999-12", "--to"),
         ("2026-1", "2026-02", "--from"),
-        ("2026-03", "2026-02", "--from 2026-03 lies after --to 2026-02"),
+        ("1000-10", "1000-11", r"--from \(from_month\) must be a month"),
+        ("2026-01\n", "2026-02", "--from"),
+        ("2026-01", "2026-02\n", r"--to \(to_month\) must be a month"),
+        ("2026-03", "2026-02", r"--from \(from_month\) 2026-03 lies after --to \(to_month\) 2026-02"),
     ],
 )
 def test_months_that_are_none_or_in_no_order_are_a_mistake(from_month: str, to_month: str, named: str) -> None:
