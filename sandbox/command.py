@@ -9,6 +9,7 @@ from pathlib import Path
 from sandbox.files import read_world
 from sandbox.generate import generate_world
 from sandbox.server import Sandbox
+from sandbox.world import ENDPOINTS
 
 _HISTORY = timedelta(days=400)
 
@@ -20,8 +21,10 @@ def demo_sandbox(
 
     The virtual clock stands at `as_of`; without one it starts at the real time and walks on with it. `faults` is a
     profile such as `mixed:0.12`. With `world_folder` the world is read from there instead, see `sandbox.files`. Raises
-    ValueError for an unknown profile, a naive `as_of` or a file that cannot be read as a world.
+    ValueError for what is no port, an unknown profile, a naive `as_of` or a file that cannot be read as a world.
     """
+    if not 0 <= port <= 65_535:
+        raise ValueError(f"--port must be from 0 to 65535, not {port}")
     now = as_of or datetime.now(UTC)
     # A world begins at a midnight, so that two starts on one day give the same world.
     populated_until = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -29,6 +32,8 @@ def demo_sandbox(
         world = generate_world(seed, populated_until - _HISTORY, populated_until, sessions)
     else:
         world = read_world(world_folder)
+        if not any(world.timelines(vendor, endpoint) for vendor in ENDPOINTS for endpoint in ENDPOINTS[vendor]):
+            raise ValueError(f"{world_folder} holds no world: no {{vendor}}/{{endpoint}}.ndjson with an object")
     sandbox = Sandbox(world, now, port, clock_runs=as_of is None)
     if faults:
         sandbox.faults.arm_profile(faults, seed)

@@ -20,10 +20,13 @@ def generate_world(
 
     New sessions go on at the same daily rate for `continues_days` more, so that the clock can walk on. Everything late
     (uploads, corrections, recalculations) is visible within 6 days of the session's end, but for the share `very_late`
-    of it, which takes 20 to 60 days. Raises ValueError where the instants are naive or not in order.
+    of it, which takes 20 to 60 days. Raises ValueError where the instants are naive or not in order, or sessions are
+    less than none.
     """
     if begins_at.tzinfo is None or populated_until.tzinfo is None or begins_at >= populated_until:
         raise ValueError("begins_at must be before populated_until, both aware of their time zone")
+    if sessions < 0:
+        raise ValueError(f"a world has 0 sessions or more, not {sessions}")
     begin = begins_at.astimezone(UTC).replace(microsecond=0)
     world = World()
     vendors = (zaptec, jedlix, greenflux, smappee)
