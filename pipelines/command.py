@@ -219,9 +219,13 @@ def _status(options: argparse.Namespace) -> int:
 
 def _sql(options: argparse.Namespace) -> int:
     from pipelines.layout import DATABASE
+    from warehouse.errors import StatementError
     from warehouse.query import query, render
 
-    print(render(query(load_settings().data / DATABASE, options.query)))
+    try:
+        print(render(query(load_settings().data / DATABASE, options.query)))
+    except StatementError as fault:
+        raise ConfigurationError(str(fault)) from fault
     return DONE
 
 

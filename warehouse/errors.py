@@ -15,3 +15,7 @@ class PublicationError(WarehouseError):
 
 class QueryError(WarehouseError):
     """A query cannot be answered: nothing is published yet, or the SQL is wrong or would write."""
+
+
+class StatementError(QueryError):
+    """What was asked is not one statement that reads."""

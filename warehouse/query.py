@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from warehouse.errors import QueryError
+from warehouse.errors import QueryError, StatementError
 from warehouse.quoting import literal, literals
 from warehouse.scratch import scratch_folder
 
@@ -43,7 +43,8 @@ def query(path: str | Path, sql: str, most_rows: int | None = None) -> Answer:
         most_rows: how many rows to fetch at most; all when not given.
 
     Raises:
-        QueryError: nothing is published yet, the SQL is wrong, or it is not a single reading statement.
+        QueryError: nothing is published yet, or the SQL is wrong.
+        StatementError: it is not a single statement that reads.
         KeyboardInterrupt: the process is told to stop; the query has ended by then.
     """
     target = Path(path).absolute()
@@ -65,7 +66,7 @@ def query(path: str | Path, sql: str, most_rows: int | None = None) -> Answer:
             gone = next((file for file in files if not Path(file).exists()), None)
             if gone is not None:
                 raise QueryError(f"{gone} is published and gone: run `chargehouse rebuild`") from error
-            raise QueryError(sql_fault(error)) from error
+            raise sql_fault(error) from error
     return Answer(
         columns=tuple(column[0] for column in description),
         types=tuple(str(column[1]) for column in description),
@@ -147,11 +148,14 @@ def check_reads_only(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     connection.execute(f"EXPLAIN SELECT * FROM query({literal(sql)})")
 
 
-def sql_fault(error: duckdb.Error) -> str:
+def sql_fault(error: duckdb.Error) -> QueryError:
     text, _, _ = str(error).partition("\n\nLINE ")
     if "Expected a single SELECT statement" in text or "must be at the top level" in text:
-        return "only one SELECT (or DESCRIBE, SHOW, SUMMARIZE) is answered here, and nothing that writes"
-    return " ".join(text.split())
+        return StatementError(
+            "only one SELECT (or DESCRIBE, SHOW, SUMMARIZE) is answered here, and nothing that writes"
+        )
+    told = " ".join(text.split())
+    return StatementError(told) if isinstance(error, duckdb.ParserException) else QueryError(told)
 
 
 def render(answer: Answer) -> str:
