@@ -2,7 +2,7 @@
 
 from pipelines.faults import ReadingError
 from pipelines.personal_data import Pseudonyms
-from pipelines.settings import Settings
+from pipelines.settings import Settings, unknown_names
 from pipelines.vendors import ENDPOINTS, open_vendor
 from pipelines.vendors.http_client import Tally
 
@@ -25,4 +25,5 @@ def examine(settings: Settings) -> tuple[list[str], bool]:
             all_well = False
         else:
             lines.append(f"{name:<11} ok: {shown}")
+    lines += [f"unknown     {name} (misspelt? see .env.example)" for name in unknown_names()]
     return lines, all_well

@@ -17,13 +17,17 @@ from dotenv import dotenv_values
 from pydantic import SecretStr
 
 from pipelines.faults import ConfigurationError
+from warehouse.paths import path_fault
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 ENV_FILE = PROJECT_FOLDER / ".env"
-MONTH = re.compile(r"^[12][0-9]{3}-(0[1-9]|1[0-2])$")
+MONTH = re.compile(r"2[0-9]{3}-(0[1-9]|1[0-2])\Z")
 MAIL_ADDRESS = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+", re.ASCII)
 MAIL_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 """The usual port of each way to secure SMTP. Source: RFC 6409, 3.1; RFC 8314, 3.3; RFC 5321, 4.5.4.2."""
+LONGEST_SECONDS = 86_400
+SLOWEST_RATE, QUICKEST_RATE = 0.001, 1_000_000
+PREFIXES = ("CHARGEHOUSE_", "ZAPTEC_", "JEDLIX_", "GREENFLUX_", "SMAPPEE_")
 REFRESH_TIMES = {"hourly": "7 * * * *", "daily": "15 3 * * *"}
 """By word, when the scheduled refresh runs in the configured zone: off the full hour, when everybody asks the vendors;
 daily at night, when charging days are over."""
@@ -165,12 +169,12 @@ def load_settings(environment: Mapping[str, str] | None = None, file: Path | Non
     """
     environment = os.environ if environment is None else environment
     file = _env_file(environment) if file is None else file
-    in_file = _in_file(file) if file.is_file() else {}
+    in_file = _in_file(file)
     set_outside = {name: value for name, value in environment.items() if value.strip()}
     variables = _Variables({**in_file, **set_outside})
     data_base = Path.cwd() if "CHARGEHOUSE_DATA" in set_outside else PROJECT_FOLDER
     return Settings(
-        data=(data_base / variables.text("CHARGEHOUSE_DATA", "data")).resolve(),
+        data=variables.folder("CHARGEHOUSE_DATA", "data", data_base),
         time_zone=variables.time_zone("CHARGEHOUSE_TIME_ZONE", "UTC"),
         first_month=variables.month("CHARGEHOUSE_FIRST_MONTH"),
         pseudonym_key=variables.secret("CHARGEHOUSE_PSEUDONYM_KEY"),
@@ -178,7 +182,9 @@ def load_settings(environment: Mapping[str, str] | None = None, file: Path | Non
         patience=Patience(
             connect_seconds=variables.seconds("CHARGEHOUSE_CONNECT_TIMEOUT_SECONDS", Patience.connect_seconds),
             read_seconds=variables.seconds("CHARGEHOUSE_READ_TIMEOUT_SECONDS", Patience.read_seconds),
-            first_pause_seconds=variables.number("CHARGEHOUSE_RETRY_PAUSE_SECONDS", Patience.first_pause_seconds),
+            first_pause_seconds=variables.number(
+                "CHARGEHOUSE_RETRY_PAUSE_SECONDS", Patience.first_pause_seconds, LONGEST_SECONDS
+            ),
         ),
         zaptec=_zaptec(variables),
         jedlix=_jedlix(variables),
@@ -193,6 +199,17 @@ def load_settings(environment: Mapping[str, str] | None = None, file: Path | Non
     )
 
 
+def unknown_names(environment: Mapping[str, str] | None = None, file: Path | None = None) -> list[str]:
+    """The variables, of the environment and the `.env` file, that look like ours and are none: misspelt, perhaps."""
+    environment = os.environ if environment is None else environment
+    example = PROJECT_FOLDER / ".env.example"
+    if not example.exists():
+        return []
+    known = dotenv_values(example, interpolate=False, encoding="utf-8")
+    given = {**_in_file(_env_file(environment) if file is None else file), **environment}
+    return sorted(name for name in given if name.startswith(PREFIXES) and name not in known)
+
+
 def _env_file(environment: Mapping[str, str]) -> Path:
     name = "CHARGEHOUSE_ENV_FILE"
     file = Path(environment.get(name, "").strip() or ENV_FILE)
@@ -203,6 +220,10 @@ def _env_file(environment: Mapping[str, str]) -> Path:
 
 
 def _in_file(file: Path) -> dict[str, str]:
+    if file.is_dir() or (file.is_symlink() and not file.exists()):
+        raise ConfigurationError(f"{file} must be a file, or not be there.")
+    if not file.is_file():
+        return {}
     try:
         # Nothing is interpolated: a password may hold a dollar sign. Some editors begin a file with a byte order mark.
         values = dotenv_values(file, interpolate=False, encoding="utf-8-sig")
@@ -242,21 +263,43 @@ class _Variables:
             raise ConfigurationError(f"{name} must be 0 or 1, not {value!r}.")
         return value == "1"
 
+    def folder(self, name: str, default: str, base: Path) -> Path:
+        """A folder that is there or can be made, as an absolute path."""
+        value = self.text(name, default)
+        try:
+            path = (base / value).resolve()
+            nearest = next(place for place in (path, *path.parents) if place.exists())
+        except (RuntimeError, ValueError):
+            raise ConfigurationError(f"{name} must be a folder, not {value!r}.") from None
+        fault = path_fault(value) or path_fault(str(path))
+        if fault is not None:
+            raise ConfigurationError(f"{name}: {fault}, not {value!r}.")
+        if not nearest.is_dir():
+            raise ConfigurationError(f"{name} must be a folder, and {nearest} is a file.")
+        return path
+
     def seconds(self, name: str, default: float) -> float:
         """A time to wait at most, which cannot be none."""
-        seconds = self.number(name, default)
+        seconds = self.number(name, default, LONGEST_SECONDS)
         if seconds == 0:
             raise ConfigurationError(f"{name} must be more than 0.")
         return seconds
 
-    def number(self, name: str, default: float) -> float:
+    def rate(self, name: str, default: float) -> float:
+        """So many a second, 0 for as many as there are."""
+        rate = self.number(name, default, QUICKEST_RATE)
+        if 0 < rate < SLOWEST_RATE:
+            raise ConfigurationError(f"{name} must be 0 or at least {SLOWEST_RATE}.")
+        return rate
+
+    def number(self, name: str, default: float, most: int) -> float:
         value = self.text(name, str(default))
         try:
             number = float(value)
         except ValueError:
             number = -1.0
-        if not 0 <= number < float("inf"):
-            raise ConfigurationError(f"{name} must be a number of 0 or more, not {value!r}.")
+        if not 0 <= number <= most:
+            raise ConfigurationError(f"{name} must be a number from 0 to {most}, not {value!r}.")
         return number
 
     def month(self, name: str) -> str | None:
@@ -363,7 +406,7 @@ def _zaptec(variables: _Variables) -> ZaptecAccount | None:
         installation_ids=variables.identifiers("ZAPTEC_INSTALLATION_IDS"),
         charger_ids=variables.identifiers("ZAPTEC_CHARGER_IDS"),
         user_ids=variables.identifiers("ZAPTEC_USER_IDS"),
-        requests_per_second=variables.number("ZAPTEC_REQUESTS_PER_SECOND", 8),
+        requests_per_second=variables.rate("ZAPTEC_REQUESTS_PER_SECOND", 8),
     )
 
 
@@ -378,7 +421,7 @@ def _jedlix(variables: _Variables) -> JedlixAccount | None:
         base_url=base_url,
         token_url=variables.url("JEDLIX_TOKEN_URL", "https://jedlix-b2e.eu.auth0.com/oauth/token"),
         audience=variables.text("JEDLIX_AUDIENCE", base_url),
-        requests_per_second=variables.number("JEDLIX_REQUESTS_PER_SECOND", 5),
+        requests_per_second=variables.rate("JEDLIX_REQUESTS_PER_SECOND", 5),
     )
 
 
@@ -392,7 +435,7 @@ def _greenflux(variables: _Variables) -> GreenfluxAccount | None:
         locations_version=variables.api_version("GREENFLUX_LOCATIONS_VERSION", "2.0"),
         stations_version=variables.api_version("GREENFLUX_STATIONS_VERSION", "2.0"),
         cdrs_version=variables.api_version("GREENFLUX_CDRS_VERSION", "1.0"),
-        requests_per_second=variables.number("GREENFLUX_REQUESTS_PER_SECOND", 2),
+        requests_per_second=variables.rate("GREENFLUX_REQUESTS_PER_SECOND", 2),
     )
 
 
@@ -410,7 +453,7 @@ def _smappee(variables: _Variables) -> SmappeeAccount | None:
         password=variables.required_secret("SMAPPEE_PASSWORD"),
         base_url=variables.url("SMAPPEE_BASE_URL", "https://app1pub.smappee.net/dev/v3"),
         park_ids=park_ids,
-        requests_per_second=variables.number("SMAPPEE_REQUESTS_PER_SECOND", 2),
+        requests_per_second=variables.rate("SMAPPEE_REQUESTS_PER_SECOND", 2),
     )
 
 
@@ -425,6 +468,8 @@ def _webhook(variables: _Variables) -> Webhook | None:
 
 
 def _mail(variables: _Variables) -> Mail | None:
+    security = variables.choice("CHARGEHOUSE_ALERT_SMTP_SECURITY", "starttls", MAIL_PORTS)
+    port = variables.port("CHARGEHOUSE_ALERT_SMTP_PORT", MAIL_PORTS[security])
     required = ("CHARGEHOUSE_ALERT_SMTP_HOST", "CHARGEHOUSE_ALERT_SMTP_SENDER", "CHARGEHOUSE_ALERT_SMTP_RECIPIENTS")
     if not variables.are_set("alerting by mail", required, "CHARGEHOUSE_ALERT_SMTP_USERNAME"):
         return None
@@ -437,7 +482,6 @@ def _mail(variables: _Variables) -> Mail | None:
         raise ConfigurationError(
             "alerting by mail is only half configured: set both CHARGEHOUSE_ALERT_SMTP_USERNAME and _PASSWORD, or none."
         )
-    security = variables.choice("CHARGEHOUSE_ALERT_SMTP_SECURITY", "starttls", MAIL_PORTS)
     if security == "none" and username and not _is_this_machine(host):
         raise ConfigurationError(
             "CHARGEHOUSE_ALERT_SMTP_SECURITY: none would send the password in the clear; use starttls or tls."
@@ -448,7 +492,6 @@ def _mail(variables: _Variables) -> Mail | None:
         raise ConfigurationError(
             "CHARGEHOUSE_ALERT_SMTP_SENDER must be one mail address, CHARGEHOUSE_ALERT_SMTP_RECIPIENTS one or more."
         )
-    port = variables.port("CHARGEHOUSE_ALERT_SMTP_PORT", MAIL_PORTS[security])
     return Mail(host, port, security, username, password, senders[0], recipients)
 
 
@@ -469,7 +512,19 @@ def _ui_url(variables: _Variables) -> str | None:
 def _postgres_url(variables: _Variables) -> SecretStr | None:
     name = "CHARGEHOUSE_POSTGRES_URL"
     url = variables.secret(name)
-    if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgresql+psycopg2://")):
+    if url is None:
+        return None
+    # It is slow to import, and few have the variable. It takes passwords that other readers of addresses do not.
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        address = make_url(url.get_secret_value())
+        is_address = address.drivername in ("postgresql", "postgresql+psycopg2")
+        has_port = address.port is None or 1 <= address.port <= 65_535
+    except (ArgumentError, ValueError):
+        is_address = has_port = False
+    if not is_address or not has_port:
         raise ConfigurationError(
             f"{name} must be an address such as postgresql+psycopg2://user:password@host:5432/database."
         )

@@ -19,6 +19,7 @@ from warehouse.commits import commit, scan_files
 from warehouse.conformity import check_month, conform
 from warehouse.errors import LakeError
 from warehouse.open_table import OpenTable
+from warehouse.paths import path_fault
 from warehouse.snapshot import DataFile, Snapshot
 from warehouse.tables.table import Table
 
@@ -26,9 +27,6 @@ RETENTION_HOURS = 7 * 24
 
 MOST_FILES_IN_A_PARTITION = 32
 """Above this many files `tidy` writes a partition anew as one: every append leaves a small file."""
-
-UNREADABLE_IN_PATHS = "*?[=%"
-"""Wildcards and partitions to the query engines, an escape to the Delta log."""
 
 
 class Lake:
@@ -43,12 +41,10 @@ class Lake:
     """
 
     def __init__(self, root: str | Path) -> None:
-        if "://" in str(root):
-            raise LakeError(f"{root}: object stores are not supported yet; choose a local folder")
+        fault = path_fault(str(root)) or path_fault(str(Path(root).resolve()))
+        if fault is not None:
+            raise LakeError(f"{root}: {fault}")
         self.root = Path(root).resolve()
-        unreadable = [character for character in UNREADABLE_IN_PATHS if character in str(self.root)]
-        if unreadable:
-            raise LakeError(f"{self.root}: choose a folder without {' '.join(unreadable)} in its path")
         self._opened: dict[Table, OpenTable] = {}
 
     def folder(self, table: Table) -> Path:

@@ -87,6 +87,10 @@ def test_a_half_set_vendor_is_a_mistake_of_every_command(name: str, run: Run) ->
         ({"CHARGEHOUSE_FIRST_MONTH": "0000-01"}, "CHARGEHOUSE_FIRST_MONTH"),
         ({"ZAPTEC_BASE_URL": "http://vendor.example"}, "ZAPTEC_BASE_URL"),
         ({"ZAPTEC_REQUESTS_PER_SECOND": "fast"}, "ZAPTEC_REQUESTS_PER_SECOND"),
+        ({"ZAPTEC_REQUESTS_PER_SECOND": "1e-300"}, "ZAPTEC_REQUESTS_PER_SECOND"),
+        ({"CHARGEHOUSE_DATA": "/nowhere/a=b"}, "CHARGEHOUSE_DATA"),
+        ({"CHARGEHOUSE_DATA": str(PROJECT_FOLDER / "README.md")}, "CHARGEHOUSE_DATA"),
+        ({"CHARGEHOUSE_POSTGRES_URL": "postgresql://user@host:port/database"}, "CHARGEHOUSE_POSTGRES_URL"),
     ],
 )
 def test_a_bad_variable_is_named(variables: dict[str, str], named: str, run: Run) -> None:
@@ -104,6 +108,8 @@ def test_a_bad_variable_is_named(variables: dict[str, str], named: str, run: Run
         (["reconcile", "--months", "99999999"], "--months"),
         (["backfill", "--from", "2026-02", "--to", "2026-01"], "lies after"),
         (["backfill", "--from", "soon", "--to", "2026-01"], "--from"),
+        (["backfill", "--from", "1000-10", "--to", "1000-11"], "--from"),
+        (["backfill", "--from", "2000-01", "--to", "2999-12"], "12000 months; at most 600"),
         (["rebuild", "--to", "2026-01"], "--from"),
         (["backup", "backups", "--keep", "0"], "--keep"),
     ],
@@ -189,6 +195,24 @@ def test_doctor_tells_what_answers_and_what_does_not(run: Run, sandbox: Sandbox)
     assert "zaptec      ok:" in told
 
 
+def test_doctor_tells_names_that_are_probably_misspelt(run: Run) -> None:
+    status, told, _ = run("doctor", CHARGEHOUSE_TIMEZONE="Europe/Oslo", GREENFLUX_TOKE="planted")
+    assert status == command.DONE
+    assert told.splitlines()[-2:] == [
+        "unknown     CHARGEHOUSE_TIMEZONE (misspelt? see .env.example)",
+        "unknown     GREENFLUX_TOKE (misspelt? see .env.example)",
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--port", "99999"], ["--port", "0", "--sessions", "-5"], ["--world", str(PROJECT_FOLDER / "docs")]]
+)
+def test_a_sandbox_that_cannot_be_meant_is_a_mistake(arguments: list[str], run: Run) -> None:
+    status, printed, told = run("sandbox", *arguments)
+    assert (status, printed) == (command.MISTAKE, "")
+    assert re.fullmatch(r"sandbox: .*(--port must|0 sessions or more|holds no world).*\n", told)
+
+
 def test_doctor_of_nothing_is_content(run: Run) -> None:
     status, told, _ = run("doctor")
     assert status == command.DONE
@@ -209,8 +233,10 @@ def test_a_refresh_then_sql_with_and_without_mistakes(run: Run, small: dict[str,
     assert "refresh as of 2026-04-10 00:00:00 UTC: smappee" in told
     assert "\r" not in progress, "plain lines where there is no terminal"
     assert run("sql", "SELECT count(*) AS sessions FROM fact_session")[0] == command.DONE
-    for wrong in ("SELEC 1", "SELECT nothing FROM fact_session", "DROP VIEW fact_session", "SELECT 1; SELECT 2", ""):
+    for wrong in ("SELECT nothing FROM fact_session", "SELECT 'x'::INTEGER"):
         complaint(run("sql", wrong), command.INCOMPLETE)
+    for no_select in ("SELEC 1", "DROP VIEW fact_session", "SELECT 1; SELECT 2", ""):
+        complaint(run("sql", no_select), command.MISTAKE)
     status, told, _ = run("status", **small)
     assert status == command.DONE
     assert "Gaps: none." in told

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines import settings as settings_module
 from pipelines.faults import ConfigurationError
-from pipelines.settings import PROJECT_FOLDER, Settings, load_settings
+from pipelines.settings import PROJECT_FOLDER, Settings, load_settings, unknown_names
 
 ZAPTEC = {"ZAPTEC_USERNAME": "operator", "ZAPTEC_PASSWORD": "zaptec-secret"}
 JEDLIX = {"JEDLIX_CLIENT_ID": "client", "JEDLIX_CLIENT_SECRET": "jedlix-secret"}
@@ -137,6 +137,21 @@ def test_a_file_from_any_editor_is_read_and_a_dollar_in_a_password_is_a_dollar(t
     assert zaptec.password.get_secret_value() == "pa$$${HOME}#é"
 
 
+def test_a_file_that_is_a_folder_or_leads_nowhere_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for name in ("folder", "link"):
+        with pytest.raises(ConfigurationError, match=f"{name} must be a file, or not be there"):
+            load({}, tmp_path / name)
+
+
+def test_names_that_look_like_ours_and_are_none_are_told(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("GREENFLUX_TOKE=planted\nGREENFLUX_TOKEN=planted\nOTHER_TOKE=1\n")
+    given = {"CHARGEHOUSE_TIMEZONE": "UTC", "CHARGEHOUSE_TIME_ZONE": "UTC", "PATH": "/bin"}
+    assert unknown_names(given, file) == ["CHARGEHOUSE_TIMEZONE", "GREENFLUX_TOKE"]
+
+
 def test_a_file_that_is_no_text_is_a_mistake(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_bytes(b"ZAPTEC_USERNAME=\xff\xfe\n")
@@ -155,6 +170,25 @@ def test_data_is_below_the_project_in_the_file_and_below_the_working_folder_outs
     assert load({"CHARGEHOUSE_DATA": str(tmp_path / "a b")}, file).data == tmp_path / "a b"
 
 
+@pytest.mark.parametrize("character", list("*?[=%"))
+def test_a_data_folder_that_engines_cannot_read_is_a_mistake(character: str, tmp_path: Path) -> None:
+    told = mistake({"CHARGEHOUSE_DATA": str(tmp_path / f"a{character}b")})
+    assert told.startswith(f"CHARGEHOUSE_DATA: choose a folder without {character} in its path")
+
+
+@pytest.mark.parametrize("below", ["", "data", "data/deeper"])
+def test_a_data_folder_that_is_a_file_or_below_one_is_a_mistake(below: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    told = mistake({"CHARGEHOUSE_DATA": str(tmp_path / "file" / below)})
+    assert told == f"CHARGEHOUSE_DATA must be a folder, and {tmp_path / 'file'} is a file."
+
+
+def test_a_data_folder_that_leads_to_itself_or_to_an_object_store_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert "CHARGEHOUSE_DATA" in mistake({"CHARGEHOUSE_DATA": str(tmp_path / "loop")})
+    assert "object stores are not supported" in mistake({"CHARGEHOUSE_DATA": "s3://bucket/data"})
+
+
 @pytest.mark.parametrize("zone", ["Europe/Nowhere", "../../etc/passwd", "/etc/localtime", "Europe", "CET+1!", "\x00"])
 def test_an_unknown_time_zone_is_a_mistake(zone: str) -> None:
     assert "CHARGEHOUSE_TIME_ZONE" in mistake({"CHARGEHOUSE_TIME_ZONE": zone})
@@ -170,6 +204,7 @@ def test_an_unknown_time_zone_is_a_mistake(zone: str) -> None:
         "26-01",
         "2026-01-01",
         "0000-01",
+        "1000-10",
         "9999-12",
         "\uff12\uff10\uff12\uff16-01",
         "soon",
@@ -281,7 +316,7 @@ def test_a_rate_is_a_number_and_0_is_without_limit(written: str, rate: float) ->
     assert zaptec.requests_per_second == rate
 
 
-@pytest.mark.parametrize("written", ["-1", "nan", "inf", "fast", "1,5"])
+@pytest.mark.parametrize("written", ["-1", "nan", "inf", "fast", "1,5", "1e-300", "1e10"])
 @pytest.mark.parametrize("vendor", ["ZAPTEC", "JEDLIX", "GREENFLUX", "SMAPPEE"])
 def test_a_rate_that_is_no_number_is_a_mistake(vendor: str, written: str) -> None:
     name = f"{vendor}_REQUESTS_PER_SECOND"
@@ -289,7 +324,7 @@ def test_a_rate_that_is_no_number_is_a_mistake(vendor: str, written: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["CHARGEHOUSE_CONNECT_TIMEOUT_SECONDS", "CHARGEHOUSE_READ_TIMEOUT_SECONDS"])
-@pytest.mark.parametrize("written", ["0", "-1", "soon"])
+@pytest.mark.parametrize("written", ["0", "-1", "soon", "1e10"])
 def test_a_timeout_that_is_none_is_a_mistake(name: str, written: str) -> None:
     assert name in mistake({name: written})
 
@@ -390,6 +425,11 @@ def test_a_mail_setting_that_cannot_be_meant_is_a_mistake(name: str, value: str)
     assert name.rpartition("_")[2] in mistake({**MAIL, name: value})
 
 
+@pytest.mark.parametrize("port", ["0", "99999", "smtp"])
+def test_a_mail_port_that_is_none_is_a_mistake_also_without_a_mail_server(port: str) -> None:
+    assert "CHARGEHOUSE_ALERT_SMTP_PORT" in mistake({"CHARGEHOUSE_ALERT_SMTP_PORT": port})
+
+
 def test_a_password_never_travels_in_the_clear() -> None:
     plain = {**MAIL, **SIGN_IN, "CHARGEHOUSE_ALERT_SMTP_SECURITY": "none"}
     assert "in the clear" in mistake(plain)
@@ -409,6 +449,19 @@ def test_postgresql_is_one_address_and_a_secret() -> None:
     assert "secret" not in repr(settings).replace("client_secret", "")
     told = mistake({"CHARGEHOUSE_POSTGRES_URL": "mysql://chargehouse:secret@127.0.0.1/chargehouse"})
     assert "secret" not in told
+
+
+@pytest.mark.parametrize("port", ["port", "0", "99999", "-1"])
+def test_a_port_of_postgresql_that_is_none_is_a_mistake(port: str) -> None:
+    told = mistake({"CHARGEHOUSE_POSTGRES_URL": f"postgresql://chargehouse:secret@127.0.0.1:{port}/chargehouse"})
+    assert "CHARGEHOUSE_POSTGRES_URL must be an address" in told
+    assert "secret" not in told
+
+
+def test_a_password_of_postgresql_may_hold_what_other_addresses_may_not() -> None:
+    assert load(
+        {"CHARGEHOUSE_POSTGRES_URL": "postgresql://chargehouse:a/b?c#d@127.0.0.1:5432/chargehouse"}
+    ).postgres_url
 
 
 @pytest.mark.parametrize(
