@@ -43,7 +43,7 @@ def query(path: str | Path, sql: str, most_rows: int | None = None) -> Answer:
         most_rows: how many rows to fetch at most; all when not given.
 
     Raises:
-        QueryError: nothing is published yet, or the SQL is wrong.
+        QueryError: nothing is published yet, what is was moved away from its lake, or the SQL is wrong.
         StatementError: it is not a single statement that reads.
         KeyboardInterrupt: the process is told to stop; the query has ended by then.
     """
@@ -52,6 +52,12 @@ def query(path: str | Path, sql: str, most_rows: int | None = None) -> Answer:
         raise QueryError(f"nothing is published at {target} yet: run `chargehouse refresh` first")
     with scratch_folder() as scratch, duckdb.connect(":memory:") as connection:
         files = open_publication(connection, target, str(scratch))
+        elsewhere = next((file for file in files if not is_beside(target, file)), None)
+        if elsewhere is not None:
+            raise QueryError(
+                f"{target} was moved or copied and still reads {elsewhere}: run `chargehouse refresh`, which publishes "
+                "it anew"
+            )
         stopped = threading.Event()
 
         def fetch() -> list[tuple[Any, ...]]:
@@ -136,6 +142,11 @@ def open_publication(connection: duckdb.DuckDBPyConnection, path: Path, scratch:
         reason = " ".join(str(error).split())
         raise QueryError(f"{path} is no publication of the warehouse: run `chargehouse rebuild` ({reason})") from error
     return files
+
+
+def is_beside(publication: Path, file: str) -> bool:
+    """Whether the lake's file lies in the folder of the publication, where every refresh leaves both."""
+    return Path(file).is_relative_to(publication.resolve().parent)
 
 
 def check_reads_only(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

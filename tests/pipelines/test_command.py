@@ -263,6 +263,18 @@ def test_a_lost_key_of_the_pseudonyms_is_told_and_no_other_is_made(
     assert run("refresh", "--as-of", "2026-04-10", **small)[0] == command.DONE
 
 
+def test_a_data_folder_that_moved_is_told_and_mended_by_a_refresh(
+    run: Run, small: dict[str, str], tmp_path: Path
+) -> None:
+    assert run("refresh", "--as-of", "2026-04-10", **small)[0] == command.DONE
+    (tmp_path / "data").rename(tmp_path / "moved")
+    here = {**small, "CHARGEHOUSE_DATA": str(tmp_path / "moved")}
+    ask = ["sql", "SELECT count(*) FROM fact_session"]
+    assert "was moved or copied" in complaint(run(*ask, **here), command.INCOMPLETE)
+    assert run("refresh", "--as-of", "2026-04-10", **here)[0] == command.DONE
+    assert run(*ask, **here)[0] == command.DONE
+
+
 def test_the_status_tells_how_late_sessions_came_once_some_have_come_since_the_first_refresh(
     run: Run, small: dict[str, str]
 ) -> None:

@@ -1,5 +1,6 @@
 """Queries read the published tables and nothing else, and write nothing."""
 
+import shutil
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -120,6 +121,24 @@ def test_what_is_missing_is_said(path, lake, tmp_path):
     Path(lake.files(FACT_SESSION)[0].path).unlink()
     with pytest.raises(QueryError, match="run `chargehouse rebuild`"):
         query(path, "FROM fact_session")
+
+
+def test_a_moved_or_copied_publication_is_not_read(path, tmp_path):
+    for place, put in (("copied", shutil.copy), ("moved", shutil.move)):
+        (tmp_path / place).mkdir()
+        put(path, tmp_path / place / path.name)
+        with pytest.raises(
+            QueryError, match=r"was moved or copied and still reads .*lake.*: run `chargehouse refresh`"
+        ):
+            query(tmp_path / place / path.name, "FROM fact_session")
+
+
+def test_a_publication_is_read_by_way_of_a_link(path, tmp_path):
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "folder").symlink_to(tmp_path)
+    (tmp_path / "links" / "file").symlink_to(path)
+    for link in (tmp_path / "links" / "folder" / path.name, tmp_path / "links" / "file"):
+        assert query(link, "SELECT count(*) FROM fact_session").rows == [(3,)]
 
 
 def test_a_new_publication_is_seen_at_once_and_queries_run_side_by_side(path, lake, sessions):
