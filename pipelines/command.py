@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
@@ -92,6 +93,9 @@ def _parser() -> argparse.ArgumentParser:
         added = add(name, text, command)
         added.add_argument("--as-of", metavar="T", default="", help="the run's now, ISO 8601 (default: the clock)")
         added.add_argument("--vendor", metavar="V", nargs="+", action="extend", default=[], help="only these vendors")
+        added.add_argument(
+            "--accept-new-host", action="store_true", help="the vendors' base URLs have changed, the accounts have not"
+        )
         return added
 
     add_reading("refresh", "Pull everything new, rebuild the months it touches, publish.", _refresh)
@@ -168,7 +172,7 @@ def _reading_settings(options: argparse.Namespace) -> Settings:
     for vendor in options.vendor:
         if vendor not in settings.vendors:
             raise ConfigurationError(f"--vendor {vendor}: not configured. Configured: {', '.join(settings.vendors)}.")
-    return settings
+    return replace(settings, are_new_hosts_accepted=options.accept_new_host)
 
 
 def _run_reading(settings: Settings, vendors: Sequence[str], question: Question, details: Mapping[str, object]) -> int:
@@ -176,11 +180,15 @@ def _run_reading(settings: Settings, vendors: Sequence[str], question: Question,
 
     # Before the imports, which make more objects than a refresh that finds nothing new.
     collect_rarely()
+    from pipelines.accounts import refuse_other_data
     from pipelines.progress import Progress
+    from pipelines.raw_log import RawLog
     from pipelines.runs import run_job
     from pipelines.summary import healed, received
 
     asked_vendors = [vendor for vendor in settings.vendors if not vendors or vendor in vendors]
+    # The run does it again, for those that Dagster starts; a command that cannot begin is to say so and no more.
+    refuse_other_data(settings, asked_vendors, RawLog(settings.data).positions().addresses)
     print(f"{question.kind} as of {question.as_of:%Y-%m-%d %H:%M:%S} UTC: {', '.join(asked_vendors)}", flush=True)
     reach = {"kind": question.kind, "as_of": question.as_of.isoformat(), **details}
     outcome = run_job(settings, question.kind, Progress.on_stderr(), asked_vendors, {"raw_log": reach})
@@ -245,7 +253,8 @@ def _run(options: argparse.Namespace) -> int:
         return _run_and_show(settings, as_of)
     print(
         "No vendor is configured: this run reads the SANDBOX, which plays all four with invented data.\n"
-        "For your own chargers, copy .env.example to .env and fill in your accounts."
+        "For your own chargers, copy .env.example to .env and fill in your accounts, and CHARGEHOUSE_DATA: "
+        "this folder is the sandbox's from now on."
     )
     with sandboxed(settings, as_of) as demonstration:
         return _run_and_show(demonstration, as_of)

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipelines.layout import SANDBOX_RECORD
-from pipelines.settings import Settings, load_settings
+from pipelines.faults import ConfigurationError
+from pipelines.layout import RAW_FOLDER, SANDBOX_RECORD
+from pipelines.settings import DEMONSTRATION, Settings, load_settings
 from sandbox.generate import generate_world
 from sandbox.server import Sandbox
 
@@ -37,7 +38,15 @@ def sandboxed(settings: Settings, as_of: datetime) -> Iterator[Settings]:
 
 @contextmanager
 def sandbox_environment(settings: Settings, as_of: datetime) -> Iterator[Mapping[str, str]]:
-    """The environment of this process, with the sandbox as every vendor for as long as the context lasts."""
+    """The environment of this process, with the sandbox as every vendor for as long as the context lasts.
+
+    Raises ConfigurationError over the data of somebody's own accounts.
+    """
+    if holds_own_data(settings.data):
+        raise ConfigurationError(
+            f"no vendor is configured, and {settings.data} holds data of accounts, with which the sandbox's must not "
+            "mix. Set the accounts' variables, or CHARGEHOUSE_DATA to another folder."
+        )
     record = _world_of(settings.data, as_of)
     begins_at = datetime.fromisoformat(record.begins_at)
     world = generate_world(
@@ -52,7 +61,13 @@ def sandbox_environment(settings: Settings, as_of: datetime) -> Iterator[Mapping
             **os.environ,
             **sandbox.environment(),
             "CHARGEHOUSE_DATA": str(settings.data),
+            DEMONSTRATION: "1",
         }
+
+
+def holds_own_data(data: Path) -> bool:
+    """Whether somebody's own accounts have been read into the folder."""
+    return (data / RAW_FOLDER).exists() and not (data / SANDBOX_RECORD).exists()
 
 
 def _world_of(data: Path, as_of: datetime) -> DemonstrationWorld:

@@ -15,6 +15,7 @@ from queue import Queue
 
 import pyarrow as pa
 
+from pipelines.accounts import address_of, refuse_other_data
 from pipelines.faults import ReadingError
 from pipelines.fields import fields_table
 from pipelines.locks import account_lock, exclusive
@@ -42,11 +43,13 @@ WINDOWS_WAITING = 8
 class _WindowRead:
     """What came of one window: its record and, where it was read, its rows.
 
-    `new_fields`: (endpoint, path) of the fields that the vendor's objects have shown since its window before.
+    `address`: host and path where it was read. `new_fields`: (endpoint, path) of the fields that the vendor's objects
+    have shown since its window before.
     """
 
     reading: Reading
     endpoint: Endpoint
+    address: str
     rows: RawRows | None = None
     new_fields: Sequence[tuple[str, str]] = ()
 
@@ -55,6 +58,7 @@ class _WindowRead:
         reading = self.reading
         if self.rows is None:
             return
+        positions.addresses[reading.vendor] = self.address
         sessions = positions.open_sessions.setdefault((reading.vendor, reading.scope), {})
         for session_id in self.rows.closed_ids:
             sessions.pop(session_id, None)
@@ -107,7 +111,8 @@ def extract(
 ) -> list[Reading]:
     """Read what the question asks of these vendors into the raw log. Gives the record of every window.
 
-    A line that fails is recorded as failed and leaves everything else alone; only a fault of ours is raised.
+    A line that fails is recorded as failed and leaves everything else alone; only a fault of ours is raised. Raises
+    ConfigurationError, before anything is asked, where the data is that of another account.
     """
     collect_rarely()
     share_one_heap()
@@ -115,6 +120,7 @@ def extract(
     key = pseudonym_key(settings.pseudonym_key, settings.data)
     with _held(settings, vendors):
         positions = raw_log.positions()
+        refuse_other_data(settings, vendors, positions.addresses)
         positions.forget_long_unseen(question.as_of)
         known_fields = raw_log.known_fields()
         extractions = []
@@ -127,7 +133,10 @@ def extract(
                 keep_signed_readings=settings.keep_signed_readings,
                 known_fields=known_fields.get(name, ()),
             )
-            extractions.append(_VendorExtraction(vendor, cleaner, question, run_id, deepcopy(positions), progress))
+            address = address_of(settings, name)
+            extractions.append(
+                _VendorExtraction(vendor, address, cleaner, question, run_id, deepcopy(positions), progress)
+            )
         readings = _append_as_they_come(extractions, raw_log, positions, vendors, progress)
     give_back()
     return readings
@@ -194,6 +203,7 @@ class _VendorExtraction:
     def __init__(
         self,
         vendor: Vendor,
+        address: str,
         cleaner: Cleaner,
         question: Question,
         run_id: str,
@@ -201,6 +211,7 @@ class _VendorExtraction:
         progress: Progress,
     ) -> None:
         self._vendor = vendor
+        self._address = address
         self._cleaner = cleaner
         self._question = question
         self._run_id = run_id
@@ -249,7 +260,7 @@ class _VendorExtraction:
         """What was to be read of a line that is not asked, since one before it failed."""
         message = f"not asked, since {failed.endpoint.name} could not be read."
         for stretch in line.stretches(self._positions.of(line.endpoint.vendor, line.endpoint.name, line.scope)):
-            yield _WindowRead(self._record(line, stretch, Tally(), None, message), line.endpoint)
+            yield _WindowRead(self._record(line, stretch, Tally(), None, message), line.endpoint, self._address)
 
     def _read_window(self, line: Line, window: Window) -> _WindowRead:
         tally = Tally(self._on_retry)
@@ -260,7 +271,7 @@ class _VendorExtraction:
         except ReadingError as fault:
             message = str(fault)
         reading = self._record(line, window, tally, rows, message)
-        return _WindowRead(reading, line.endpoint, rows, self._cleaner.take_new_fields())
+        return _WindowRead(reading, line.endpoint, self._address, rows, self._cleaner.take_new_fields())
 
     def _record(self, line: Line, window: Window, tally: Tally, rows: RawRows | None, message: str | None) -> Reading:
         return Reading(

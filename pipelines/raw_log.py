@@ -38,10 +38,14 @@ FORGET_OPEN_AFTER = timedelta(days=90)
 
 @dataclass
 class Positions:
-    """How far everything is read: watermarks by (vendor, endpoint, scope), running sessions by (vendor, scope)."""
+    """How far everything is read: watermarks by (vendor, endpoint, scope), running sessions by (vendor, scope).
+
+    `addresses`: host and path where each vendor was read.
+    """
 
     watermarks: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
     open_sessions: dict[tuple[str, str], dict[str, tuple[datetime | None, datetime]]] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
 
     def of(self, vendor: str, endpoint: str, scope: str) -> Position:
         """The position of one endpoint and scope."""
@@ -232,12 +236,18 @@ def _stored(positions: Positions, vendors: Collection[str]) -> dict[str, Any]:
                 session_id: [started_at.isoformat() if started_at else None, seen_at.isoformat()]
                 for session_id, (started_at, seen_at) in sessions.items()
             }
+    for vendor, address in positions.addresses.items():
+        if vendor in state:
+            state[vendor]["address"] = address
     return state
 
 
 def _restored(state: Mapping[str, Any]) -> Positions:
     positions = Positions()
     for vendor, kept in state.items():
+        # Positions of before have none.
+        if "address" in kept:
+            positions.addresses[vendor] = kept["address"]
         for endpoint, scopes in kept["watermarks"].items():
             for scope, watermark in scopes.items():
                 positions.watermarks[vendor, endpoint, scope] = datetime.fromisoformat(watermark)

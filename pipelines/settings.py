@@ -32,6 +32,9 @@ REFRESH_TIMES = {"hourly": "7 * * * *", "daily": "15 3 * * *"}
 """By word, when the scheduled refresh runs in the configured zone: off the full hour, when everybody asks the vendors;
 daily at night, when charging days are over."""
 
+DEMONSTRATION = "CHARGEHOUSE_DEMONSTRATION"
+"""Set for the processes of a demonstration, and never by a user."""
+
 
 @dataclass(frozen=True)
 class Patience:
@@ -119,7 +122,8 @@ class Settings:
     `data` is an absolute path. `first_month` is YYYY-MM or None for 24 months before the run. `ui_url` is where people
     reach the web UI, without a trailing slash. `postgres_url` is where Dagster keeps its history; None: SQLite files.
     `refresh_times` is the cron expression of the scheduled refresh; the schedules, and the sensor that builds what they
-    touch, begin switched on with `are_schedules_on`.
+    touch, begin switched on with `are_schedules_on`. `is_demonstration`: the vendors are the sandbox that
+    plays them where none is configured. `are_new_hosts_accepted`: a vendor may have moved to another host.
     """
 
     data: Path
@@ -138,17 +142,27 @@ class Settings:
     postgres_url: SecretStr | None = None
     refresh_times: str = REFRESH_TIMES["daily"]
     are_schedules_on: bool = False
+    is_demonstration: bool = False
+    are_new_hosts_accepted: bool = False
 
     @property
     def vendors(self) -> tuple[str, ...]:
         """The vendors that are on."""
+        return tuple(self._accounts)
+
+    def base_url(self, vendor: str) -> str:
+        """Where a vendor that is on is read. Raises KeyError for one that is off."""
+        return self._accounts[vendor].base_url
+
+    @property
+    def _accounts(self) -> dict[str, ZaptecAccount | JedlixAccount | GreenfluxAccount | SmappeeAccount]:
         accounts = {
             "zaptec": self.zaptec,
             "jedlix": self.jedlix,
             "greenflux": self.greenflux,
             "smappee": self.smappee,
         }
-        return tuple(vendor for vendor, account in accounts.items() if account is not None)
+        return {vendor: account for vendor, account in accounts.items() if account is not None}
 
     def first_month_at(self, as_of: datetime) -> datetime:
         """The instant where a first refresh starts reading."""
@@ -196,6 +210,7 @@ def load_settings(environment: Mapping[str, str] | None = None, file: Path | Non
         postgres_url=_postgres_url(variables),
         refresh_times=_refresh_times(variables),
         are_schedules_on=variables.choice("CHARGEHOUSE_SCHEDULES", "off", ("on", "off")) == "on",
+        is_demonstration=variables.flag(DEMONSTRATION),
     )
 
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 
-from pipelines.demonstration import sandbox_environment
+from pipelines.demonstration import holds_own_data, sandbox_environment
 from pipelines.instance import prepare_dagster_home
 from pipelines.listening import check_can_listen
 from pipelines.questions import run_instant
@@ -25,12 +25,13 @@ _PR_SET_PDEATHSIG = 1
 
 
 def serve(settings: Settings, port: int) -> int:
-    """Serve until interrupted. Where no vendor is configured the sandbox plays them, so that every button works."""
+    """Serve until interrupted. Where no vendor is configured the sandbox plays them, so that every button works, unless
+    the data is somebody's own."""
     check_can_listen(HOST, port)
     home = prepare_dagster_home(settings.data, settings.postgres_url)
     with ExitStack() as stack:
         environment: Mapping[str, str] = {**os.environ, "CHARGEHOUSE_DATA": str(settings.data)}
-        if not settings.vendors:
+        if not settings.vendors and not holds_own_data(settings.data):
             print("No vendor is configured: the sandbox plays all four while the web UI runs.", flush=True)
             environment = stack.enter_context(sandbox_environment(settings, run_instant("")))
         print(f"Dagster web UI: http://{HOST}:{port} (Ctrl-C ends it)", flush=True)
