@@ -5,12 +5,14 @@ that is cut off loses at most the windows since the last load, and reads those a
 
 import threading
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from queue import Queue
 
 import pyarrow as pa
@@ -111,8 +113,9 @@ def extract(
 ) -> list[Reading]:
     """Read what the question asks of these vendors into the raw log. Gives the record of every window.
 
-    A line that fails is recorded as failed and leaves everything else alone; only a fault of ours is raised. Raises
-    ConfigurationError, before anything is asked, where the data is that of another account.
+    A line that fails is recorded as failed and leaves everything else alone, also where a fault of ours stops it; only
+    one outside all windows is raised. Raises ConfigurationError, before anything is asked, where the data is that of
+    another account.
     """
     collect_rarely()
     share_one_heap()
@@ -192,7 +195,7 @@ def _append_as_they_come(
 
 @dataclass(frozen=True)
 class _Finished:
-    """A vendor's last word; `fault` is an error of ours that stopped it."""
+    """A vendor's last word; `fault` is an error of ours outside its windows that stopped it."""
 
     fault: Exception | None
 
@@ -270,6 +273,8 @@ class _VendorExtraction:
             rows = raw_rows(pages, line.endpoint, line.scope, self._cleaner, self._question.as_of, self._run_id)
         except ReadingError as fault:
             message = str(fault)
+        except Exception as fault:  # noqa: BLE001 -- told like any other, so that it takes nothing else along
+            message = _told(fault)
         reading = self._record(line, window, tally, rows, message)
         return _WindowRead(reading, line.endpoint, self._address, rows, self._cleaner.take_new_fields())
 
@@ -293,3 +298,10 @@ class _VendorExtraction:
             sunset_at=tally.retirement.sunset_at,
             retirement_url=tally.retirement.url,
         )
+
+
+def _told(fault: Exception) -> str:
+    """What is told of an unforeseen fault: its kind and where it arose. Its own words may quote a row."""
+    origin = traceback.extract_tb(fault.__traceback__)[-1]
+    where = f"{Path(origin.filename).name}, line {origin.lineno}"
+    return f"a fault of Chargehouse itself ({type(fault).__name__} in {where}); please report it."

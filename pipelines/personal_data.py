@@ -7,13 +7,11 @@ addresses of people and machines, and whatever looks like an e-mail address are 
 import hmac
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 import orjson
-
-from pipelines.faults import ReadingError
 
 # One character before the sign is enough to find it; more would make the search of a long text take for ever.
 E_MAIL = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
@@ -82,6 +80,9 @@ class _Shape:
 MOST_SHAPES = 10_000
 """Objects whose field names are data would fill the memory with shapes."""
 
+LEVELS_KEPT = 100
+"""Of an object nested too deeply. orjson writes 254 levels and reads 1,024."""
+
 MOST_FIELDS = 1_000
 """More different fields than that are data too, and nobody's vocabulary."""
 
@@ -120,19 +121,23 @@ class Cleaner:
         """The object of this endpoint without personal data. `id_names`: the kind of person or card that the object's
         own `id` names.
 
-        Raises ReadingError for an object that cannot be searched.
+        An object nested too deeply to be searched and written keeps its outer levels, and is wrapped in a list: staging
+        rejects what is no object, and would else take what is left for the whole.
         """
-        signed = self._signed_readings(item) if self._keep_signed_readings else None
         try:
-            cleaned = self._without_personal_data(item, f"{endpoint}:")
-            return self._written(cleaned, id_names, signed)
-        except RecursionError:
-            raise ReadingError("an object is nested too deeply to be searched for personal data.") from None
+            return self._cleaned(item, endpoint, id_names)
+        except (RecursionError, orjson.JSONEncodeError):
+            outer = self._cleaned(_outer_levels(item, LEVELS_KEPT), endpoint, id_names)
+            return replace(outer, payload=b"[" + outer.payload + b"]")
 
     def take_new_fields(self) -> list[tuple[str, str]]:
         """The fields that may be written and were met since the last call, as (endpoint, dotted path)."""
         new, self._new_fields = self._new_fields, []
         return new
+
+    def _cleaned(self, item: Any, endpoint: str, id_names: str | None) -> CleanObject:
+        signed = self._signed_readings(item) if self._keep_signed_readings else None
+        return self._written(self._without_personal_data(item, f"{endpoint}:"), id_names, signed)
 
     def _written(self, cleaned: Any, id_names: str | None, signed: str | None) -> CleanObject:
         if id_names is not None and isinstance(cleaned, dict) and cleaned.get("id") is not None:
@@ -205,6 +210,15 @@ class Cleaner:
 
 def _lowered(names: Iterable[str]) -> frozenset[str]:
     return frozenset(name.lower() for name in names)
+
+
+def _outer_levels(value: Any, levels: int) -> Any:
+    """The value down to so many levels; None in place of every object and list below."""
+    if isinstance(value, dict | list) and not levels:
+        return None
+    if isinstance(value, dict):
+        return {name: _outer_levels(inner, levels - 1) for name, inner in value.items()}
+    return [_outer_levels(inner, levels - 1) for inner in value] if isinstance(value, list) else value
 
 
 def _rounded(value: Any, decimals: int) -> float | None:

@@ -9,7 +9,7 @@ import pytest
 from pipelines import command
 from sandbox.server import Sandbox
 from tests.faults.scene import INSTALLATION, Scene, iso
-from tests.faults.verdict import DIMENSIONS, Walk
+from tests.faults.verdict import DIMENSIONS, SESSION_TABLES, Walk
 
 BEGINS_AT = datetime(2026, 3, 1, tzinfo=UTC)
 FIRST = datetime(2026, 4, 2, 6, tzinfo=UTC)
@@ -196,6 +196,25 @@ def test_the_drifted_world_equals_the_truth(drifted: Walk) -> None:
     # The truth makes up no id, decodes what we cannot, and has no word for a name that is no Unicode.
     assert drifted.differences(["rejected_session"], leaving_out=["session_id", "month"]) == {}
     assert drifted.differences(DIMENSIONS, leaving_out=["name"]) == {}
+
+
+@pytest.mark.parametrize("levels", [300, 990])
+def test_an_object_nested_beyond_all_use_is_unreadable_and_takes_nothing_along(tmp_path: Path, levels: int) -> None:
+    made = Scene(BEGINS_AT - timedelta(days=60))
+    started_at, ended_at = FIRST - 2 * HOUR, FIRST - HOUR
+    made.jedlix("deep", started_at, ended_at, extra="nested")
+    made.on_the_wire("jedlix", "sessions", "deep", '"nested"', '{"x":' * levels + "1" + "}" * levels)
+    made.jedlix("plain", started_at, ended_at)
+    made.smappee(1, started_at, ended_at)
+    with Sandbox(made.world, FIRST) as sandbox:
+        walk = Walk(tmp_path, sandbox, "2026-03")
+        walk.refresh(FIRST, vendors=["jedlix", "smappee"])
+        assert sorted(energies(walk)) == ["1", "plain"]
+        assert reasons(walk) == {"deep": "unreadable"}
+        assert walk.gaps() == {}
+        made.again("jedlix", "deep", FIRST, extra="mended")
+        walk.refresh(SECOND, vendors=["jedlix", "smappee"])
+        assert walk.differences(SESSION_TABLES, ["jedlix", "smappee"]) == {}
 
 
 def test_f36_a_cursor_that_becomes_an_object_fails_the_list_and_not_the_run(tmp_path: Path) -> None:

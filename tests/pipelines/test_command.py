@@ -7,12 +7,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pipelines import command, table_assets
+from pipelines import command, extraction, table_assets
 from pipelines.layout import DATABASE, LAKE_FOLDER
+from pipelines.raw_rows import RawRows, raw_rows
 from pipelines.settings import PROJECT_FOLDER
+from pipelines.vendors.contract import Endpoint
 from sandbox.server import Sandbox
 from tests.outside import OURS, outside
 from warehouse.errors import LakeError
@@ -182,6 +185,26 @@ def test_status_tells_of_the_run_that_read_last_whatever_its_now(
     months = ("--from", "2026-03", "--to", "2026-03")
     assert run("backfill", *months, "--as-of", "2026-04-10T06:00:00Z", **small)[0] == command.INCOMPLETE
     assert "1 of 1 lists could not be read" in run("status", **small)[1]
+
+
+def test_a_fault_of_ours_in_one_vendors_rows_is_told_once_the_others_are_published(
+    run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flawed(pages: object, endpoint: Endpoint, *rest: Any) -> RawRows:
+        if endpoint.vendor == "smappee":
+            raise ZeroDivisionError("planted")
+        return raw_rows(pages, endpoint, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(extraction, "raw_rows", flawed)
+    names = {name: value for name, value in sandbox.environment().items() if name.startswith(("SMAPPEE", "JEDLIX"))}
+    status, _, told = run("refresh", "--as-of", "2026-04-10", **{**names, "CHARGEHOUSE_FIRST_MONTH": "2026-03"})
+    assert status == command.INCOMPLETE
+    assert re.search(
+        r"^chargehouse: smappee open_sessions \(park:.*\): a fault of Chargehouse itself", told, re.MULTILINE
+    )
+    published = run("sql", "SELECT DISTINCT vendor FROM fact_session")[1]
+    assert "jedlix" in published
+    assert "smappee" not in published
 
 
 def test_doctor_tells_what_answers_and_what_does_not(run: Run, sandbox: Sandbox) -> None:

@@ -477,17 +477,36 @@ def test_only_asked_vendors_are_read(sandbox: Sandbox, sandbox_settings: Setting
     assert {request.vendor for request in sandbox.requests} == {"smappee"}
 
 
-def test_a_fault_of_ours_is_raised_and_what_was_read_before_is_kept(
+def test_a_fault_of_ours_is_a_failed_reading_that_names_its_place_and_takes_no_other_along(
     sandbox_settings: SettingsBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = sandbox_settings("jedlix", "smappee")
 
     def flawed(pages: Iterable[Page], endpoint: Endpoint, *rest: Any) -> RawRows:
         if endpoint.vendor == "smappee":
-            raise ZeroDivisionError("ours")
+            raise ZeroDivisionError("planted words of a row")
         return raw_rows(pages, endpoint, *rest)
 
     monkeypatch.setattr(extraction, "raw_rows", flawed)
+    readings = read(settings)
+    assert {reading.vendor for reading in readings if reading.state == "complete"} == {"jedlix"}
+    assert raw(settings, "jedlix_sessions").height > 0
+    messages = {reading.message or "" for reading in readings if reading.vendor == "smappee"}
+    assert messages
+    for message in messages:
+        assert "a fault of Chargehouse itself (ZeroDivisionError in test_extraction.py, line" in message
+        assert "planted" not in message
+    assert "smappee" not in {vendor for vendor, _, _ in RawLog(settings.data).positions().watermarks}
+
+
+def test_a_fault_of_ours_outside_all_windows_is_raised_and_what_was_read_of_others_is_kept(
+    sandbox_settings: SettingsBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flawed(*_: object) -> None:
+        raise ZeroDivisionError
+
+    settings = sandbox_settings("jedlix", "smappee")
+    monkeypatch.setattr("pipelines.vendors.smappee.Smappee.rounds", flawed)
     with pytest.raises(ZeroDivisionError):
         read(settings)
     assert raw(settings, "jedlix_sessions").height > 0

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.faults import ReadingError
 from pipelines.personal_data import MOST_FIELDS, Cleaner, PersonalData, Pseudonyms
 from pipelines.vendors.greenflux import Greenflux
 from pipelines.vendors.jedlix import Jedlix
@@ -239,12 +238,35 @@ def test_whole_numbers_beyond_json_libraries_are_written(number: int, written: o
     assert payload("zaptec", {"energy": number}) == {"energy": written}
 
 
-def test_an_object_nested_too_deeply_to_be_searched_is_refused() -> None:
-    item: Any = "driver@example.org"
-    for _ in range(3_000):
-        item = [item]
-    with pytest.raises(ReadingError, match="nested too deeply"):
-        cleaner("zaptec").clean(item)
+def nested(levels: int, *, lists: bool) -> Any:
+    value: Any = "driver@example.org"
+    for _ in range(levels):
+        value = [value] if lists else {"inner": value, "email": "planted"}
+    return value
+
+
+@pytest.mark.parametrize("lists", [True, False])
+@pytest.mark.parametrize("levels", [254, 300, 600, 1_000, 3_000])
+def test_an_object_nested_too_deeply_keeps_its_outer_levels_and_is_no_object_any_more(levels: int, lists: bool) -> None:
+    item = {"id": "1", "tokenName": "planted card", "parts": nested(levels, lists=lists)}
+    clean = cleaner("zaptec").clean(item)
+    assert clean.content["id"] == "1"
+    (outer,) = orjson.loads(clean.payload)
+    assert outer["id"] == "1"
+    assert outer["parts"]
+    assert b"planted" not in clean.payload
+    assert b"@" not in clean.payload
+
+
+def test_signed_readings_nested_too_deeply_are_kept_apart_as_far_as_they_can_be_written() -> None:
+    clean = cleaner("zaptec", keeps=True).clean({"id": "1", "sessionSignature": nested(300, lists=True)})
+    assert orjson.loads(clean.payload) == [{"id": "1"}]
+    assert clean.signed_readings is not None
+    assert len(clean.signed_readings) < 300
+
+
+def test_an_object_nested_deeply_is_whole_where_it_can_be_written() -> None:
+    assert payload("zaptec", {"id": "1", "parts": nested(200, lists=True)})["id"] == "1"
 
 
 JSON = st.recursive(
