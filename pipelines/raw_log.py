@@ -23,7 +23,7 @@ from dlt.destinations import filesystem
 from pipelines.fields import FIELDS_SCHEMA
 from pipelines.layout import DLT_FOLDER, RAW_FOLDER
 from pipelines.locks import RAW_LOG, exclusive
-from pipelines.raw_rows import RAW_SCHEMA
+from pipelines.raw_rows import RAW_SCHEMA, start_to_go_back_to
 from pipelines.readings import READING_SCHEMA
 from pipelines.vendors.contract import Position
 
@@ -254,7 +254,8 @@ def _restored(state: Mapping[str, Any]) -> Positions:
         for scope, sessions in kept["open_sessions"].items():
             positions.open_sessions[vendor, scope] = {
                 session_id: (
-                    datetime.fromisoformat(started_at) if started_at else None,
+                    # Versions before kept any start, from which no list can be read again.
+                    start_to_go_back_to(datetime.fromisoformat(started_at) if started_at else None),
                     datetime.fromisoformat(seen_at),
                 )
                 for session_id, (started_at, seen_at) in sessions.items()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -37,10 +37,14 @@ RAW_SCHEMA = pa.schema([field for field, _ in RAW_COLUMNS])
 TEXTS = ("object_id", "vendor_started", "vendor_ended", "vendor_modified", "payload", "signed_readings")
 """The columns that come out of the object itself."""
 
+EARLIEST_START = datetime(2000, 1, 1, tzinfo=UTC)
+"""No charging platform is as old. An epoch of 0 and the .NET default are."""
+
 
 @dataclass(frozen=True)
 class RawRows:
-    """The rows of one window, ready to be appended, and the sessions among them: running ones with their start."""
+    """The rows of one window, ready to be appended, and the sessions among them: running ones with their start, where
+    that can be read from."""
 
     table: pa.Table
     payload_bytes: int
@@ -77,7 +81,7 @@ def raw_rows(
             hashes.append(_fingerprint(clean.payload))
             if endpoint.is_open is not None and object_id:
                 if endpoint.is_open(item):
-                    open_sessions[object_id] = parsed_instant(started[-1])
+                    open_sessions[object_id] = start_to_go_back_to(parsed_instant(started[-1]))
                     closed_ids.discard(object_id)
                 else:
                     closed_ids.add(object_id)
@@ -93,6 +97,11 @@ def raw_rows(
     }
     table = pa.Table.from_arrays([arrays[field.name] for field in RAW_SCHEMA], schema=RAW_SCHEMA)
     return RawRows(table, payload_bytes, open_sessions, frozenset(closed_ids))
+
+
+def start_to_go_back_to(started_at: datetime | None) -> datetime | None:
+    """The start of a running session as a position to read from; None for one that says nothing, such as year 1."""
+    return started_at if started_at is not None and started_at >= EARLIEST_START else None
 
 
 def _storable(text: str | None) -> str | None:

@@ -167,6 +167,13 @@ def test_sessions_unseen_for_months_are_given_up() -> None:
     assert set(positions.open_sessions["jedlix", "all"]) == {"fresh"}
 
 
+def test_a_stored_start_of_before_there_was_any_charging_is_nothing_to_read_from(log: RawLog) -> None:
+    year_1 = datetime(1, 1, 1, tzinfo=UTC)
+    append(log, Positions({PLACE: AT}, {("jedlix", "all"): {"old": (AT, AT), "odd": (year_1, AT)}}), "a")
+    assert log.positions().open_sessions["jedlix", "all"] == {"old": (AT, AT), "odd": (None, AT)}
+    assert log.positions().of(*PLACE).open_since == (AT,)
+
+
 def test_odd_scopes_and_ids_come_back_as_they_went(log: RawLog) -> None:
     odd = "../x.y/'; DROP\n🔌 \"%2e"
     positions = Positions({("jedlix", "sessions", odd): AT}, {("jedlix", odd): {odd: (AT, AT)}})

@@ -98,3 +98,15 @@ def test_running_and_closed_sessions_are_told_apart_the_last_word_counting() -> 
     assert rows_of(smappee.SESSIONS, [stopped], [running]).open_sessions == {"1": started_at}
     assert rows_of(smappee.SESSIONS, [stopped], [running]).closed_ids == set()
     assert rows_of(jedlix.SESSIONS, [{"id": "j", "endTime": None, "startTime": "junk"}]).open_sessions == {"j": None}
+
+
+@pytest.mark.parametrize("start", [-62135596800000, -1, 0, 946684799999])
+def test_a_start_of_before_there_was_any_charging_is_nothing_to_read_from(start: int) -> None:
+    """A session without it still runs, and is found again among the newer ones or not at all."""
+    assert rows_of(smappee.SESSIONS, [{"id": 1, "from": start, "status": "CHARGING"}]).open_sessions == {"1": None}
+
+
+def test_starts_of_this_century_are_read_from() -> None:
+    for start in (946684800000, 1772442061000):
+        running = {"id": 1, "from": start, "status": "CHARGING"}
+        assert rows_of(smappee.SESSIONS, [running]).open_sessions == {"1": datetime.fromtimestamp(start / 1000, UTC)}
