@@ -124,7 +124,7 @@ def extract(
     with _held(settings, vendors):
         positions = raw_log.positions()
         refuse_other_data(settings, vendors, positions.addresses)
-        positions.forget_long_unseen(question.as_of)
+        positions.forget_long_unseen()
         known_fields = raw_log.known_fields()
         extractions = []
         for name in vendors:

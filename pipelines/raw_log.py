@@ -52,11 +52,17 @@ class Positions:
         started = [start for start, _ in self.open_sessions.get((vendor, scope), {}).values() if start is not None]
         return Position(self.watermarks.get((vendor, endpoint, scope)), tuple(sorted(started)))
 
-    def forget_long_unseen(self, as_of: datetime) -> None:
-        """Give up on sessions that have been in no list for months: they would hold the window open for ever."""
-        for sessions in self.open_sessions.values():
+    def forget_long_unseen(self) -> None:
+        """Give up on sessions that months of reading have shown in no list: they would hold the window open for ever.
+
+        Measured by what all lists of the scope have been read to, not by the clock: in a pause nobody looked for them.
+        """
+        for (vendor, scope), sessions in self.open_sessions.items():
+            read_to = min(
+                (at for place, at in self.watermarks.items() if (place[0], place[2]) == (vendor, scope)), default=None
+            )
             for session_id, (_, seen_at) in list(sessions.items()):
-                if seen_at < as_of - FORGET_OPEN_AFTER:
+                if read_to is not None and seen_at < read_to - FORGET_OPEN_AFTER:
                     del sessions[session_id]
 
 

@@ -178,6 +178,30 @@ def test_a_smappee_session_that_ran_for_weeks_is_read_when_it_ends(
     assert again.from_at > NOW - 22 * DAY, "an ended session holds the window open no longer"
 
 
+@pytest.mark.parametrize("fails_at_first", [False, True])
+def test_a_smappee_session_that_ended_in_a_pause_of_months_is_read_after_it(
+    fails_at_first: bool, sandbox: Sandbox, sandbox_settings: SettingsBuilder
+) -> None:
+    park = sandbox.world.parks()[0]
+    settings = sandbox_settings("smappee", SMAPPEE_PARK_IDS=park)
+    started_at, ended_at, after = NOW - 3 * DAY, NOW + DAY, NOW + 100 * DAY
+    running = {"id": 777001, "from": int(started_at.timestamp() * 1000), "status": "CHARGING", "startReading": 1.0}
+    sandbox.world.show("smappee", "sessions", "777001", running, started_at, park)
+    read(settings)
+    ended = {**running, "to": int(ended_at.timestamp() * 1000), "status": "STOPPED", "stopReading": 31.0}
+    sandbox.world.show("smappee", "sessions", "777001", ended, ended_at, park)
+    sandbox.now = after
+    if fails_at_first:
+        # The list of running ones is read, and that of completed ones is not.
+        fault = sandbox.faults.arm("status", "smappee", endpoint="sessions", nth=2, times=None, value=404)
+        assert {reading.endpoint for reading in read(settings, after) if reading.state == "failed"} == {"sessions"}
+        assert fault.fired
+        sandbox.faults.clear()
+    read(settings, after + DAY)
+    assert "777001" in ids(settings, "smappee_sessions")
+    assert not RawLog(settings.data).positions().open_sessions["smappee", f"park:{park}"]
+
+
 def test_a_fault_in_a_later_window_keeps_the_earlier_ones_and_the_next_run_goes_on(
     sandbox: Sandbox, sandbox_settings: SettingsBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

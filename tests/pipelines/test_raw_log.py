@@ -159,12 +159,26 @@ def test_a_load_that_is_cut_off_is_there_with_its_position_or_not_at_all(
     assert log.positions().watermarks == {PLACE: AT + timedelta(days=2)}
 
 
-def test_sessions_unseen_for_months_are_given_up() -> None:
-    positions = Positions(open_sessions={("jedlix", "all"): {"old": (AT, AT), "fresh": (AT, AT + timedelta(days=1))}})
-    positions.forget_long_unseen(AT + FORGET_OPEN_AFTER)
-    assert set(positions.open_sessions["jedlix", "all"]) == {"old", "fresh"}
-    positions.forget_long_unseen(AT + FORGET_OPEN_AFTER + timedelta(hours=1))
-    assert set(positions.open_sessions["jedlix", "all"]) == {"fresh"}
+def unseen(read_to: dict[str, datetime]) -> set[str]:
+    """The sessions that are not given up, one seen at AT and one a day later, once these lists are read so far."""
+    watermarks = {("smappee", endpoint, "park:1"): at for endpoint, at in read_to.items()}
+    sessions = {"old": (AT, AT), "fresh": (AT, AT + timedelta(days=1))}
+    positions = Positions({**watermarks, PLACE: AT + timedelta(days=900)}, {("smappee", "park:1"): sessions})
+    positions.forget_long_unseen()
+    return set(positions.open_sessions["smappee", "park:1"])
+
+
+def test_sessions_unseen_for_months_of_reading_are_given_up() -> None:
+    last = AT + FORGET_OPEN_AFTER
+    later = last + timedelta(hours=1)
+    assert unseen({"open_sessions": last, "sessions": last}) == {"old", "fresh"}
+    assert unseen({"open_sessions": later, "sessions": later}) == {"fresh"}
+
+
+def test_a_session_is_not_given_up_before_every_list_that_may_show_it_was_read() -> None:
+    later = AT + FORGET_OPEN_AFTER + timedelta(hours=1)
+    assert unseen({"open_sessions": later, "sessions": AT}) == {"old", "fresh"}
+    assert unseen({}) == {"old", "fresh"}
 
 
 def test_a_stored_start_of_before_there_was_any_charging_is_nothing_to_read_from(log: RawLog) -> None:
