@@ -1,7 +1,8 @@
 """Persons and cards leave an object before anything of it is written.
 
 Ids become keyed pseudonyms (HMAC-SHA-256, so that a short card number cannot be found by trying them all); names,
-addresses of people and machines, and whatever looks like an e-mail address are dropped.
+addresses of people and machines, and whatever looks like an e-mail address are dropped. Only an object's own key, which
+some platforms write as `number@operator`, may look like one.
 """
 
 import hmac
@@ -117,17 +118,19 @@ class Cleaner:
             if separator:
                 self._inside.setdefault(parent, {})[name] = kind
 
-    def clean(self, item: Any, *, endpoint: str = "", id_names: str | None = None) -> CleanObject:
+    def clean(
+        self, item: Any, *, endpoint: str = "", id_names: str | None = None, id_field: str | None = None
+    ) -> CleanObject:
         """The object of this endpoint without personal data. `id_names`: the kind of person or card that the object's
-        own `id` names.
+        own `id` names. `id_field`: where the object's key stands that names none, and may look like an e-mail address.
 
         An object nested too deeply to be searched and written keeps its outer levels, and is wrapped in a list: staging
         rejects what is no object, and would else take what is left for the whole.
         """
         try:
-            return self._cleaned(item, endpoint, id_names)
+            return self._cleaned(item, endpoint, id_names, id_field)
         except (RecursionError, orjson.JSONEncodeError):
-            outer = self._cleaned(_outer_levels(item, LEVELS_KEPT), endpoint, id_names)
+            outer = self._cleaned(_outer_levels(item, LEVELS_KEPT), endpoint, id_names, id_field)
             return replace(outer, payload=b"[" + outer.payload + b"]")
 
     def take_new_fields(self) -> list[tuple[str, str]]:
@@ -135,16 +138,19 @@ class Cleaner:
         new, self._new_fields = self._new_fields, []
         return new
 
-    def _cleaned(self, item: Any, endpoint: str, id_names: str | None) -> CleanObject:
+    def _cleaned(self, item: Any, endpoint: str, id_names: str | None, id_field: str | None) -> CleanObject:
         signed = self._signed_readings(item) if self._keep_signed_readings else None
-        return self._written(self._without_personal_data(item, f"{endpoint}:"), id_names, signed)
+        return self._written(self._without_personal_data(item, f"{endpoint}:"), id_names, id_field, signed)
 
-    def _written(self, cleaned: Any, id_names: str | None, signed: str | None) -> CleanObject:
+    def _written(self, cleaned: Any, id_names: str | None, id_field: str | None, signed: str | None) -> CleanObject:
         if id_names is not None and isinstance(cleaned, dict) and cleaned.get("id") is not None:
             cleaned["id"] = self._pseudonyms.of(id_names, cleaned["id"])
         payload = as_json(cleaned)
         if b"@" in payload:
+            key = cleaned.get(id_field) if id_names is None and isinstance(cleaned, dict) else None
             cleaned = _without_e_mail_addresses(cleaned)
+            if isinstance(key, str):
+                cleaned[id_field] = key
             payload = as_json(cleaned)
         return CleanObject(cleaned, payload, signed)
 

@@ -69,7 +69,7 @@ def raw_rows(
     for page in pages:
         requested.append(pa.repeat(pa.scalar(page.requested_at, INSTANT), len(page.objects)))
         for item in page.objects:
-            clean = cleaner.clean(item, endpoint=endpoint.name, id_names=endpoint.id_names)
+            clean = cleaner.clean(item, endpoint=endpoint.name, id_names=endpoint.id_names, id_field=endpoint.id_field)
             payload_bytes += len(clean.payload)
             object_id = _storable(id_of(clean.content)) or None
             ids.append(object_id)

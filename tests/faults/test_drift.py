@@ -22,6 +22,7 @@ ODD_NAMES = {
     "combining": "Ladestation\u0308 o\u0308\u0308 Å",
     "long": "x" * 1_000_000,
 }
+LIKE_AN_ADDRESS = "tx-17@cpo.example.nl"
 NUMBERS = {
     "text": ("12.5", 12.5),
     "whole": (12, 12.0),
@@ -57,6 +58,8 @@ def scene() -> Scene:
     made.jedlix("no-id", started_at, ended_at)
     made.again("jedlix", "no-id", ended_at, id=None)
     made.zaptec("no-start", started_at, ended_at, startDateTime=None)
+    for vendor in ("zaptec", "jedlix", "greenflux"):
+        getattr(made, vendor)(LIKE_AN_ADDRESS, started_at, ended_at)
     # Reached through its installation and through its charger.
     made.zaptec("twice", started_at, ended_at)
     for vendor in ("zaptec", "jedlix", "greenflux"):
@@ -166,6 +169,11 @@ def test_f38_a_session_reached_through_two_scopes_is_one_session(drifted: Walk) 
 def test_f39_one_id_in_four_vendors_is_four_sessions(drifted: Walk) -> None:
     rows = drifted.house.query("SELECT vendor, count(*) FROM fact_session WHERE session_id = '4711' GROUP BY vendor")
     assert sorted(rows) == [("greenflux", 1), ("jedlix", 1), ("smappee", 1), ("zaptec", 1)]
+
+
+def test_an_id_that_looks_like_an_e_mail_address_is_an_id(drifted: Walk) -> None:
+    rows = drifted.house.query(f"SELECT vendor, energy_kwh FROM fact_session WHERE session_id = '{LIKE_AN_ADDRESS}'")
+    assert sorted((vendor, float(kwh)) for vendor, kwh in rows) == [("greenflux", 10), ("jedlix", 10), ("zaptec", 10)]
 
 
 def test_f40_any_text_is_stored_as_it_is(drifted: Walk) -> None:

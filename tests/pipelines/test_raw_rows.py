@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import pytest
 
 from pipelines.personal_data import Cleaner, Pseudonyms
@@ -70,11 +71,28 @@ def test_an_object_that_is_none_is_a_row_nevertheless(endpoint: Endpoint, item: 
     assert rows.table.num_rows == 2
 
 
-def test_an_id_that_looks_like_an_e_mail_address_is_in_no_column() -> None:
-    rows = rows_of(
-        jedlix.SESSIONS, [{"id": "driver@example.org", "startTime": "driver@example.org"}, "driver@example.org"]
-    )
-    assert "@" not in str(columns(rows))
+LIKE_AN_ADDRESS = "tx-17@cpo.example.nl"
+
+
+@pytest.mark.parametrize("endpoint", [jedlix.SESSIONS, greenflux.CDRS, greenflux.CHARGE_STATIONS, smappee.SESSIONS])
+def test_a_key_that_looks_like_an_e_mail_address_is_kept_and_nothing_else_that_does(endpoint: Endpoint) -> None:
+    item = {endpoint.id_field: LIKE_AN_ADDRESS, "inner": {endpoint.id_field: "driver@example.org"}}
+    item |= {"startTime": "driver@example.org", "from": "driver@example.org", "energy": 3.5}
+    told = columns(rows_of(endpoint, [item, "driver@example.org", ["driver@example.org"]]))
+    assert told["object_id"] == [LIKE_AN_ADDRESS, None, None]
+    assert "driver" not in str(told)
+    assert orjson.loads(told["payload"][0]) == {endpoint.id_field: LIKE_AN_ADDRESS, "inner": {}, "energy": 3.5}
+
+
+@pytest.mark.parametrize("key", [["driver@example.org"], {"mail": "driver@example.org"}])
+def test_a_key_that_is_no_text_is_searched_like_any_other_field(key: Any) -> None:
+    assert "@" not in str(columns(rows_of(jedlix.SESSIONS, [{"id": key}])))
+
+
+def test_a_key_that_names_a_person_is_a_pseudonym_also_where_it_is_an_e_mail_address() -> None:
+    told = columns(rows_of(jedlix.USERS, [{"id": "driver@example.org", "contact": "driver@example.org"}]))
+    pseudonym = Pseudonyms("jedlix", b"key").of("user", "driver@example.org")
+    assert (told["object_id"], told["payload"]) == ([pseudonym], [f'{{"id":"{pseudonym}"}}'])
 
 
 @pytest.mark.parametrize("odd", ["half \ud800 pair", "\x00", "‮עברית🔌", "../../x", "'; DROP TABLE x", "a" * 300, "con"])
