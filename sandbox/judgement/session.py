@@ -76,6 +76,11 @@ def _iso_times(vendor: str, payload: Payload, start: str, end: str, energy: str)
     }
 
 
+def _without_empty(payload: Payload) -> Payload:
+    """The object without what is nothing between quotes: an absent value is written so as well as null."""
+    return {name: value for name, value in payload.items() if value != ""}
+
+
 def _zaptec(payload: Payload, scope: str | None) -> Session:
     return Session(
         **_iso_times("zaptec", payload, "startDateTime", "endDateTime", "energy"),
@@ -91,8 +96,9 @@ def _zaptec(payload: Payload, scope: str | None) -> Session:
 
 def _jedlix(payload: Payload, scope: str | None) -> Session:
     word = text(payload.get("status"))
+    times = _iso_times("jedlix", _without_empty(payload), "startTime", "endTime", "energyCharged")
     return Session(
-        **_iso_times("jedlix", payload, "startTime", "endTime", "energyCharged"),
+        **{**times, "payload": payload},
         status=_JEDLIX_STATUSES.get((word or "").lower(), "unknown"),
         vendor_status=word,
         location_id=text(payload.get("chargingLocationId")),
@@ -123,10 +129,11 @@ def _greenflux(payload: Payload, scope: str | None) -> Session:
 
 
 def _smappee(payload: Payload, scope: str | None) -> Session:
-    started_at = instant_of_epoch_milliseconds(payload.get("from"))
-    ended_at = instant_of_epoch_milliseconds(payload.get("to"))
+    given = _without_empty(payload)
+    started_at = instant_of_epoch_milliseconds(given.get("from"))
+    ended_at = instant_of_epoch_milliseconds(given.get("to"))
     closed = is_stopped(payload)
-    energy_kwh, source, energy_readable = _smappee_energy(payload)
+    energy_kwh, source, energy_readable = _smappee_energy(given)
     return Session(
         vendor="smappee",
         session_id=text(payload.get("id")),
@@ -138,7 +145,7 @@ def _smappee(payload: Payload, scope: str | None) -> Session:
         unreadable=(
             text(payload.get("id")) is None
             or started_at is None
-            or ((closed or payload.get("to") is not None) and ended_at is None)
+            or ((closed or given.get("to") is not None) and ended_at is None)
             or not energy_readable
         ),
         payload=payload,

@@ -58,6 +58,9 @@ def scene() -> Scene:
     made.jedlix("no-id", started_at, ended_at)
     made.again("jedlix", "no-id", ended_at, id=None)
     made.zaptec("no-start", started_at, ended_at, startDateTime=None)
+    made.jedlix("still-running", FIRST - 3 * HOUR, None, endTime="", energyCharged="")
+    made.smappee(2, FIRST - 3 * HOUR, None, to="")
+    made.smappee(3, started_at, ended_at, "", stopReading=112.5)
     for vendor in ("zaptec", "jedlix", "greenflux"):
         getattr(made, vendor)(LIKE_AN_ADDRESS, started_at, ended_at)
     # Reached through its installation and through its charger.
@@ -169,6 +172,12 @@ def test_f38_a_session_reached_through_two_scopes_is_one_session(drifted: Walk) 
 def test_f39_one_id_in_four_vendors_is_four_sessions(drifted: Walk) -> None:
     rows = drifted.house.query("SELECT vendor, count(*) FROM fact_session WHERE session_id = '4711' GROUP BY vendor")
     assert sorted(rows) == [("greenflux", 1), ("jedlix", 1), ("smappee", 1), ("zaptec", 1)]
+
+
+def test_nothing_between_quotes_is_no_end_and_no_energy(drifted: Walk) -> None:
+    running = drifted.house.query("SELECT vendor, session_id FROM open_session ORDER BY ALL")
+    assert running == [("jedlix", "still-running"), ("smappee", "2")]
+    assert energies(drifted)["3"] == 12.5
 
 
 def test_an_id_that_looks_like_an_e_mail_address_is_an_id(drifted: Walk) -> None:

@@ -57,12 +57,13 @@ _COORDINATE_DECIMALS = 2
 
 def stage_sessions(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
     """Sessions, open or closed, into StagedSession. A session is closed when it has an end, whatever its status."""
+    end = text_or_null(pl.col("endTime"))
     meaning = SessionMeaning(
         session_id=pl.col("id"),
         started=iso_reading(pl.col("startTime")),
-        ended=iso_reading(pl.col("endTime")),
-        energy=number_reading(pl.col("energyCharged")),
-        is_closed=pl.col("endTime").is_not_null(),
+        ended=iso_reading(end),
+        energy=number_reading(text_or_null(pl.col("energyCharged"))),
+        is_closed=end.is_not_null(),
         status=pl.col("status").str.to_lowercase().replace_strict(STATUS_BY_WORD, default="unknown"),
         vendor_status=pl.col("status"),
         location_id=pl.col("chargingLocationId"),

@@ -13,7 +13,7 @@ from transforms.instants import instant_from_epoch_milliseconds
 from transforms.numbers import finite_number
 from transforms.objects import decode_objects
 from transforms.staged_sessions import Reading, SessionMeaning, staged_sessions
-from transforms.texts import scoped_id
+from transforms.texts import scoped_id, text_or_null
 
 SESSION = pl.Struct(
     {
@@ -43,7 +43,7 @@ def _epoch_reading(text: pl.Expr) -> Reading:
 
 def _energy_reading() -> Reading:
     """`energy` where present, else the difference of the registers; without both registers there is no energy."""
-    energy, start, stop = pl.col("energy"), pl.col("startReading"), pl.col("stopReading")
+    energy, start, stop = (text_or_null(pl.col(name)) for name in ("energy", "startReading", "stopReading"))
     difference_kwh = (finite_number(stop) - finite_number(start)).round(_READING_DECIMALS)
     has_energy = energy.is_not_null()
     unreadable_register = (start.is_not_null() & finite_number(start).is_null()) | (
@@ -61,9 +61,9 @@ def stage_sessions(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
     meaning = SessionMeaning(
         session_id=pl.col("id"),
         started=_epoch_reading(pl.col("from")),
-        ended=_epoch_reading(pl.col("to")),
+        ended=_epoch_reading(text_or_null(pl.col("to"))),
         energy=_energy_reading(),
-        energy_source=pl.when(pl.col("energy").is_not_null())
+        energy_source=pl.when(text_or_null(pl.col("energy")).is_not_null())
         .then(pl.lit("reported"))
         .otherwise(pl.lit("meter_readings")),
         is_closed=is_closed,

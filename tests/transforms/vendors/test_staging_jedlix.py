@@ -61,6 +61,20 @@ def test_a_session_without_an_end_is_open_whatever_its_status(stage: Stage) -> N
     assert (row["is_open"], row["ended_at"], row["reason"]) == (True, None, None)
 
 
+def test_an_end_and_an_energy_of_nothing_between_quotes_are_none(stage: Stage) -> None:
+    running = {**SESSION, "status": "Active", "endTime": "", "energyCharged": ""}
+    row = stage("jedlix", "open_sessions", running)[0]
+    assert (row["is_open"], row["ended_at"], row["energy_kwh"], row["reason"]) == (True, None, None, None)
+    row = stage("jedlix", "sessions", {**SESSION, "energyCharged": ""})[0]
+    assert (row["is_open"], row["energy_kwh"], row["energy_source"], row["reason"]) == (False, None, None, None)
+
+
+@pytest.mark.parametrize("end", [" ", "soon", "0001-01-01T00:00:00Z"])
+def test_an_end_that_is_no_time_is_unreadable(stage: Stage, end: str) -> None:
+    row = stage("jedlix", "sessions", {**SESSION, "endTime": end})[0]
+    assert (row["is_open"], row["reason"]) == (False, "unreadable")
+
+
 def test_a_session_whose_energy_nobody_gives_counts_without(stage: Stage) -> None:
     row = stage("jedlix", "sessions", {**SESSION, "energyCharged": None})[0]
     assert (row["energy_kwh"], row["energy_source"], row["reason"]) == (None, None, None)

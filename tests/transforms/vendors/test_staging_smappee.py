@@ -54,6 +54,8 @@ def test_a_session_is_staged_field_by_field(stage: Stage) -> None:
         ({"energy": 30.5, "stopReading": 1}, 30.5, "reported", None),
         ({"energy": 30.5, "stopReading": "n/a"}, 30.5, "reported", None),
         ({"energy": "n/a"}, None, None, "unreadable"),
+        ({"energy": ""}, 29.55, "meter_readings", None),
+        ({"energy": "", "stopReading": ""}, None, None, None),
         ({"energy": -1}, -1.0, "reported", "negative_energy"),
         ({"stopReading": 1042.36}, -0.01, "meter_readings", "negative_energy"),
         ({"stopReading": None}, None, None, None),
@@ -79,7 +81,12 @@ def test_stopped_is_read_in_any_case(stage: Stage) -> None:
     assert (row["is_open"], row["reason"], row["vendor_status"]) == (False, None, "Stopped")
 
 
-@pytest.mark.parametrize("to", [None, "later", 1772470915])
+def test_an_end_of_nothing_between_quotes_is_none(stage: Stage) -> None:
+    row = stage("smappee", "open_sessions", {**SESSION, "status": "CHARGING", "to": ""})[0]
+    assert (row["is_open"], row["ended_at"], row["reason"]) == (True, None, None)
+
+
+@pytest.mark.parametrize("to", [None, "", "later", 1772470915])
 def test_a_stopped_session_without_a_readable_end_is_unreadable(stage: Stage, to: Any) -> None:
     row = stage("smappee", "sessions", {**SESSION, "to": to})[0]
     assert (row["is_open"], row["reason"]) == (False, "unreadable")
