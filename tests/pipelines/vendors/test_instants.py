@@ -12,7 +12,16 @@ AT_TEN = datetime(2028, 3, 1, 10, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    "written", ["2028-03-01T10:00:00", "2028-03-01T10:00:00Z", "2028-03-01T11:30:00.000+01:30", "1835517600000"]
+    "written",
+    [
+        "2028-03-01T10:00:00",
+        "2028-03-01T10:00:00Z",
+        "2028-03-01T11:30:00.000+01:30",
+        "1835517600000",
+        "2028-03-01T10:00Z",
+        "2028-03-01 11:00:00+01",
+        "2028-03-01T05:00-05",
+    ],
 )
 def test_an_instant_is_utc_however_it_is_written(written: str) -> None:
     assert parsed_instant(written) == AT_TEN
