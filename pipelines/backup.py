@@ -23,9 +23,9 @@ from pathlib import Path
 
 from pipelines.building import publish_warehouse
 from pipelines.faults import BackupError, ConfigurationError
+from pipelines.lakes import Lakes
 from pipelines.layout import LAKE_FOLDER, PSEUDONYM_KEY, RAW_FOLDER, SANDBOX_RECORD, STAGING_FOLDER
 from pipelines.locks import BACKUP, LAKE, RAW_LOG, exclusive
-from pipelines.staging import Lakes
 from warehouse.data_files import flush
 
 FORMAT = 1

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import polars as pl
 
+from pipelines.lakes import NEWS, Lakes
 from pipelines.layout import DATABASE
 from pipelines.raw_log import RawLog
 from pipelines.settings import Settings
-from pipelines.staging import NEWS, Lakes
 from pipelines.vendors import ENDPOINTS
 from pipelines.vendors.announcements import endpoints_in_use
 from transforms.coverage import coverage

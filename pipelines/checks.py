@@ -12,7 +12,16 @@ from functools import cached_property, partial
 import dagster as dg
 import polars as pl
 
-from pipelines.judgements.facts import (
+from pipelines.lakes import CONSUMED, Lakes
+from pipelines.locks import LAKE, exclusive
+from pipelines.monthly_facts import pending_months
+from pipelines.previews import markdown_table
+from pipelines.raw_log import RawLog
+from pipelines.settings import Settings
+from pipelines.table_assets import table_key
+from pipelines.vendors import ENDPOINTS
+from pipelines.vendors.announcements import endpoints_in_use
+from transforms.judgements.facts import (
     FEWEST_MONTHS,
     FEWEST_SESSIONS,
     LEAST_VOLUME,
@@ -26,9 +35,9 @@ from pipelines.judgements.facts import (
     slots_add_up,
     volume_as_usual,
 )
-from pipelines.judgements.judgement import MOST_LISTED, USUAL_MONTHS, Judgement, current_month
-from pipelines.judgements.names import NEWS_FOR, no_new_names
-from pipelines.judgements.readings import (
+from transforms.judgements.judgement import MOST_LISTED, USUAL_MONTHS, Judgement, current_month
+from transforms.judgements.names import NEWS_FOR, no_new_names
+from transforms.judgements.readings import (
     FRESH_FOR,
     GAPS_WAITED,
     StoredSessions,
@@ -36,15 +45,6 @@ from pipelines.judgements.readings import (
     months_complete,
     nothing_unaccounted,
 )
-from pipelines.locks import LAKE, exclusive
-from pipelines.monthly_facts import pending_months
-from pipelines.previews import markdown_table
-from pipelines.raw_log import RawLog
-from pipelines.settings import Settings
-from pipelines.staging import CONSUMED, Lakes
-from pipelines.table_assets import table_key
-from pipelines.vendors import ENDPOINTS
-from pipelines.vendors.announcements import endpoints_in_use
 from transforms.vendors import SESSION_LISTS, STAGINGS
 from transforms.vocabulary import with_claims
 from warehouse.tables import (

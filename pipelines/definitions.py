@@ -7,6 +7,7 @@ import dagster as dg
 from pipelines.alerts import build_alert_sensors
 from pipelines.checks import build_checks
 from pipelines.jobs import BUILD_MONTHS, PUBLISH, build_jobs
+from pipelines.lakes import Lakes
 from pipelines.partitions import month_partitions
 from pipelines.progress import SILENT, Progress
 from pipelines.radar_assets import build_radar
@@ -14,7 +15,6 @@ from pipelines.raw_assets import build_raw_assets
 from pipelines.schedules import build_schedules
 from pipelines.sensors import build_sensors
 from pipelines.settings import Settings
-from pipelines.staging import Lakes
 from pipelines.table_assets import build_table_assets
 
 

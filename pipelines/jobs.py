@@ -12,9 +12,9 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from pipelines.building import DIMENSIONS
 from pipelines.checks import check_keys
+from pipelines.lakes import MONTHLY_FACTS
 from pipelines.questions import RECONCILED_MONTHS
 from pipelines.raw_assets import raw_keys
-from pipelines.staging import MONTHLY_FACTS
 from pipelines.table_assets import MONTH_READING, table_key
 from warehouse.tables import COVERAGE, LATENESS, LOAD_AUDIT, OPEN_SESSION, TABLES, VENDOR_RADAR, VOCABULARY
 

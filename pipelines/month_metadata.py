@@ -6,10 +6,10 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from pipelines.lakes import Lakes
 from pipelines.monthly_facts import BuiltMonth
 from pipelines.pictures import DAYS, HOURS, as_markdown, heat_map, stacked_bars, week_curve
 from pipelines.previews import table_preview
-from pipelines.staging import Lakes
 from transforms.touched import NO_MONTH
 from warehouse.tables import FACT_ENERGY, FACT_SESSION, MONTH_QUALITY, REJECTED_SESSION, TOUCHED_MONTH
 from warehouse.tables.table import Table

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipelines.staging import BUILT, MONTHLY_FACTS, NEWEST, Lakes
+from pipelines.lakes import BUILT, MONTHLY_FACTS, NEWEST, Lakes
 from transforms.energy import fact_energy
 from transforms.months import month_batches, month_bounds
 from transforms.sessions import fact_session, rejected_session

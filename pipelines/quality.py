@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.staging import MONTHLY_FACTS, NEWS, Lakes
+from pipelines.lakes import MONTHLY_FACTS, NEWS, Lakes
 from transforms.months import month_bounds, month_of, months_between
 from transforms.quality import (
     SESSION_COLUMNS,

@@ -7,12 +7,12 @@ import dagster as dg
 import polars as pl
 
 from pipelines.column_metadata import table_metadata
+from pipelines.lakes import Lakes
 from pipelines.locks import LAKE, exclusive
 from pipelines.previews import markdown_table
 from pipelines.raw_log import RawLog
 from pipelines.readings import run_as_of
 from pipelines.settings import Settings
-from pipelines.staging import Lakes
 from pipelines.step_causes import incomplete
 from pipelines.table_assets import failed_readings, table_key
 from pipelines.vendors.announcements import endpoints_in_use

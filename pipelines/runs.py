@@ -17,10 +17,10 @@ from pipelines.abandoned_runs import end_abandoned_runs, hold_run, let_go_of_run
 from pipelines.checks import broken_claims
 from pipelines.definitions import build_definitions
 from pipelines.instance import history_fault, is_history_fault, prepare_dagster_home
+from pipelines.lakes import Lakes
 from pipelines.locks import account_lock, is_held
 from pipelines.progress import Progress
 from pipelines.settings import Settings
-from pipelines.staging import Lakes
 from pipelines.step_causes import step_cause
 from pipelines.table_assets import failed_readings
 from warehouse.errors import WarehouseError

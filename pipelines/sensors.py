@@ -17,11 +17,11 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from pipelines.abandoned_runs import end_abandoned_runs
 from pipelines.building import unpublished_tables
 from pipelines.jobs import BUILD_MONTHS, PUBLISH
+from pipelines.lakes import Lakes
 from pipelines.layout import DATABASE
 from pipelines.locks import LAKE, is_held
 from pipelines.monthly_facts import pending_news
 from pipelines.settings import Settings
-from pipelines.staging import Lakes
 from pipelines.upgrade import outdated_tables
 from transforms.months import months_between
 

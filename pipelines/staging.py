@@ -11,58 +11,32 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from uuid import uuid4
 
 import polars as pl
 
-from pipelines.layout import LAKE_FOLDER, STAGING_FOLDER
+from pipelines.bookkeeping import note_lateness, note_received, note_touched, note_vocabulary
+from pipelines.lakes import CONSUMED, MONTHLY_FACTS, NEWS, TIME_ZONE, Lakes
 from pipelines.raw_log import RawLog
-from pipelines.vocabulary import note_vocabulary
-from transforms.audit import added_up, load_audit
-from transforms.lateness import late_sessions, lateness
+from transforms.lateness import late_sessions
 from transforms.latest import classify_receipts, winning_versions
 from transforms.months import month_batches
 from transforms.stations import station_links, station_locations, with_linked_station
 from transforms.touched import NO_MONTH, NOTHING_TOUCHED, touched_by_backfills, touched_by_sessions
 from transforms.vendors import STAGINGS
 from transforms.versions import distinct_versions
-from transforms.vocabulary import SEEN, seen_fields, seen_words
+from transforms.vocabulary import SEEN, seen_words
 from warehouse.lake import Lake
 from warehouse.tables import (
-    FACT_ENERGY,
-    FACT_SESSION,
-    LATENESS,
     LOAD_AUDIT,
-    REJECTED_SESSION,
     STAGED_CHARGE_STATION,
     STAGED_LOCATION,
     STAGED_SESSION,
     STAGED_USER,
     STAGED_VEHICLE,
     TABLES,
-    TOUCHED_MONTH,
-    VOCABULARY,
 )
 from warehouse.tables.table import Table
-
-CONSUMED = "raw"
-"""The mark by which a table remembers the last load of the raw log that it has consumed."""
-
-BUILT = "touched_month"
-"""The mark by which a fact remembers up to which entry of the touched months all of its months are built; with a month
-behind a space, up to which entry that month is."""
-
-NEWEST = "newest touched_month"
-"""The mark of the newest entry that any build of a fact knew of."""
-
-MONTHLY_FACTS = (FACT_SESSION, REJECTED_SESSION, FACT_ENERGY)
-
-NEWS = "news"
-"""The mark of a staged table that is another number after every change."""
-
-TIME_ZONE = "time_zone"
-"""The mark of the zone, as a checksum of its name, in which the months of the staged sessions begin."""
 
 ROWS_AT_ONCE = 20_000
 ROWS_IN_A_ROUND = 100_000
@@ -76,19 +50,6 @@ DIMENSION_KEYS = {
 }
 VERSION_COLUMNS = ("version_at", "is_clocked", "read_at", "requested_at")
 _RECEIPT = ["run_id", "vendor", "endpoint", "scope", "load_number"]
-
-
-@dataclass(frozen=True)
-class Lakes:
-    """The two roots: staged tables, which are nobody's but ours, and the published ones."""
-
-    staging: Lake
-    published: Lake
-
-    @classmethod
-    def below(cls, data: Path) -> "Lakes":
-        """The lakes of one root of everything written."""
-        return cls(Lake(data / STAGING_FOLDER), Lake(data / LAKE_FOLDER))
 
 
 @dataclass(frozen=True)
@@ -174,14 +135,14 @@ def stage(
             unaudited = read.readings(lakes.published.mark(LOAD_AUDIT, CONSUMED))
             asked_again = touched_by_backfills(unaudited, time_zone)
             touched = pl.concat([touched, _to_rebuild(stale), asked_again]).unique(maintain_order=True)
-        _note_touched(touched, lakes.published, as_of, run_id)
-        _note_vocabulary(read, staged_tables, lakes.published)
-        _note_received(read, [staged.receipts for staged in staged_tables], lakes.published, last)
+        note_touched(touched, lakes.published, as_of, run_id)
+        note_vocabulary(read, [staged.words for staged in staged_tables], lakes.published)
+        note_received(read, [staged.receipts for staged in staged_tables], lakes.published, last)
         for staged in staged_tables:
             _write(staged, lakes.staging, {CONSUMED: last}, zone_number)
         received.update({staged.table.name: staged.receipts.height for staged in staged_tables})
         months.update(touched["month"])
-    _note_lateness(raw_log, lakes, newest)
+    note_lateness(raw_log, lakes, newest)
     return StagingOutcome(dict(received), tuple(sorted(months - {NO_MONTH})))
 
 
@@ -377,59 +338,3 @@ def _months_relinked(dimensions: Iterable[_Staged], lakes: Lakes, time_zone: str
 
 def _changes(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     return after.join(before, on=before.columns, how="anti", nulls_equal=True)
-
-
-def _note_touched(touched: pl.DataFrame, published: Lake, as_of: datetime, run_id: str) -> None:
-    known = published.scan(TOUCHED_MONTH)
-    # Also above what the facts were built for, should these entries have been lost.
-    last = max(
-        known.select(pl.col("number").max()).collect().item() or 0,
-        *(published.mark(table, mark) or 0 for table in MONTHLY_FACTS for mark in (BUILT, NEWEST)),
-    )
-    mine = known.filter(pl.col("run_id") == run_id).select("month", "reason").collect()
-    fresh = touched.join(mine, on=["month", "reason"], how="anti")
-    if fresh.height:
-        published.append(
-            TOUCHED_MONTH,
-            fresh.with_columns(
-                pl.lit(run_id).alias("run_id"), pl.lit(as_of).alias("touched_at"), pl.lit(last + 1).alias("number")
-            ),
-        )
-
-
-def _note_vocabulary(raw_log: RawLog, staged_tables: Iterable[_Staged], published: Lake) -> None:
-    after = published.mark(LOAD_AUDIT, CONSUMED) if published.exists(VOCABULARY) else None
-    fields = raw_log.fields(after).select("vendor", "endpoint", "field", seen_at="as_of")
-    note_vocabulary(published, pl.concat([seen_fields(fields), *(staged.words for staged in staged_tables)]))
-
-
-def _note_received(raw_log: RawLog, receipts: list[pl.DataFrame], published: Lake, newest: int) -> None:
-    after = published.mark(LOAD_AUDIT, CONSUMED)
-    if after is not None and after >= newest:
-        return
-    # A run that was cut off after this has its rows taken in again, together with those that have come since.
-    unaudited = [rows.filter(pl.col("load_number") > (after or 0)).drop("load_number") for rows in receipts]
-    fresh = load_audit(raw_log.readings(after), unaudited)
-    # A run of many loads is taken in over several rounds.
-    runs = fresh["run_id"].unique()
-    known = published.scan(LOAD_AUDIT).filter(pl.col("run_id").is_in(runs.to_list())).collect()
-    if known.is_empty():
-        published.append(LOAD_AUDIT, fresh, {CONSUMED: newest})
-    else:
-        published.replace_rows(LOAD_AUDIT, added_up(known, fresh), "run_id", runs.to_list(), {CONSUMED: newest})
-
-
-def _note_lateness(raw_log: RawLog, lakes: Lakes, newest: int) -> None:
-    """Counted from what is staged, in however many rounds and runs that came to be."""
-    runs = raw_log.readings(lakes.published.mark(LATENESS, CONSUMED))["as_of"].unique().sort()
-    if runs.is_empty():
-        return
-    first_seen = (
-        lakes.staging.scan_since(STAGED_SESSION, "first_read_at", runs[0])
-        .filter(pl.col("first_read_at").is_in(runs.to_list()))
-        .select("vendor", "scope", "session_id", "ended_at", "first_read_at")
-        .collect()
-    )
-    if first_seen.height:
-        fresh = lateness(first_seen, raw_log.readings())
-        lakes.published.replace_rows(LATENESS, fresh, "as_of", runs.to_list(), {CONSUMED: newest})

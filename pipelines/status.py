@@ -4,8 +4,8 @@ from pathlib import Path
 
 import polars as pl
 
+from pipelines.lakes import Lakes
 from pipelines.raw_log import RawLog
-from pipelines.staging import Lakes
 from pipelines.vendors import LOOK_BACKS
 from warehouse.tables import COVERAGE, LATENESS, LOAD_AUDIT, OPEN_SESSION
 

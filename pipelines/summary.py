@@ -4,8 +4,8 @@ from pathlib import Path
 
 import polars as pl
 
+from pipelines.lakes import Lakes
 from pipelines.layout import DATABASE
-from pipelines.staging import Lakes
 from pipelines.vendors import ENDPOINTS
 from warehouse.query import query, render
 from warehouse.tables import LOAD_AUDIT, TOUCHED_MONTH

@@ -17,6 +17,7 @@ from pipelines.building import (
 from pipelines.column_lineage import lineage_metadata
 from pipelines.column_metadata import table_metadata
 from pipelines.extraction import extract
+from pipelines.lakes import MONTHLY_FACTS, NEWS, Lakes
 from pipelines.layout import DATABASE
 from pipelines.locks import LAKE, exclusive
 from pipelines.month_metadata import MonthTotals, metadata_by_month, month_totals
@@ -29,7 +30,7 @@ from pipelines.raw_assets import raw_key, raw_metadata_of
 from pipelines.raw_log import RawLog
 from pipelines.readings import run_as_of
 from pipelines.settings import Settings
-from pipelines.staging import MONTHLY_FACTS, NEWS, Lakes, discard_staged, forget_damaged, stage
+from pipelines.staging import discard_staged, forget_damaged, stage
 from pipelines.step_causes import incomplete
 from pipelines.upgrade import refuse_outdated, upgrade
 from pipelines.vendors import ENDPOINTS

@@ -10,7 +10,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from pipelines.staging import Lakes, discard_staged
+from pipelines.lakes import Lakes
+from pipelines.staging import discard_staged
 from transforms.edition import EDITION
 from warehouse.data_files import flush
 from warehouse.editions import can_carry_over, fingerprint

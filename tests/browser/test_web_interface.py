@@ -3,9 +3,9 @@
 import dagster as dg
 import pytest
 
+from pipelines.lakes import MONTHLY_FACTS
 from pipelines.radar_assets import CHECK as RADAR_CHECK
 from pipelines.sensors import FINISHED
-from pipelines.staging import MONTHLY_FACTS
 from pipelines.table_assets import table_key
 from tests.browser.window import Window
 from tests.pipelines.operated import Operated

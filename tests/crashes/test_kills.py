@@ -40,13 +40,13 @@ POINTS = {
     "inside the load record": Flaw(f"{DLT_FILES}._write_to_json_file", nth=2, happening="cut short and killed"),
     "after the load record": Flaw(f"{DLT_FILES}._store_load", moment="after"),
     "between raw and staging": Flaw("pipelines.table_assets:stage"),
-    "between touched months and audit": Flaw("pipelines.staging:_note_touched", moment="after"),
-    "between audit and staged tables": Flaw("pipelines.staging:_note_received", moment="after"),
+    "between touched months and audit": Flaw("pipelines.staging:note_touched", moment="after"),
+    "between audit and staged tables": Flaw("pipelines.staging:note_received", moment="after"),
     "between two staged tables": Flaw("warehouse.lake:commit", named="staged_charge_station", moment="after"),
     "between two months of the staged sessions": Flaw(
         "warehouse.lake:commit", named="staged_session", moment="after", constants=MANY_ROUNDS
     ),
-    "inside the second round of staging": Flaw("pipelines.staging:_note_received", nth=2, constants=MANY_ROUNDS),
+    "inside the second round of staging": Flaw("pipelines.staging:note_received", nth=2, constants=MANY_ROUNDS),
     "inside a staged file": Flaw("polars:DataFrame.write_parquet", nth=6, happening="cut short and killed"),
     "between a staged file and its commit": Flaw(
         "deltalake:DeltaTable.create_write_transaction",

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from pipelines import command
-from pipelines.staging import Lakes
+from pipelines.lakes import Lakes
 from tests.crashes.conftest import REFRESHES
 from tests.crashes.flaw import Flaw
 from tests.crashes.house import KILLED, TABLES, House

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from pipelines import command
-from pipelines.staging import BUILT, CONSUMED, NEWS, TIME_ZONE, Lakes
+from pipelines.lakes import BUILT, CONSUMED, NEWS, TIME_ZONE, Lakes
 from pipelines.upgrade import RECORD, outdated_tables, refuse_outdated, upgrade
 from tests.crashes.conftest import REFRESHES
 from tests.crashes.house import House

@@ -32,9 +32,9 @@ HOUR = timedelta(hours=1)
 STAGES = (
     (RawLog, "append"),
     (table_assets, "stage"),
-    (staging, "_note_received"),
+    (staging, "note_received"),
     (staging, "_write"),
-    (staging, "_note_lateness"),
+    (staging, "note_lateness"),
     (monthly_facts, "build_months"),
     (Lake, "replace_months"),
     (table_assets, "build_open_sessions"),

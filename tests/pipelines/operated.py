@@ -11,9 +11,9 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from pipelines.definitions import build_definitions
 from pipelines.instance import prepare_dagster_home
+from pipelines.lakes import Lakes
 from pipelines.schedules import READING
 from pipelines.settings import Settings
-from pipelines.staging import Lakes
 from sandbox.server import Sandbox
 from warehouse.tables.table import Table
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.building import build_dimension, build_open_sessions
+from pipelines.lakes import CONSUMED, Lakes
 from pipelines.monthly_facts import build_months
 from pipelines.quality import measure_months
 from pipelines.raw_log import READINGS, Positions, RawLog
 from pipelines.readings import Reading, readings_table
 from pipelines.settings import Settings, load_settings
-from pipelines.staging import CONSUMED, Lakes
 from sandbox.environment import environment
 from sandbox.settings import Settings as SandboxSettings
 from transforms.months import months_between

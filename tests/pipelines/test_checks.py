@@ -11,10 +11,9 @@ import pytest
 
 from pipelines.building import publish_warehouse
 from pipelines.checks import CLAIMS, broken_claims, build_checks, check_keys, markdown
-from pipelines.judgements.judgement import MOST_LISTED
+from pipelines.lakes import Lakes
 from pipelines.layout import DATABASE
 from pipelines.settings import Settings
-from pipelines.staging import Lakes
 from pipelines.table_assets import table_key
 from pipelines.vendors import ENDPOINTS
 from tests.pipelines.sound_house import (
@@ -26,6 +25,7 @@ from tests.pipelines.sound_house import (
     rewrite,
     vocabulary,
 )
+from transforms.judgements.judgement import MOST_LISTED
 from warehouse.query import query
 from warehouse.tables import (
     COVERAGE,

@@ -9,8 +9,8 @@ import yaml
 from pipelines.checks import check_keys
 from pipelines.definitions import build_definitions
 from pipelines.jobs import ACCOUNT
+from pipelines.lakes import MONTHLY_FACTS
 from pipelines.settings import PROJECT_FOLDER, Settings, load_settings
-from pipelines.staging import MONTHLY_FACTS
 from pipelines.table_assets import MONTH_READING, table_key
 from pipelines.vendors import ENDPOINTS
 from sandbox.environment import environment

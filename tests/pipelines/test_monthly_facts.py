@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pipelines.lakes import Lakes
 from pipelines.monthly_facts import build_months, build_pending_months, pending_months
-from pipelines.staging import Lakes
 from warehouse.column_types import polars_schema
 from warehouse.tables import FACT_ENERGY, TOUCHED_MONTH
 

@@ -8,8 +8,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from pipelines import quality
+from pipelines.lakes import NEWS, Lakes
 from pipelines.quality import measure_months
-from pipelines.staging import NEWS, Lakes
 from tests.pipelines.sound_house import MONTHS, rewrite
 from warehouse.tables import FACT_ENERGY, FACT_SESSION, MONTH_QUALITY, REJECTED_SESSION, STAGED_CHARGE_STATION
 

@@ -12,12 +12,13 @@ import pytest
 from pipelines import raw_log as raw_log_module
 from pipelines.building import build_coverage
 from pipelines.extraction import extract
+from pipelines.lakes import Lakes
 from pipelines.questions import refresh
 from pipelines.radar_assets import CHECK, build_radar, verdict
 from pipelines.raw_log import READINGS, Positions, RawLog
 from pipelines.readings import READING_SCHEMA, Reading, readings_table
 from pipelines.settings import Settings
-from pipelines.staging import Lakes, stage
+from pipelines.staging import stage
 from pipelines.vendors.announcements import endpoints_in_use
 from sandbox.server import Sandbox
 from tests.pipelines.conftest import NOW, SettingsBuilder

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from pipelines import staging
+from pipelines.lakes import Lakes
 from pipelines.personal_data import Cleaner, PersonalData, Pseudonyms
 from pipelines.raw_log import READINGS, Positions, RawLog
 from pipelines.raw_rows import raw_rows
 from pipelines.readings import Reading, readings_table
-from pipelines.staging import Lakes, stage
+from pipelines.staging import stage
 from pipelines.vendors.jedlix import SESSIONS
 from pipelines.vendors.paging import Page
 from warehouse.tables import LATENESS, LOAD_AUDIT
@@ -54,7 +55,7 @@ def test_rows_of_a_round_that_was_cut_off_are_audited_once(tmp_path: Path, monke
     assert counted == {"received": 5, "new": 4, "changed": 0, "unchanged": 1}
 
 
-@pytest.mark.parametrize("step", ["_note_touched", "_write"])
+@pytest.mark.parametrize("step", ["note_touched", "_write"])
 def test_sessions_of_rounds_before_a_kill_are_counted_as_first_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

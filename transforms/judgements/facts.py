@@ -5,7 +5,7 @@ from datetime import datetime
 
 import polars as pl
 
-from pipelines.judgements.judgement import USUAL_MONTHS, Judgement, current_month, months_before, total
+from transforms.judgements.judgement import USUAL_MONTHS, Judgement, current_month, months_before, total
 
 REJECTED_SHARE = 0.05
 """Vendors void, replace and correct a few sessions in a hundred; one in twenty, and twice what is usual, is news."""

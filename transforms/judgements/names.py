@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from pipelines.judgements.judgement import Judgement
+from transforms.judgements.judgement import Judgement
 from transforms.vocabulary import WORD
 
 NEWS_FOR = timedelta(days=30)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from pipelines.judgements.judgement import USUAL_MONTHS, Judgement, current_month, months_before, total
+from transforms.judgements.judgement import USUAL_MONTHS, Judgement, current_month, months_before, total
 
 FRESH_FOR = timedelta(days=2)
 """A daily refresh may fail once before anyone has to know."""

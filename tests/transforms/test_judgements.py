@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from pipelines.judgements.facts import FEWEST_SESSIONS, rejected_share, volume_as_usual
-from pipelines.judgements.judgement import Judgement, current_month, months_before
-from pipelines.judgements.names import NEWS_FOR, no_new_names
-from pipelines.judgements.readings import StoredSessions, fresh, nothing_unaccounted
+from transforms.judgements.facts import FEWEST_SESSIONS, rejected_share, volume_as_usual
+from transforms.judgements.judgement import Judgement, current_month, months_before
+from transforms.judgements.names import NEWS_FOR, no_new_names
+from transforms.judgements.readings import StoredSessions, fresh, nothing_unaccounted
 from warehouse.column_types import polars_schema
 from warehouse.tables import LOAD_AUDIT, MONTH_QUALITY, VOCABULARY
 
