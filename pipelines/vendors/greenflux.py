@@ -11,7 +11,6 @@ EVSE do not count as a modification. A CDR may be issued again under its id.
 Known lies: Link, X-Total-Count and X-Limit headers may be missing, and the list may come bare, without its envelope.
 Source: "Intro to Charge-Location Management API"; OCPI 2.1.1, transport and CDRs."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -24,12 +23,15 @@ from pipelines.vendors.contract import Endpoint, Line, Position, Question, Windo
 from pipelines.vendors.http_client import AnswerFault, HttpClient, Tally
 from pipelines.vendors.instants import iso_milliseconds
 from pipelines.vendors.paging import OffsetPage, Page, read_offset_pages
+from pipelines.vendors.retirement import LINK, RELATION
 from pipelines.vendors.sign_in import StaticToken
 from pipelines.vendors.windows import since_modified, since_watermark
 
 OVERLAP = timedelta(minutes=15)
 LIMIT = 100
-PAGE_LINK = re.compile(r"\brel\s*=\s*[\"']?(next|prev|previous|first|last)\b", re.IGNORECASE)
+PAGE_RELATIONS = frozenset({"next", "prev", "previous", "first", "last"})
+# What stands before a proxy that ends TLS goes by another scheme, and thus by another of these.
+DEFAULT_PORTS = (None, 80, 443)
 DOCUMENTATION = "https://developer.greenflux.com/docs/intro-to-charge-location-management-api"
 
 LOCATIONS = Endpoint(
@@ -138,28 +140,36 @@ class Greenflux:
 
         The link itself is never followed: one to another host would carry the token there, and is refused.
         """
-        link = headers.get("Link")
-        if link is None or not PAGE_LINK.search(link):
+        links = [(target, _relations(parameters)) for target, parameters in LINK.findall(headers.get("Link", ""))]
+        if not any(relations & PAGE_RELATIONS for _, relations in links):
             # OCPI leaves the header out on the last page, and some servers never send it: the total decides.
             return None
-        for part in link.split(","):
-            target, _, relation = part.partition(";")
-            if 'rel="next"' not in relation.replace("'", '"') and "rel=next" not in relation:
+        for target, relations in links:
+            if "next" not in relations:
                 continue
-            if _origin(self._account.base_url, target.strip(" <>")) != _origin(self._account.base_url):
+            if _host(self._account.base_url, target) != _host(self._account.base_url):
                 raise ReadingError("the link to the next page leads to another host, which is refused.")
             return True
         return False
 
 
-def _origin(base_url: str, link: str = "") -> tuple[str, str | None, int | None, str | None] | None:
-    """Scheme, host, port and user of a link from a page below `base_url`; None for one that cannot be read."""
+def _relations(parameters: str) -> set[str]:
+    """What a link says it leads to; it may be several. Source: RFC 8288, 3.3."""
+    found = [quoted or plain.strip("'") for quoted, plain in RELATION.findall(parameters)]
+    return {relation.lower() for relations in found for relation in relations.split()}
+
+
+def _host(base_url: str, link: str = "") -> tuple[str | None, int | None, str | None] | None:
+    """Host, port and user of a link from a page below `base_url`; None for one that cannot be read.
+
+    Behind a proxy that ends TLS a server knows itself by another scheme than the world does.
+    """
     try:
         parts = urlsplit(urljoin(base_url, link))
-        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+        port = None if parts.port in DEFAULT_PORTS else parts.port
     except ValueError:
         return None
-    return parts.scheme, parts.hostname, port, parts.username
+    return parts.hostname, port, parts.username
 
 
 def _objects(document: Any) -> list[Any]:

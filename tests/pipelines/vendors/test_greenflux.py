@@ -64,7 +64,7 @@ def test_an_answer_without_data_is_asked_for_again(passing: Scripted) -> None:
         "http://user:password@127.0.0.1:{port}/api/1.0/cdrs",
         "http://127.0.0.1:1/api/1.0/cdrs",
         "http://127.0.0.1.elsewhere.example:{port}/api/1.0/cdrs",
-        "https://127.0.0.1:{port}/api/1.0/cdrs",
+        "https://127.0.0.1/api/1.0/cdrs",
         "http://[::1",
         "http://127.0.0.1:port/",
         "file:///etc/passwd",
@@ -83,6 +83,8 @@ def test_a_next_link_to_anywhere_else_is_refused_and_not_followed(link: str) -> 
     [
         "http://127.0.0.1:{port}/api/1.0/cdrs?offset=1",
         "HTTP://127.0.0.1:{port}/other",
+        # What a server says that stands behind a proxy which ends TLS.
+        "https://127.0.0.1:{port}/api/1.0/cdrs?offset=1",
         "/api/1.0/cdrs?offset=1",
         "?offset=1",
     ],
@@ -93,6 +95,27 @@ def test_a_next_link_home_says_that_there_is_more(link: str, relation: str) -> N
         written = f"<{link.format(port=server.port)}>; {relation}"
         server.answers = [envelope({"id": "a"}, Link=written), envelope({"id": "b"}, Link='</x>; rel="prev"')]
         assert objects_of(server, "greenflux", "cdrs")[:2] == [{"id": "a"}, {"id": "b"}]
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        'rel="Next"',
+        'rel = "next"',
+        'REL="next"',
+        "Rel=NEXT",
+        'rel="next last"',
+        'rel="last  next"',
+        'title="a, b"; rel="next"',
+        'rel="prev", </y?a=1,2>; rel="next"',
+    ],
+)
+def test_a_next_link_is_heard_however_it_is_spelled(parameters: str) -> None:
+    """Heard as a link about pages that is not to the next one, it would end a list that tells no total."""
+    more = f"</x>; {parameters}"
+    with serving(envelope({"id": "a"}, {"id": "b"}, Link=more), envelope({"id": "b"}, {"id": "c"})) as server:
+        server.answers.append(envelope({"id": "c"}, Link='</x>; rel="First prev"'))
+        assert objects_of(server, "greenflux", "cdrs") == [{"id": "a"}, {"id": "b"}, {"id": "c"}]
 
 
 @pytest.mark.parametrize("total", ["²", "-1", "many", ""])
