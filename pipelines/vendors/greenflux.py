@@ -193,9 +193,22 @@ def _check(document: Any) -> None:
         return
     if not isinstance(document, dict):
         raise AnswerFault("the answer is neither a list nor an envelope", is_passing=True)
-    code = document.get("status_code")
-    if isinstance(code, int) and not 1000 <= code < 2000:
+    code = _status_code(document.get("status_code"))
+    if code is not None and not 1000 <= code < 2000:
         is_rate_limit = "rate limit" in str(document.get("status_message", "")).lower()
         raise AnswerFault(f"refused with OCPI status {code}", is_passing=code >= 3000 or is_rate_limit)
     if not isinstance(document.get("data"), list | dict):
         raise AnswerFault("the answer holds no data", is_passing=True)
+
+
+def _status_code(told: Any) -> int | None:
+    """The code as a number, which may come as text or with a point; None where there is none."""
+    if told is None:
+        return None
+    try:
+        number = float(told)
+    except (TypeError, ValueError, OverflowError):
+        number = float("nan")
+    if isinstance(told, bool) or not number.is_integer():
+        raise AnswerFault("the answer holds a status code that is none", is_passing=True)
+    return int(number)

@@ -36,9 +36,32 @@ def test_an_ocpi_client_error_is_final_and_told_without_its_message(code: int) -
         assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("code", ["2001", " 2001 ", "2001.0", 2001.0])
+def test_an_ocpi_error_is_heard_whether_its_code_is_a_number_or_text(code: object) -> None:
+    """An error has no data, so that one taken for a success would be an empty list."""
+    error = response(json.dumps({"data": [], "status_code": code}), X_Total_Count="0")
+    with serving(error) as server, pytest.raises(ReadingError, match="OCPI status 2001"):
+        objects_of(server, "greenflux", "cdrs")
+
+
+@pytest.mark.parametrize("code", ["error", "", "1000.5", 1000.5, True, [1000], "planted", "NaN", "1e999"])
+def test_an_ocpi_code_that_is_none_is_refused_and_not_quoted(code: object) -> None:
+    error = response(json.dumps({"data": [], "status_code": code}), X_Total_Count="0")
+    with serving(error) as server, pytest.raises(ReadingError, match="a status code that is none; gave up"):
+        objects_of(server, "greenflux", "cdrs")
+
+
+@pytest.mark.parametrize("code", ["1000", 1000.0, "1001", None])
+def test_an_ocpi_success_is_heard_whether_its_code_is_a_number_or_text_or_missing(code: object) -> None:
+    body = json.dumps({"data": [{"id": "a"}], "status_code": code})
+    with serving(response(body, X_Total_Count="1")) as server:
+        assert objects_of(server, "greenflux", "cdrs") == [{"id": "a"}]
+
+
 @pytest.mark.parametrize(
     "passing",
     [
+        refusal("3000"),
         refusal(3000),
         refusal(3003),
         refusal(2000, "Rate limit exceeded"),
