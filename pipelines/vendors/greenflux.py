@@ -7,7 +7,8 @@ Business errors come as HTTP 200 with a status_code of 2xxx or 3xxx and no data.
 The trap: an object that is edited while its list is paged leaves the window and pulls its neighbours one place forward,
 so that one row is never shown. The reader watches the total and steps back.
 Late: only as late as its modification; the overlap covers a server whose clock or commit lags. Status changes of an
-EVSE do not count as a modification. A CDR may be issued again under its id.
+EVSE do not count as a modification. A station that becomes visible late was modified long before, so that only a
+reconcile, which reads locations and stations whole, finds it. A CDR may be issued again under its id.
 Known lies: Link, X-Total-Count and X-Limit headers may be missing, and the list may come bare, without its envelope.
 Source: "Intro to Charge-Location Management API"; OCPI 2.1.1, transport and CDRs."""
 

@@ -5,7 +5,7 @@ begins some way before it.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from pipelines.vendors.contract import Position, Question, Window
 
@@ -14,6 +14,9 @@ AROUND_A_START = timedelta(hours=1)
 
 NOT_WORTH_A_REQUEST = timedelta(days=1)
 """What lies between two stretches and is read along with them."""
+
+EARLIEST_START = datetime(2000, 1, 1, tzinfo=UTC)
+"""A session that is said to have begun before is one whose start is not known, whatever a vendor writes for that."""
 
 
 def since_watermark(question: Question, position: Position, look_back: timedelta) -> Sequence[Window]:
@@ -29,7 +32,7 @@ def since_oldest_open(
 
     A list filtered by the start of sessions shows a session under a start that may be weeks old by the time it ends.
     """
-    start = first_at if position.watermark is None else min([position.watermark, *position.open_since]) - margin
+    start = first_at if position.watermark is None else min([position.watermark, *_running_since(position)]) - margin
     return _windows(_answering(question, position, start))
 
 
@@ -45,7 +48,7 @@ def recent_and_running(
     if not recent or question.kind == "backfill":
         return _windows(recent)
     [(begins_at, _)] = recent
-    before = [started_at for started_at in position.open_since if started_at < begins_at]
+    before = [started_at for started_at in _running_since(position) if started_at < begins_at]
     around = [(started_at - AROUND_A_START, started_at + AROUND_A_START) for started_at in before]
     return _windows([*around, *recent])
 
@@ -57,10 +60,17 @@ def whole_list(question: Question, position: Position) -> Sequence[Window]:
 
 
 def since_modified(question: Question, position: Position, overlap: timedelta) -> Sequence[Window]:
-    """A list filtered by modification that is read whole at first, then from the watermark less `overlap`."""
-    if question.kind != "backfill" and position.watermark is None:
-        return [Window(None, question.as_of)]
+    """A list filtered by modification that is read whole at first, then from the watermark less `overlap`.
+
+    What becomes visible later may have been modified long before: a reconcile reads the list whole as well.
+    """
+    if question.kind == "reconcile" or (question.kind == "refresh" and position.watermark is None):
+        return whole_list(question, position)
     return since_watermark(question, position, overlap)
+
+
+def _running_since(position: Position) -> Sequence[datetime]:
+    return [started_at for started_at in position.open_since if started_at >= EARLIEST_START]
 
 
 def _looking_back(position: Position, look_back: timedelta, first_at: datetime) -> datetime:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -14,12 +15,14 @@ from pipelines.questions import backfill, reconcile, refresh
 from pipelines.raw_log import RawLog
 from pipelines.raw_rows import RawRows, raw_rows
 from pipelines.readings import Reading
-from pipelines.settings import Settings
+from pipelines.settings import Settings, load_settings
 from pipelines.vendors.contract import Endpoint
 from pipelines.vendors.paging import PAGES_AT_ONCE, Page
 from sandbox.fault_kinds import FaultKind
 from sandbox.server import Sandbox
 from tests.pipelines.conftest import NOW, SettingsBuilder
+from tests.pipelines.scripted_server import ScriptedServer, response, serving
+from tests.pipelines.vendors.asked import variables
 
 VENDORS = ("zaptec", "jedlix", "greenflux", "smappee")
 LISTS = {
@@ -33,6 +36,15 @@ DAY = timedelta(days=1)
 
 def read(settings: Settings, as_of: datetime = NOW, *vendors: str) -> list[Reading]:
     return extract(settings, vendors or settings.vendors, refresh(settings, as_of), f"run-{as_of:%d%H%M%S}")
+
+
+def settings_for(vendor: str, server: ScriptedServer, directory: Path) -> Settings:
+    """Settings over this vendor alone, played by scripted answers."""
+    of_vendor = {
+        name: value for name, value in variables(server).items() if name.startswith((vendor.upper(), "CHARGE"))
+    }
+    data = {"CHARGEHOUSE_DATA": str(directory / "data"), "CHARGEHOUSE_FIRST_MONTH": "2026-01"}
+    return load_settings({**of_vendor, **data}, directory / ".env")
 
 
 def raw(settings: Settings, table: str) -> pl.DataFrame:
@@ -200,6 +212,21 @@ def test_a_smappee_session_that_ended_in_a_pause_of_months_is_read_after_it(
     read(settings, after + DAY)
     assert "777001" in ids(settings, "smappee_sessions")
     assert not RawLog(settings.data).positions().open_sessions["smappee", f"park:{park}"]
+
+
+@pytest.mark.parametrize("start", [-62135596800000, 0])
+def test_a_running_session_whose_start_is_not_known_stops_no_later_reading(start: int, tmp_path: Path) -> None:
+    """Year 1 and 1970 are what software writes for a time it does not know."""
+    token = response('{"access_token": "t", "expires_in": 36000}')
+    running = response(f'[{{"id": 1, "from": {start}, "status": "CHARGING"}}]')
+    with serving(token, running, response("[]"), token, response("[]")) as server:
+        settings = settings_for("smappee", server, tmp_path)
+        assert sum(reading.rows_received for reading in read(settings)) == 1
+        again = read(settings, NOW + DAY)
+    assert [(reading.endpoint, reading.state, reading.from_at) for reading in again] == [
+        ("open_sessions", "complete", NOW - DAY),
+        ("sessions", "complete", NOW - DAY),
+    ]
 
 
 def test_a_fault_in_a_later_window_keeps_the_earlier_ones_and_the_next_run_goes_on(
@@ -429,6 +456,24 @@ def test_reconcile_reads_its_months_again_and_moves_the_watermarks_on(
         2026, 2, 1, tzinfo=UTC
     )
     assert set(RawLog(settings.data).positions().watermarks.values()) == {later}
+
+
+def test_a_greenflux_station_that_becomes_visible_late_is_found_by_a_reconcile(
+    sandbox: Sandbox, sandbox_settings: SettingsBuilder
+) -> None:
+    """A refresh asks for what was modified since, which this one was not."""
+    settings = sandbox_settings("greenflux")
+    read(settings)
+    sandbox.now = NOW + DAY
+    for endpoint, key in (("locations", "id"), ("charge_stations", "charge_station_id")):
+        payload = {key: "late", "modified": (NOW - 800 * DAY).isoformat()}
+        sandbox.world.show("greenflux", endpoint, "late", payload, sandbox.now)
+    read(settings, sandbox.now)
+    assert "late" not in ids(settings, "greenflux_locations", "greenflux_charge_stations")
+    readings = extract(settings, ["greenflux"], reconcile(settings, sandbox.now, 1), "run-reconcile")
+    assert "late" in ids(settings, "greenflux_locations")
+    assert "late" in ids(settings, "greenflux_charge_stations")
+    assert windows(readings, "cdrs")[0].from_at is not None, "what was charged years ago is not read along"
 
 
 def test_zaptec_scopes_are_asked_for_as_configured_and_a_user_is_stored_by_pseudonym(

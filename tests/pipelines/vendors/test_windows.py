@@ -90,7 +90,23 @@ def test_reconcile_reaches_back_as_far_as_asked_and_never_less_than_a_refresh() 
     assert since_watermark(RECONCILE, Position(YESTERDAY), WEEK) == [Window(NOW - timedelta(days=60), NOW)]
     position = Position(NOW - timedelta(days=90))
     assert since_watermark(RECONCILE, position, WEEK) == [Window(NOW - timedelta(days=97), NOW)]
-    assert since_modified(RECONCILE, Position(YESTERDAY), DAY) == [Window(NOW - timedelta(days=60), NOW)]
+
+
+def test_a_reconcile_reads_a_list_by_modification_whole_and_a_refresh_does_not() -> None:
+    """What becomes visible late may have been modified years ago."""
+    assert since_modified(RECONCILE, Position(YESTERDAY), DAY) == [Window(None, NOW)]
+    assert since_modified(REFRESH, Position(YESTERDAY), DAY) == [Window(YESTERDAY - DAY, NOW)]
+
+
+@pytest.mark.parametrize(
+    "start", [datetime.min.replace(tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC), datetime(1999, 12, 31, tzinfo=UTC)]
+)
+def test_a_running_session_whose_start_is_not_known_widens_no_window(start: datetime) -> None:
+    position, known = Position(YESTERDAY, (start,)), Position(YESTERDAY, (start, YESTERDAY - 40 * DAY))
+    assert since_oldest_open(REFRESH, position, FIRST, DAY) == [Window(YESTERDAY - DAY, NOW)]
+    assert since_oldest_open(REFRESH, known, FIRST, DAY) == [Window(YESTERDAY - 41 * DAY, NOW)]
+    assert recent_and_running(REFRESH, position, FIRST, WEEK) == [Window(YESTERDAY - WEEK, NOW)]
+    assert len(recent_and_running(REFRESH, known, FIRST, WEEK)) == 2
 
 
 def test_a_backfill_reads_its_months_whatever_the_watermark() -> None:
