@@ -61,6 +61,7 @@ class BearerToken:
         self._lock = threading.Lock()
         self._headers: dict[str, str] | None = None
         self._refresh_token: str | None = None
+        self._is_refreshed = False
         self._refusal: str | None = None
         self._fault: ReadingError | None = None
         self._failed_at = 0.0
@@ -85,6 +86,9 @@ class BearerToken:
         with self._lock:
             if self._headers is refused:
                 self._headers = None
+                # A sign-in that was ended may still hand out tokens, all of them dead.
+                if self._is_refreshed:
+                    self._refresh_token = None
             return True
 
     def _fetch(self, post: FormPost) -> dict[str, str]:
@@ -106,9 +110,13 @@ class BearerToken:
         if self._refresh_grant is not None and self._refresh_token is not None:
             token, self._refresh_token = self._refresh_token, None
             try:
-                return post(self._token_url, {**self._refresh_grant, "refresh_token": token})
+                answer = post(self._token_url, {**self._refresh_grant, "refresh_token": token})
             except SignInError:
                 pass  # A refresh token may be spent or revoked; the password still counts.
+            else:
+                self._is_refreshed = True
+                return answer
+        self._is_refreshed = False
         # Every line of a run comes here: asking again with refused credentials may lock the account.
         if self._refusal is not None:
             raise SignInError(self._refusal)

@@ -104,17 +104,28 @@ def test_a_refused_token_is_forgotten_once_however_many_threads_report_it() -> N
     assert len(desk.forms) == 2
 
 
-def test_a_refresh_token_is_used_once_and_rotated() -> None:
+def test_a_refresh_token_is_used_once_and_rotated(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     desk = Desk(refresh_token="refresh-a")  # noqa: S106 -- no secret
     bearer = BearerToken(URL, GRANT, refresh_grant={"grant_type": "refresh_token"})
-    bearer.renew(bearer.headers(desk.post))
-    desk.fields = {"refresh_token": "refresh-b"}
-    bearer.renew(bearer.headers(desk.post))
-    desk.fields = {}
-    bearer.renew(bearer.headers(desk.post))
-    bearer.headers(desk.post)
+    for fields in ({"refresh_token": "refresh-a"}, {"refresh_token": "refresh-b"}, {}, {}):
+        desk.fields = fields
+        bearer.headers(desk.post)
+        now[0] += 3600
     refresh = [{"grant_type": "refresh_token", "refresh_token": f"refresh-{letter}"} for letter in "ab"]
     assert desk.forms == [GRANT, *refresh, GRANT]
+
+
+def test_a_refresh_token_whose_tokens_are_refused_leaves_the_password() -> None:
+    """A sign-in that the vendor has ended may still hand out tokens, all of them dead."""
+    desk = Desk(refresh_token="refresh-a")  # noqa: S106 -- no secret
+    bearer = BearerToken(URL, GRANT, refresh_grant={"grant_type": "refresh_token"})
+    for _ in range(3):
+        bearer.renew(bearer.headers(desk.post))
+    assert [form["grant_type"] for form in desk.forms] == ["password", "refresh_token", "password"]
+    bearer.headers(desk.post)
+    assert desk.forms[-1]["grant_type"] == "refresh_token", "the one that came with the password may be good"
 
 
 def test_a_refused_refresh_token_leaves_the_password() -> None:

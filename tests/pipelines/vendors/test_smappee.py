@@ -47,3 +47,11 @@ def test_an_expired_token_is_renewed_by_the_refresh_token() -> None:
         assert "grant_type=refresh_token" in server.requests[2]
         assert "refresh_token=r" in server.requests[2]
         assert "password=" not in server.requests[2]
+
+
+def test_a_refresh_token_that_gives_dead_tokens_gives_way_to_the_password() -> None:
+    dead = response("", 401)
+    with serving(TOKEN, dead, TOKEN, dead, TOKEN, response('[{"id": 1}]')) as server:
+        assert objects_of(server, "smappee", "sessions") == [{"id": 1}]
+        grants = [request.partition("grant_type=")[2].partition("&")[0] for request in server.requests]
+    assert grants == ["password", "", "refresh_token", "", "password", ""]
