@@ -223,10 +223,9 @@ class HttpClient:
         if method == "GET":
             tally.note(retirement_of(response.headers, requested_at))
         status = response.status
-        if status == 429:
-            raise _PassingFault("rate limited (HTTP 429)", _retry_after_seconds(response.headers.get("Retry-After")))
-        if status == 408 or status >= 500:
-            raise _PassingFault(f"the server answered with HTTP {status}")
+        if status in (408, 429) or status >= 500:
+            said = "rate limited (HTTP 429)" if status == 429 else f"the server answered with HTTP {status}"
+            raise _PassingFault(said, _retry_after_seconds(response.headers.get("Retry-After")))
         return _Response(status, response.headers, content, requested_at)
 
     def _body(self, response: urllib3.BaseHTTPResponse) -> bytes:

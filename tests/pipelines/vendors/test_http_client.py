@@ -249,8 +249,9 @@ def test_retry_after_as_a_date_is_the_time_until_then() -> None:
         assert 15 < seconds <= 20
 
 
-def test_retry_after_is_waited_for() -> None:
-    with serving(response("", 429, Retry_After="0.3"), GOOD) as server:
+@pytest.mark.parametrize("status", [408, 429, 500, 503, 504])
+def test_retry_after_is_waited_for(status: int) -> None:
+    with serving(response("", status, Retry_After="0.3"), GOOD) as server:
         began = time.monotonic()
         get(client_of(server))
         assert 0.3 <= time.monotonic() - began < 30
