@@ -246,12 +246,16 @@ class HttpClient:
 
 
 def _parsed(body: bytes) -> Any:
-    """The JSON document. NaN and what is as large as infinity stay readable as text, for the transforms to reject."""
+    """The JSON document. NaN and what is as large as infinity stay readable as text, for the transforms to reject.
+
+    A byte or a control character that has no place in a text is a matter of that text, not of a page of objects.
+    """
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
+        text = body.decode(json.detect_encoding(body), errors="replace").rstrip(" \t\r\n\0")
         try:
-            return json.loads(body, parse_constant=str, parse_float=_float_or_text)
+            return json.loads(text, strict=False, parse_constant=str, parse_float=_float_or_text)
         except (ValueError, RecursionError):
             raise _PassingFault("the answer is not JSON") from None
 

@@ -218,6 +218,37 @@ def test_what_is_hardly_json_stays_readable_for_the_transforms_to_reject(written
 
 
 @pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (b'"Line 1\nLine 2\t\x01"', "Line 1\nLine 2\t\x01"),
+        (b'"Z\xfcrich"', "Z\ufffdrich"),
+        ('"Zürich"'.encode()[:3] + b'rich"', "Z\ufffdrich"),
+        ('"Zürich"'.encode(), "Zürich"),
+    ],
+)
+@pytest.mark.parametrize("end", [b"", b"\0", b"\0\0\n"])
+def test_a_text_that_is_written_wrong_fails_no_page(written: bytes, read: str, end: bytes) -> None:
+    with serving(response(b'{"name": ' + written + b"}" + end)) as server:
+        assert get(client_of(server)) == {"name": read}
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_other_encodings_of_json_are_read(encoding: str) -> None:
+    with serving(response('{"name": "Zürich"}'.encode(encoding))) as server:
+        assert get(client_of(server)) == {"name": "Zürich"}
+
+
+@pytest.mark.parametrize(
+    "wrong", [b'{"name": "Z\xc3', b'{"name": "Line 1\n', b"\0\0\0", b"<p>\xfc\n</p>", b'{"a": 1}{']
+)
+def test_an_answer_cut_off_is_still_tried_again(wrong: bytes) -> None:
+    with serving(response(wrong), GOOD) as server:
+        assert get(client_of(server)) == {"rows": [1, 2]}
+        assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
     ("header", "seconds"),
     [
         ("7", 7.0),
