@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from pipelines.faults import ReadingError
+from pipelines.vendors.http_client import Refused
 
 PASSES = 7
 """Readings of a list that moves, at most. Where two alike in turn prove it whole, an edit spoils two pairs of them, so
@@ -23,6 +24,8 @@ PAGES_AT_ONCE = 4
 MOST_PAGES = 100_000
 # A server that filters its pages may send some without a row; one that sends nothing else has no end.
 MOST_EMPTY_PAGES = 1_000
+# A list that moves shows a page of nothing but old rows now and then; a server that ignores what it is asked, always.
+MOST_PAGES_WITHOUT_NEWS = 20
 # Servers that answer with different totals in turn would have the reader step to and fro for ever.
 MOST_STEPS_BACK = 20
 
@@ -76,9 +79,10 @@ class KnownRows:
 class _Pass:
     """What one reading of a list from its beginning has shown.
 
-    `keys` are those of its rows as they came, `rows` the places of the list that were read, `risen` by how much the
-    total rose on the way, `is_steady` whether it stayed the same. `is_anchored`: every page was tied to the one before.
-    `page_size` is the largest number of rows on one page so far, and at least one.
+    `keys` are those of its rows as they came, `versions` the rows themselves by what they hold, where that is noted,
+    `rows` the places of the list that were read, `risen` by how much the total rose on the way, `is_steady` whether it
+    stayed the same. `is_anchored`: every page was tied to the one before. `page_size` is the largest number of rows on
+    one page so far, and at least one.
     """
 
     keys: list[tuple[Hashable, int]] = field(default_factory=list)
@@ -89,7 +93,10 @@ class _Pass:
     risen: int = 0
     is_steady: bool = True
     is_anchored: bool = True
+    versions: list[int] | None = None
     _steps_back: int = 0
+    _furthest: int = 0
+    _pages_without_news: int = 0
 
     def fall(self, total: int | None) -> int:
         """Note the total of an answer; gives by how much it fell since the last one."""
@@ -109,26 +116,64 @@ class _Pass:
             raise ReadingError("the list moves to and fro, so it cannot be read to its end.")
         return self._steps_back
 
-    def take(self, objects: Sequence[Any], key: Callable[[Any], Hashable], rows: int) -> None:
-        """Take in the rows of an answer; `rows` places of the list are read with them."""
+    def take(self, objects: Sequence[Any], key: Callable[[Any], Hashable], rows: int) -> bool:
+        """Take in the rows of an answer; `rows` places of the list are read with them. Gives whether any was new.
+
+        Raises ReadingError where reading on brings nothing new for long.
+        """
         keys = _distinct(map(key, objects))
-        if not self.seen.issuperset(keys):
-            self._steps_back = 0
+        is_news = not self.seen.issuperset(keys)
+        if is_news:
+            self._steps_back = self._pages_without_news = 0
+        elif keys and rows > self._furthest:
+            self._pages_without_news += 1
+            if self._pages_without_news > MOST_PAGES_WITHOUT_NEWS:
+                raise ReadingError("the same rows come again and again, so the list cannot be read to its end.")
+        self._furthest = max(self._furthest, rows)
         self.keys.extend(keys)
         self.seen.update(keys)
+        if self.versions is not None:
+            self.versions.extend(hash(repr(item)) for item in objects)
         self.rows = rows
         self.page_size = max(self.page_size, len(keys))
+        return is_news
+
+    def began_or_ended_with(self, objects: Sequence[Any], key: Callable[[Any], Hashable]) -> bool:
+        """Whether these are its first rows or its last, or none: what stands for a page behind the last one."""
+        keys = _distinct(map(key, objects))
+        return keys in (self.keys[: len(keys)], self.keys[len(self.keys) - len(keys) :])
 
     def is_whole(self, previous: "_Pass") -> bool:
         """Whether every row that was in the list all the while was seen.
 
-        As many different rows as the total counts prove it. Where no total is told and nothing ties the pages together,
-        the same rows in the same order twice do, none of them twice in one reading: a list that lost a row showed
-        another one again, or had one more the other time.
+        As many different rows as the total counts prove it. Where no total is told, or one that is wrong, and nothing
+        ties the pages together, the same rows in the same order twice do, none of them twice in one reading: a list
+        that lost a row showed another one again, or had one more the other time.
         """
-        if self.total is not None:
-            return len(self.seen) >= self.total - self.risen
-        return self.is_anchored or (self.keys == previous.keys and len(self.keys) == len(self.seen))
+        shows_enough = self.total is None or len(self.seen) >= self.total - self.risen
+        if not self._is_counted:
+            is_same = self.keys == previous.keys and len(self.keys) == len(self.seen)
+            shows_enough = shows_enough and (self.is_anchored or is_same)
+        return shows_enough or self._shows_versions_again(previous)
+
+    @property
+    def _is_counted(self) -> bool:
+        """Whether a total is told that may be right: it counts all the rows there are."""
+        return self.total is not None and self.rows <= self.total
+
+    def _shows_versions_again(self, previous: "_Pass") -> bool:
+        """Whether the list holds several versions of a row for good: both readings show the same rows in the same
+        order, each different from all others in its key or otherwise, and as many as a total counts.
+
+        What only moved may show twice in one reading, but then it is the same both times, or its old version is gone
+        from the next reading.
+        """
+        if self.versions is None or self.versions != previous.versions:
+            return False
+        different = len(set(self.versions))
+        if self.total is None or not self._is_counted:
+            return different == len(self.versions)
+        return self.is_steady and previous.is_steady and different >= self.total == previous.total
 
     def lacks_only(self, known: Set[Hashable]) -> bool:
         """Whether only known rows are left to come, by the total, which counts them along and has stayed the same; and
@@ -161,8 +206,9 @@ def read_cursor_pages(fetch: Callable[[str | None], CursorPage]) -> Iterator[Pag
     A cursor that repeats, or is missing although there is more, would lose or repeat rows for ever: ReadingError.
     """
     seen: set[str] = set()
+    shown: set[int] = set()
     cursor: str | None = None
-    empty_pages = 0
+    empty_pages = pages_without_news = 0
     while True:
         answer = fetch(cursor)
         yield answer.page
@@ -175,6 +221,13 @@ def read_cursor_pages(fetch: Callable[[str | None], CursorPage]) -> Iterator[Pag
         empty_pages = 0 if answer.page.objects else empty_pages + 1
         if empty_pages >= MOST_EMPTY_PAGES or len(seen) >= MOST_PAGES:
             raise ReadingError("the list has no end.")
+        if answer.page.objects:
+            # Its first and last row tell a page from another, and cost less than all of them.
+            ends = repr((answer.page.objects[0], answer.page.objects[-1]))
+            pages_without_news = pages_without_news + 1 if hash(ends) in shown else 0
+            shown.add(hash(ends))
+        if pages_without_news > MOST_PAGES_WITHOUT_NEWS:
+            raise ReadingError("the same rows come again and again, so the list cannot be read to its end.")
         seen.add(answer.cursor)
         cursor = answer.cursor
 
@@ -188,6 +241,7 @@ def read_numbered_pages(
     different rows came. A list that moved meanwhile is read again, page by page: a row that appears pushes its
     neighbours to a later page (seen twice: harmless, and read to the new end); one that leaves pulls them to an earlier
     page, and the reader steps back over the fall. Without totals, several pages are read until they are the same twice.
+    Some servers count no further than to a limit: where the last of several pages is full, one more is asked for.
 
     With `known` rows the first pass ends where no others are left to come: the total says so, the last page bears the
     total out, and the second opinion agrees.
@@ -208,10 +262,10 @@ def read_numbered_pages(
         known = None
     # More rows than the total counts show that it is wrong: only turning pages until nothing comes finds the end.
     is_believed = previous.total is None or (previous.is_steady and previous.rows <= previous.total)
-    if is_believed and previous.is_whole(_Pass()):
+    if is_believed and previous.is_whole(_Pass()) and not _hides_more(fetch, answer, key, previous):
         return
     for _ in range(PASSES):
-        reading = _Pass(is_anchored=False)
+        reading = _Pass(is_anchored=False, versions=[])
         for answer in _pages_in_turn(fetch, key, reading):
             yield answer.page
         if reading.is_whole(previous):
@@ -231,22 +285,47 @@ def _pages_at_once(fetch: Callable[[int], NumberedPage]) -> Iterator[list[Number
             yield list(executor.map(fetch, pages[start : start + PAGES_AT_ONCE]))
 
 
+def _hides_more(
+    fetch: Callable[[int], NumberedPage], last: NumberedPage, key: Callable[[Any], Hashable], reading: _Pass
+) -> bool:
+    """Whether behind the last of several pages, which is full, stands yet another."""
+    if last.total_pages <= 1 or len(last.page.objects) < reading.page_size:
+        return False
+    beyond = _page_beyond(fetch, last.total_pages + 1)
+    return beyond is not None and not reading.began_or_ended_with(beyond.page.objects, key)
+
+
+def _page_beyond(fetch: Callable[[int], NumberedPage], number: int) -> NumberedPage | None:
+    """A page that the vendor did not promise, so that it may refuse it."""
+    try:
+        return fetch(number)
+    except Refused:
+        return None
+
+
 def _pages_in_turn(
     fetch: Callable[[int], NumberedPage], key: Callable[[Any], Hashable], reading: _Pass
 ) -> Iterator[NumberedPage]:
     number = 1
+    pages = 1
     for _ in range(MOST_PAGES):
-        answer = fetch(number)
+        answer = fetch(number) if number <= pages else _page_beyond(fetch, number)
+        if answer is None:
+            return
         fallen = reading.fall(answer.total_count)
         if fallen and number > 1:
             reading.step_back()
             number = max(1, number - -(-fallen // reading.page_size))
             continue
         rows = len(answer.page.objects)
-        reading.take(answer.page.objects, key, (number - 1) * reading.page_size + rows)
+        if number > pages and reading.began_or_ended_with(answer.page.objects, key):
+            return
+        is_news = reading.take(answer.page.objects, key, (number - 1) * reading.page_size + rows)
         yield answer
+        pages = answer.total_pages
         counts_too_few = answer.total_count is not None and reading.rows > answer.total_count
-        if number >= answer.total_pages and not (counts_too_few and rows):
+        is_full = number > 1 and rows >= reading.page_size
+        if number >= pages and not (is_news and (counts_too_few or is_full)):
             return
         number += 1
     raise ReadingError("the list has no end.")
@@ -263,8 +342,9 @@ def read_offset_pages(fetch: Callable[[int], OffsetPage], key: Callable[[Any], H
     proved wrong, where nothing comes. A short page is no end: the server may cap its pages.
     """
     previous = _Pass()
-    for _ in range(PASSES):
-        reading = _Pass()
+    for number in range(PASSES):
+        # A list is seldom read again, and to note what a row holds costs time.
+        reading = _Pass(versions=[] if number > 0 else None)
         for answer in _offset_pass(fetch, key, limit, reading):
             yield answer.page
         # Rows that entered on the way may have entered anywhere, so that no rise is an excuse here.

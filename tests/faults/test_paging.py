@@ -214,6 +214,14 @@ def test_f21_a_total_that_lies_fails_the_completeness_check(broken: Broken, plac
     assert broken.walk.differences(["fact_session", "fact_energy"], ["jedlix"]) == {}
 
 
+def test_f21_a_total_that_is_counted_no_further_than_to_a_limit_hides_no_row(tmp_path: Path) -> None:
+    with walking(scene(), tmp_path) as walk:
+        capped = walk.sandbox.faults.arm("lying_total", "jedlix", endpoint="sessions", value=2 * PAGE - 10, times=None)
+        walk.refresh(FIRST, vendors=["jedlix"])
+        assert capped.fired
+        assert walk.differences(vendors=["jedlix"]) == {}
+
+
 @pytest.mark.parametrize("endpoint", ["locations", "charge_stations", "cdrs"])
 def test_f20_a_next_link_to_another_host_port_or_user_is_refused(
     broken: Broken, elsewhere: Sandbox, endpoint: str
@@ -236,7 +244,7 @@ def test_f18_a_last_page_that_is_exactly_full_ends_the_list(tmp_path: Path) -> N
     with walking(made, tmp_path) as walk:
         walk.refresh(FIRST, vendors=["zaptec", "jedlix", "greenflux"])
         assert len(walk.requests("zaptec", "sessions")) == 2
-        assert len(walk.requests("jedlix", "sessions")) == 4, "two for the closed ones, two for the open ones"
+        assert len(walk.requests("jedlix", "sessions")) == 6, "three for the closed ones, three for the open ones"
         assert len(walk.requests("greenflux", "locations")) <= 4, "pages overlap by a row; one more may prove the end"
         assert walk.differences(vendors=["zaptec", "jedlix", "greenflux"]) == {}
 

@@ -168,3 +168,28 @@ def test_a_link_about_something_else_does_not_end_the_list() -> None:
     with serving(envelope()) as server:
         server.answers = [envelope({"id": "a"}, Link=about), envelope({"id": "b"}, Link=about), envelope(Link=about)]
         assert objects_of(server, "greenflux", "cdrs")[:2] == [{"id": "a"}, {"id": "b"}]
+
+
+def test_a_server_that_ignores_the_offset_is_not_asked_for_ever() -> None:
+    with serving(envelope({"id": "a"}, {"id": "b"})) as server:
+        with pytest.raises(ReadingError, match="the same rows come again and again"):
+            objects_of(server, "greenflux", "cdrs")
+        assert len(server.requests) < 30
+
+
+def test_two_versions_of_a_cdr_in_one_list_are_both_received() -> None:
+    """The total counts both, and nothing moves: the same rows came in the reading before."""
+    listed = [{"id": "a", "total_energy": 7}, {"id": "b"}, {"id": "c"}, {"id": "a", "total_energy": 5}]
+    reading = [envelope(*listed[at : at + 2], X_Total_Count="4") for at in range(4)]
+    with serving(*reading * 3) as server:
+        received = objects_of(server, "greenflux", "cdrs")
+        assert len(server.requests) == 12
+    assert all(row in received for row in listed)
+
+
+def test_a_cdr_that_shows_twice_and_is_the_same_both_times_is_no_proof() -> None:
+    """A server that orders equal rows by chance, and each page in its own way, would hide another one."""
+    listed = [{"id": "a"}, {"id": "b"}, {"id": "c"}, {"id": "a"}]
+    reading = [envelope(*listed[at : at + 2], X_Total_Count="4") for at in range(4)]
+    with serving(*reading * 7) as server, pytest.raises(ReadingError, match="not whole"):
+        objects_of(server, "greenflux", "cdrs")

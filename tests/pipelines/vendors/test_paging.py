@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from pipelines.faults import ReadingError
 from pipelines.vendors import paging
+from pipelines.vendors.http_client import Refused
 from pipelines.vendors.paging import (
     CursorPage,
     KnownRows,
@@ -188,7 +190,56 @@ def test_a_numbered_list_at_rest_is_read_once_and_no_page_further() -> None:
 def test_a_last_numbered_page_that_is_exactly_full_ends_the_list() -> None:
     moving = MovingList(20)
     assert rows_of(read_numbered_pages(lambda number: moving.numbered(number, 10), row)) == list(range(20))
-    assert moving.fetches == 2
+    assert moving.fetches == 3, "one more shows that the total is not cut to a limit"
+
+
+@pytest.mark.parametrize("rows", [10, 25])
+def test_a_page_more_is_asked_for_only_where_the_last_of_several_is_full(rows: int) -> None:
+    moving = MovingList(rows)
+    assert rows_of(read_numbered_pages(lambda number: moving.numbered(number, 10), row)) == list(range(rows))
+    assert moving.fetches == -(-rows // 10)
+
+
+# Where as many rows as a page holds enter at once, a page behind the last looks like one that was shown already.
+@given(st.integers(1, 40), st.integers(2, 7), st.integers(2, 4), scripts(ENTERS_AT_THE_HEAD, LEAVES, most_at_once=1))
+def test_numbered_pages_lose_no_row_to_a_total_that_is_capped_at_whole_pages(
+    rows: int, size: int, pages: int, script: list[list[Move]]
+) -> None:
+    moving = MovingList(rows, script)
+
+    def capped(number: int) -> NumberedPage:
+        told = moving.numbered(number, size)
+        most = min(told.total_count or 0, pages * size)
+        return replace(told, total_count=most, total_pages=-(-most // size))
+
+    got = got_or_refused(lambda: read_numbered_pages(capped, row))
+    assert got is None or moving.stayed <= set(got)
+    assert got is not None or script, "a list that stands still is read"
+
+
+@pytest.mark.parametrize("beyond", ["refused", "the last page again", "the first page again"])
+def test_a_page_behind_the_last_that_holds_nothing_new_ends_the_list(beyond: str) -> None:
+    moving = MovingList(20)
+
+    def fetch(number: int) -> NumberedPage:
+        if number > 2 and beyond == "refused":
+            raise Refused(404, "not found")
+        return moving.numbered(number if number <= 2 else 2 if "last" in beyond else 1, 10)
+
+    assert rows_of(read_numbered_pages(fetch, row)) == list(range(20))
+    assert moving.fetches <= 3
+
+
+def test_a_server_that_ignores_which_page_is_asked_for_is_not_asked_for_ever() -> None:
+    asked = count()
+
+    def fetch(number: int) -> NumberedPage:
+        next(asked)
+        return NumberedPage(Page([1, 2], ASKED_AT), None, 5_000)
+
+    with pytest.raises(ReadingError, match="the same rows come again and again"):
+        rows_of(read_numbered_pages(fetch, row))
+    assert next(asked) <= paging.MOST_PAGES_WITHOUT_NEWS + 1 + paging.PAGES_AT_ONCE
 
 
 def test_a_fall_of_more_rows_than_a_page_holds_is_stepped_back_over() -> None:
@@ -211,6 +262,63 @@ def test_a_key_on_two_pages_that_the_total_counts_twice_is_no_proof() -> None:
     keys = [1, 2, 2, 3]
     with pytest.raises(ReadingError, match=f"not whole after {paging.PASSES} readings"):
         rows_of(read_numbered_pages(lambda n: NumberedPage(Page(keys[2 * n - 2 : 2 * n], ASKED_AT), 4, 2), row))
+
+
+def version_of(item: int) -> int:
+    """Rows 2n and 2n + 1 are two versions of one object."""
+    return item // 2
+
+
+def test_two_versions_of_a_row_that_a_list_holds_for_good_are_both_read() -> None:
+    versions = [1, 2, 3, 4, 5, 6, 0]
+    for total in (7, None):
+        got = read_numbered_pages(
+            lambda n, total=total: NumberedPage(Page(versions[3 * n - 3 : 3 * n], ASKED_AT), total, 3), version_of
+        )
+        assert set(rows_of(got)) == set(versions)
+    got = read_offset_pages(lambda at: OffsetPage(Page(versions[at : at + 3], ASKED_AT), 7, None), version_of, 3)
+    assert set(rows_of(got)) == set(versions)
+
+
+@given(SIZES, PAGE_SIZES, scripts(ENTERS_AT_THE_HEAD, LEAVES), st.booleans(), st.none() | st.integers())
+def test_numbered_pages_lose_no_version_of_a_row(
+    rows: int, size: int, script: list[list[Move]], tells_total: bool, seed: int | None
+) -> None:
+    script = script if seed is None else []
+    moving = MovingList(rows, script)
+
+    def fetch(number: int) -> NumberedPage:
+        return moving.numbered(number, size, tells_total=tells_total, shuffle=seed)
+
+    got = got_or_refused(lambda: read_numbered_pages(fetch, version_of))
+    # Without totals nothing but another order of the rows shows that one went as another came.
+    is_noticeable = tells_total or not any(move.kind == "enters" for moves in script for move in moves)
+    assert got is None or not is_noticeable or moving.stayed <= set(got)
+
+
+@given(SIZES, st.integers(2, 7), scripts(GOES_TO_THE_TAIL), st.booleans(), st.none() | st.integers())
+def test_offset_pages_lose_no_version_of_a_row(
+    rows: int, cap: int, script: list[list[Move]], links: bool, seed: int | None
+) -> None:
+    moving = MovingList(rows, script)
+    got = got_or_refused(
+        lambda: read_offset_pages(lambda at: moving.offset(at, cap, links=links, shuffle=seed), version_of, cap)
+    )
+    assert got is None or moving.stayed <= set(got)
+
+
+@given(st.integers(4, 24), st.integers(2, 7), st.booleans(), st.booleans())
+def test_versions_on_any_pages_are_read(rows: int, size: int, numbered: bool, tells_total: bool) -> None:
+    moving = MovingList(rows)
+    # So that the versions of an object stand on different pages.
+    moving.rows.sort(key=lambda item: (item % 2, item))
+
+    def pages() -> Iterator[Page]:
+        if numbered:
+            return read_numbered_pages(lambda n: moving.numbered(n, size, tells_total=tells_total), version_of)
+        return read_offset_pages(lambda at: moving.offset(at, size, tells_total=tells_total), version_of, size)
+
+    assert set(rows_of(pages())) == set(range(rows))
 
 
 def test_an_empty_numbered_page_in_the_middle_is_no_end() -> None:
@@ -351,6 +459,33 @@ def test_numbered_pages_whose_totals_go_to_and_fro_end() -> None:
     )
     assert got is None or set(got) == set(range(40))
     assert moving.fetches < 1_000
+
+
+@pytest.mark.parametrize("rows", [1, 3, 150])
+def test_a_server_that_ignores_the_offset_is_not_asked_for_ever(rows: int) -> None:
+    asked = count()
+
+    def fetch(offset: int) -> OffsetPage:
+        next(asked)
+        return OffsetPage(Page(list(range(rows)), ASKED_AT), None, None)
+
+    with pytest.raises(ReadingError, match="the same rows come again and again"):
+        rows_of(read_offset_pages(fetch, row, 100))
+    assert next(asked) <= paging.MOST_PAGES_WITHOUT_NEWS + 2
+
+
+@pytest.mark.parametrize("cycle", [1, 2, 3])
+def test_a_cursor_that_leads_to_the_same_pages_under_ever_new_names_is_not_followed_for_ever(cycle: int) -> None:
+    numbers = count()
+
+    def fetch(cursor: str | None) -> CursorPage:
+        number = next(numbers)
+        rows = [10 * (number % cycle), 10 * (number % cycle) + 1]
+        return CursorPage(Page(rows, ASKED_AT), f"cursor-{number}", True)
+
+    with pytest.raises(ReadingError, match="the same rows come again and again"):
+        rows_of(read_cursor_pages(fetch))
+    assert next(numbers) <= paging.MOST_PAGES_WITHOUT_NEWS + cycle + 1
 
 
 @given(SIZES, PAGE_SIZES, scripts(LEAVES))

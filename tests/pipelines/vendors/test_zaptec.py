@@ -52,6 +52,14 @@ def test_a_cursor_that_is_refused_is_not_tried_in_another_query() -> None:
         assert len(queries(server)) == 2
 
 
+def test_an_archive_that_shows_one_page_under_ever_new_cursors_is_not_followed_for_ever() -> None:
+    pages = [archive({"id": 1}, {"id": 2}, cursor=f"cursor-{number}", more=True) for number in range(100)]
+    with serving(TOKEN, *pages) as server:
+        with pytest.raises(ReadingError, match="the same rows come again and again"):
+            objects_of(server, "zaptec", "sessions")
+        assert len(queries(server)) < 30
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
