@@ -31,7 +31,7 @@ from pipelines.readings import Reading, readings_table
 from pipelines.settings import Settings
 from pipelines.vendors import open_vendor
 from pipelines.vendors.contract import Endpoint, Line, Question, Vendor, Window
-from pipelines.vendors.http_client import Tally
+from pipelines.vendors.http_client import Tally, may_ask_too_much
 from pipelines.vendors.window_sizes import WindowSizes
 
 LOAD_ROWS = 200_000
@@ -46,7 +46,7 @@ class _WindowRead:
     """What came of one window: its record and, where it was read, its rows.
 
     `address`: host and path where it was read. `new_fields`: (endpoint, path) of the fields that the vendor's objects
-    have shown since its window before.
+    have shown since its window before. `may_be_too_long`: it failed in a way in which a shorter one might not.
     """
 
     reading: Reading
@@ -54,6 +54,7 @@ class _WindowRead:
     address: str
     rows: RawRows | None = None
     new_fields: Sequence[tuple[str, str]] = ()
+    may_be_too_long: bool = False
 
     def advance(self, positions: Positions) -> None:
         """Move the positions to what this window proves."""
@@ -251,8 +252,12 @@ class _VendorExtraction:
         place = (line.endpoint.vendor, line.endpoint.name, line.scope)
         for stretch in line.stretches(self._positions.of(*place)):
             sizes = WindowSizes(stretch, line.rows_per_window, line.longest_window, line.first_window)
+            tally = Tally(self._on_retry)
             while (window := sizes.next()) is not None:
-                read = self._read_window(line, window)
+                read = self._read_window(line, window, tally)
+                if read.may_be_too_long and sizes.halve():
+                    continue
+                tally = Tally(self._on_retry)
                 read.advance(self._positions)
                 yield read
                 if read.rows is None:
@@ -265,18 +270,20 @@ class _VendorExtraction:
         for stretch in line.stretches(self._positions.of(line.endpoint.vendor, line.endpoint.name, line.scope)):
             yield _WindowRead(self._record(line, stretch, Tally(), None, message), line.endpoint, self._address)
 
-    def _read_window(self, line: Line, window: Window) -> _WindowRead:
-        tally = Tally(self._on_retry)
-        rows, message = None, None
+    def _read_window(self, line: Line, window: Window, tally: Tally) -> _WindowRead:
+        rows, message, may_be_too_long = None, None, False
         try:
             pages = line.read(window, tally)
             rows = raw_rows(pages, line.endpoint, line.scope, self._cleaner, self._question.as_of, self._run_id)
         except ReadingError as fault:
             message = str(fault)
+            may_be_too_long = tally.answers == 0 and may_ask_too_much(fault)
         except Exception as fault:  # noqa: BLE001 -- told like any other, so that it takes nothing else along
             message = _told(fault)
         reading = self._record(line, window, tally, rows, message)
-        return _WindowRead(reading, line.endpoint, self._address, rows, self._cleaner.take_new_fields())
+        # Where nothing was answered, only other lines have met new fields, and this record may not be kept.
+        new_fields = () if may_be_too_long else self._cleaner.take_new_fields()
+        return _WindowRead(reading, line.endpoint, self._address, rows, new_fields, may_be_too_long)
 
     def _record(self, line: Line, window: Window, tally: Tally, rows: RawRows | None, message: str | None) -> Reading:
         return Reading(

@@ -42,6 +42,10 @@ class Refused(ReadingError):
         self.status = status
 
 
+class TooMuchAsked(ReadingError):
+    """The answer did not come in time, or is too large; less asked for at once might be answered."""
+
+
 class AnswerFault(Exception):
     """An answer that is no use, found by the vendor's own rules; `is_passing` says whether to ask again."""
 
@@ -51,29 +55,35 @@ class AnswerFault(Exception):
 
 
 class _PassingFault(Exception):
-    """Worth another try, after `pause_seconds` where the vendor named them."""
+    """Worth another try, after `pause_seconds` where the vendor named them. `lasting` is raised once tries are over."""
 
-    def __init__(self, message: str, pause_seconds: float | None = None) -> None:
+    def __init__(
+        self, message: str, pause_seconds: float | None = None, lasting: type[ReadingError] = ReadingError
+    ) -> None:
         super().__init__(message)
         self.pause_seconds = pause_seconds
+        self.lasting = lasting
 
 
 @dataclass
 class Tally:
     """What a reading cost, and what it was told of the endpoint's end. Shared by the threads that work on it.
 
-    `on_retry` hears why something is asked for again, and after how many seconds.
+    `answers` counts those that were of use. `on_retry` hears why something is asked for again, and after how many
+    seconds.
     """
 
     on_retry: Callable[[str, float], None] = lambda reason, pause_seconds: None
     requests: int = 0
     retries: int = 0
     bytes_received: int = 0
+    answers: int = 0
     retirement: Retirement = NOTHING_SAID
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def add(self, *, requests: int = 0, retries: int = 0, bytes_received: int = 0) -> None:
+    def add(self, *, requests: int = 0, retries: int = 0, bytes_received: int = 0, answers: int = 0) -> None:
         with self._lock:
+            self.answers += answers
             self.requests += requests
             self.retries += retries
             self.bytes_received += bytes_received
@@ -98,6 +108,11 @@ class _Response:
     headers: Mapping[str, str]
     body: bytes
     requested_at: datetime
+
+
+def may_ask_too_much(fault: ReadingError) -> bool:
+    """Whether a smaller question might be answered where this one was not."""
+    return isinstance(fault, TooMuchAsked) or (isinstance(fault, Refused) and fault.status in (400, 413, 422))
 
 
 DocumentCheck: TypeAlias = Callable[[Any], None]
@@ -155,7 +170,9 @@ class HttpClient:
                     raise ReadingError(str(fault)) from None
             return Answer(document, response.headers, response.requested_at)
 
-        return self._patiently(attempt, tally)
+        answer = self._patiently(attempt, tally)
+        tally.add(answers=1)
+        return answer
 
     def _authorised(self, url: str, tally: Tally) -> _Response:
         for _ in range(SIGN_INS_AFTER_401 + 1):
@@ -187,7 +204,7 @@ class HttpClient:
                 return attempt()
             except _PassingFault as fault:
                 if number == ATTEMPTS:
-                    raise ReadingError(f"{fault}; gave up after {ATTEMPTS} tries.") from None
+                    raise fault.lasting(f"{fault}; gave up after {ATTEMPTS} tries.") from None
                 pause = self._patience.first_pause_seconds * 2 ** (number - 1) * random.uniform(0.5, 1.0)
                 if fault.pause_seconds is not None:
                     pause = fault.pause_seconds * random.uniform(1.0, 1.1)
@@ -218,14 +235,18 @@ class HttpClient:
                 finally:
                     response.close() if response.length_remaining else response.release_conn()
             except (urllib3.exceptions.HTTPError, OSError) as fault:
-                raise _PassingFault(_connection_fault(fault)) from None
+                is_late = isinstance(fault, urllib3.exceptions.ReadTimeoutError)
+                raise _PassingFault(
+                    _connection_fault(fault), lasting=TooMuchAsked if is_late else ReadingError
+                ) from None
         tally.add(bytes_received=len(content))
         if method == "GET":
             tally.note(retirement_of(response.headers, requested_at))
         status = response.status
         if status in (408, 429) or status >= 500:
             said = "rate limited (HTTP 429)" if status == 429 else f"the server answered with HTTP {status}"
-            raise _PassingFault(said, _retry_after_seconds(response.headers.get("Retry-After")))
+            pause_seconds = _retry_after_seconds(response.headers.get("Retry-After"))
+            raise _PassingFault(said, pause_seconds, TooMuchAsked if status == 504 else ReadingError)
         return _Response(status, response.headers, content, requested_at)
 
     def _body(self, response: urllib3.BaseHTTPResponse) -> bytes:
@@ -237,10 +258,10 @@ class HttpClient:
             size += len(chunk)
             if size > LARGEST_BODY_BYTES:
                 response.close()
-                raise ReadingError(f"the answer is larger than {LARGEST_BODY_BYTES >> 20} MiB, which is refused.")
+                raise TooMuchAsked(f"the answer is larger than {LARGEST_BODY_BYTES >> 20} MiB, which is refused.")
             if time.monotonic() > deadline:
                 response.close()
-                raise _PassingFault("the answer trickled in too slowly")
+                raise _PassingFault("the answer trickled in too slowly", lasting=TooMuchAsked)
             chunks.append(chunk)
         return b"".join(chunks)
 

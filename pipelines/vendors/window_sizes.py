@@ -12,17 +12,24 @@ READ_ALONG = 0.5
 """What is left of a stretch after a window is read along with it where it is no longer than that much of it."""
 
 SHORTEST_LENGTH = timedelta(days=1)
+SHORTEST_HALF = timedelta(days=7)
+"""A server that refuses less than two of these has another reason."""
+
 LONGEST_LENGTH = timedelta(days=3650)
 
 
 class WindowSizes:
-    """Cuts a stretch into windows: `next()` gives one, `had(rows)` says how many rows it held."""
+    """Cuts a stretch into windows: `next()` gives one, `had(rows)` says how many rows it held.
+
+    `halve()` says that it was too long for the server.
+    """
 
     def __init__(self, stretch: Window, rows_per_window: int, longest: timedelta | None, first: timedelta) -> None:
         self._stretch = stretch
         self._rows_per_window = rows_per_window
         self._longest = longest or LONGEST_LENGTH
         self._from_at = stretch.from_at
+        self._window = stretch
         self._is_over = False
         self._length = min(first, self._longest)
 
@@ -35,9 +42,19 @@ class WindowSizes:
             return self._stretch
         rest = self._stretch.to_at - self._from_at
         self._is_over = rest <= min(self._length * (1 + READ_ALONG), self._longest)
-        window = Window(self._from_at, self._stretch.to_at if self._is_over else self._from_at + self._length)
-        self._from_at = window.to_at
-        return window
+        self._window = Window(self._from_at, self._stretch.to_at if self._is_over else self._from_at + self._length)
+        self._from_at = self._window.to_at
+        return self._window
+
+    def halve(self) -> bool:
+        """Have the last window begin again with its first half, and none after it be longer. False where it is short
+        already."""
+        from_at, to_at = self._window.from_at, self._window.to_at
+        if from_at is None or to_at - from_at < 2 * SHORTEST_HALF:
+            return False
+        self._from_at, self._is_over = from_at, False
+        self._length = self._longest = (to_at - from_at) / 2
+        return True
 
     def had(self, rows: int) -> None:
         """Tell how many rows the last window held."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from pipelines.vendors.paging import PAGES_AT_ONCE, Page
 from sandbox.fault_kinds import FaultKind
 from sandbox.server import Sandbox
 from tests.pipelines.conftest import NOW, SettingsBuilder
-from tests.pipelines.scripted_server import ScriptedServer, response, serving
+from tests.pipelines.scripted_server import Scripted, ScriptedServer, response, serving
 from tests.pipelines.vendors.asked import variables
 
 VENDORS = ("zaptec", "jedlix", "greenflux", "smappee")
@@ -38,13 +39,13 @@ def read(settings: Settings, as_of: datetime = NOW, *vendors: str) -> list[Readi
     return extract(settings, vendors or settings.vendors, refresh(settings, as_of), f"run-{as_of:%d%H%M%S}")
 
 
-def settings_for(vendor: str, server: ScriptedServer, directory: Path) -> Settings:
+def settings_for(vendor: str, server: ScriptedServer, directory: Path, **changed: str) -> Settings:
     """Settings over this vendor alone, played by scripted answers."""
     of_vendor = {
         name: value for name, value in variables(server).items() if name.startswith((vendor.upper(), "CHARGE"))
     }
     data = {"CHARGEHOUSE_DATA": str(directory / "data"), "CHARGEHOUSE_FIRST_MONTH": "2026-01"}
-    return load_settings({**of_vendor, **data}, directory / ".env")
+    return load_settings({**of_vendor, **data, **changed}, directory / ".env")
 
 
 def raw(settings: Settings, table: str) -> pl.DataFrame:
@@ -227,6 +228,48 @@ def test_a_running_session_whose_start_is_not_known_stops_no_later_reading(start
         ("open_sessions", "complete", NOW - DAY),
         ("sessions", "complete", NOW - DAY),
     ]
+
+
+TOO_MUCH_ASKED = {
+    "status 400": response("", 400),
+    "status 413": response("", 413),
+    "status 422": response("", 422),
+    "status 504": response("", 504),
+    "no answer in time": Scripted([b""], pause_seconds=1.0),
+    "too large": response(b" " * 3_000),
+}
+
+
+@pytest.mark.parametrize("name", TOO_MUCH_ASKED)
+def test_a_stretch_that_is_too_long_for_the_server_is_read_in_shorter_windows(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.vendors.http_client.ATTEMPTS", 1)
+    monkeypatch.setattr("pipelines.vendors.http_client.LARGEST_BODY_BYTES", 2_000)
+    token = response('{"access_token": "t", "expires_in": 36000}')
+    refused, nothing = TOO_MUCH_ASKED[name], response("[]")
+    # The running ones, then 99 days of those that have ended: too long as a whole and as a half.
+    with serving(token, nothing, refused, refused, nothing) as server:
+        settings = settings_for("smappee", server, tmp_path, CHARGEHOUSE_READ_TIMEOUT_SECONDS="0.5")
+        readings = read(settings)
+    assert {reading.state for reading in readings} == {"complete"}
+    ended = windows(readings, "sessions")
+    assert [reading.requests for reading in ended] == [3, 1, 1, 1], "the refused ones are counted along"
+    assert (ended[0].from_at, ended[-1].to_at) == (datetime(2026, 1, 1, tzinfo=UTC), NOW)
+    for one, next_one in pairwise(ended):
+        assert one.to_at == next_one.from_at
+    assert len({each.to_at - each.from_at for each in ended if each.to_at and each.from_at}) == 1
+
+
+@pytest.mark.parametrize("status", [403, 404, 429, 500, 502, 503])
+def test_a_server_that_refuses_for_another_reason_is_not_asked_for_less(
+    status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.vendors.http_client.ATTEMPTS", 1)
+    token = response('{"access_token": "t", "expires_in": 36000}')
+    with serving(token, response("", status)) as server:
+        [reading] = read(settings_for("smappee", server, tmp_path))
+    assert (reading.state, reading.requests) == ("failed", 2)
 
 
 def test_a_fault_in_a_later_window_keeps_the_earlier_ones_and_the_next_run_goes_on(
@@ -560,7 +603,7 @@ def test_a_fault_of_ours_is_a_failed_reading_that_names_its_place_and_takes_no_o
     readings = read(settings)
     assert {reading.vendor for reading in readings if reading.state == "complete"} == {"jedlix"}
     assert raw(settings, "jedlix_sessions").height > 0
-    messages = {reading.message or "" for reading in readings if reading.vendor == "smappee"}
+    messages = {reading.message or "" for reading in readings if reading.vendor == "smappee" and reading.requests}
     assert messages
     for message in messages:
         assert "a fault of Chargehouse itself (ZeroDivisionError in test_extraction.py, line" in message

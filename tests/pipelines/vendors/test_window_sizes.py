@@ -74,3 +74,43 @@ def test_a_first_window_that_was_cut_to_the_longest_counts_as_long_as_it_was() -
     assert sizes.next() == Window(START, START + year)
     sizes.had(10_000)
     assert sizes.next() == Window(START + year, START + year + year / 2)
+
+
+def halved(days: float, most: float) -> list[Window]:
+    """The windows that a server answers which refuses any that are longer than `most` days."""
+    sizes = WindowSizes(Window(START, START + timedelta(days=days)), 5_000, None, timedelta(days=366))
+    windows: list[Window] = []
+    while (window := sizes.next()) is not None:
+        if window.to_at - (window.from_at or START) > timedelta(days=most) and sizes.halve():
+            continue
+        windows.append(window)
+        sizes.had(0)
+    return windows
+
+
+@given(st.floats(0.1, 1_000), st.floats(7, 100))
+def test_windows_that_are_too_long_for_the_server_are_halved_and_stay_short(days: float, most: float) -> None:
+    windows = halved(days, most)
+    assert windows[0].from_at == START
+    assert windows[-1].to_at == START + timedelta(days=days)
+    for one, next_one in pairwise(windows):
+        assert next_one.from_at == one.to_at
+    assert max(window.to_at - (window.from_at or START) for window in windows) <= timedelta(days=max(most, 14))
+    assert len(windows) <= 1 + 2 * days / min(most, 14), "no shorter than need be"
+
+
+def test_a_window_is_halved_no_further_than_to_a_week() -> None:
+    sizes = WindowSizes(Window(START, START + timedelta(days=366)), 5_000, None, timedelta(days=366))
+    lengths = []
+    while (window := sizes.next()) is not None:
+        lengths.append((window.to_at - START) / timedelta(days=1))
+        if not sizes.halve():
+            break
+    assert lengths == [366, 183, 91.5, 45.75, 22.875, 11.4375]
+
+
+def test_a_window_without_a_lower_bound_is_not_halved() -> None:
+    sizes = WindowSizes(Window(None, START), 5_000, None, timedelta(days=31))
+    sizes.next()
+    assert not sizes.halve()
+    assert sizes.next() is None
