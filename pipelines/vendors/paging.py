@@ -139,9 +139,9 @@ class _Pass:
         return is_news
 
     def began_or_ended_with(self, objects: Sequence[Any], key: Callable[[Any], Hashable]) -> bool:
-        """Whether these are its first rows or its last, or none: what stands for a page behind the last one."""
-        keys = _distinct(map(key, objects))
-        return keys in (self.keys[: len(keys)], self.keys[len(self.keys) - len(keys) :])
+        """Whether these are its first page or its last, or no rows: what stands for a page behind the last one."""
+        keys, size = _distinct(map(key, objects)), self.page_size
+        return not keys or keys in (self.keys[:size], self.keys[-size:])
 
     def is_whole(self, previous: "_Pass") -> bool:
         """Whether every row that was in the list all the while was seen.
