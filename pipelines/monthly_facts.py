@@ -55,14 +55,6 @@ def pending_news(lakes: Lakes) -> dict[str, int]:
     return pending
 
 
-def build_pending_months(lakes: Lakes, time_zone: str) -> list[BuiltMonth]:
-    """Build the touched months of every fact, and remember that they are built."""
-    months = pending_months(lakes)
-    if not months:
-        return []
-    return build_months(lakes, months, time_zone, builds_all=True)
-
-
 def build_months(lakes: Lakes, months: Sequence[str], time_zone: str, *, builds_all: bool = False) -> list[BuiltMonth]:
     """Build these months of every fact anew from the staged sessions. `builds_all`: no other month is pending."""
     if not months:

@@ -21,7 +21,7 @@ from pipelines.lakes import MONTHLY_FACTS, NEWS, Lakes
 from pipelines.layout import DATABASE
 from pipelines.locks import LAKE, exclusive
 from pipelines.month_metadata import MonthTotals, metadata_by_month, month_totals
-from pipelines.monthly_facts import BuiltMonth, build_months, build_pending_months, pending_months
+from pipelines.monthly_facts import BuiltMonth, build_months, pending_months
 from pipelines.previews import preview, table_preview
 from pipelines.progress import Progress
 from pipelines.quality import measure_months
@@ -242,7 +242,7 @@ def _touched_months(settings: Settings, lakes: Lakes, progress: Progress) -> dg.
             refuse_outdated(lakes)
             pending = pending_months(lakes)
             before = month_totals(lakes, pending)
-            built = build_pending_months(lakes, settings.time_zone)
+            built = build_months(lakes, pending, settings.time_zone, builds_all=True)
             measure_months(lakes, pending, settings.time_zone)
         _log_months(context, built, _described(lakes, before, built, settings.time_zone))
         months = sorted({each.month for each in built})

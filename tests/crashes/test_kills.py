@@ -52,7 +52,7 @@ POINTS = {
         "deltalake:DeltaTable.create_write_transaction",
         nth=7,
     ),
-    "between staging and facts": Flaw("pipelines.table_assets:build_pending_months"),
+    "between staging and facts": Flaw("pipelines.table_assets:build_months"),
     "between fact_session and rejected_session": Flaw("warehouse.lake:commit", named="fact_session", moment="after"),
     "between rejected_session and fact_energy": Flaw("warehouse.lake:commit", named="rejected_session", moment="after"),
     "inside a month of fact_energy": Flaw("warehouse.lake:commit", named="fact_energy"),

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from pipelines.lakes import Lakes
-from pipelines.monthly_facts import build_months, build_pending_months, pending_months
+from pipelines.monthly_facts import build_months, pending_months
 from warehouse.column_types import polars_schema
 from warehouse.tables import FACT_ENERGY, TOUCHED_MONTH
 
@@ -26,20 +26,20 @@ def touch(lakes: Lakes, number: int, *months: str) -> None:
 
 def test_nothing_is_pending_where_nothing_was_touched(lakes: Lakes) -> None:
     assert pending_months(lakes) == []
-    assert build_pending_months(lakes, "UTC") == []
+    assert build_months(lakes, pending_months(lakes), "UTC", builds_all=True) == []
 
 
 def test_a_month_built_by_hand_is_pending_no_more_and_the_others_are(lakes: Lakes) -> None:
     touch(lakes, 1, "2026-01", "2026-02", "2026-03", "none")
     build_months(lakes, ["2026-02"], "UTC")
     assert pending_months(lakes) == ["2026-01", "2026-03", "none"]
-    build_pending_months(lakes, "UTC")
+    build_months(lakes, pending_months(lakes), "UTC", builds_all=True)
     assert pending_months(lakes) == []
 
 
 def test_a_month_touched_again_is_pending_again(lakes: Lakes) -> None:
     touch(lakes, 1, "2026-01", "2026-02")
-    build_pending_months(lakes, "UTC")
+    build_months(lakes, pending_months(lakes), "UTC", builds_all=True)
     touch(lakes, 2, "2026-02")
     assert pending_months(lakes) == ["2026-02"]
     build_months(lakes, ["2026-01", "2026-02"], "UTC")
