@@ -1,6 +1,9 @@
 """A folder holds the sandbox's data or that of the accounts it was read from: another is refused, and not half read."""
 
 import os
+import socket
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from unittest.mock import patch
@@ -81,6 +84,12 @@ def test_the_sandbox_is_not_read_into_the_data_of_accounts(run: Run, smappee: di
     assert run("refresh", "--as-of", "2026-04-11", **smappee)[0] == command.DONE
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
 def test_the_web_ui_shows_the_data_of_accounts_that_are_not_configured_without_the_sandbox(
     sandbox_settings: SettingsBuilder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -88,21 +97,17 @@ def test_the_web_ui_shows_the_data_of_accounts_that_are_not_configured_without_t
     extract(settings, ["smappee"], refresh(settings, NOW), "run-1")
     environments: list[dict[str, str]] = []
 
-    class Server:
-        def __init__(self, *_: object, env: dict[str, str], **__: object) -> None:
-            environments.append(env)
+    def start(_home: Path, environment: dict[str, str], _port: int) -> "subprocess.Popen[bytes]":
+        environments.append(environment)
+        return subprocess.Popen([sys.executable, "-c", ""], process_group=0)
 
-        def wait(self) -> int:
-            return 0
-
-    monkeypatch.setattr(web_interface.subprocess, "Popen", Server)
+    monkeypatch.setattr(web_interface, "_start", start)
     monkeypatch.setattr(web_interface.signal, "signal", lambda *_: None)
     nobody = load_settings({"CHARGEHOUSE_DATA": str(settings.data)}, tmp_path / ".env")
+    begins = load_settings({"CHARGEHOUSE_DATA": str(tmp_path / "new")}, tmp_path / ".env")
     with patch.dict(os.environ):
-        assert web_interface.serve(nobody, 3000) == 0
-        assert (
-            web_interface.serve(load_settings({"CHARGEHOUSE_DATA": str(tmp_path / "new")}, tmp_path / ".env"), 1) == 0
-        )
+        for folder in (nobody, begins):
+            assert web_interface.serve(folder, free_port()) == 0
     served = [load_settings(environment, tmp_path / ".env") for environment in environments]
     assert [(settings.is_demonstration, len(settings.vendors)) for settings in served] == [(False, 0), (True, 4)]
     assert not (settings.data / SANDBOX_RECORD).exists()
