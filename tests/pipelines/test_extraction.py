@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from pipelines import extraction
 from pipelines.extraction import extract
 from pipelines.questions import backfill, reconcile, refresh
-from pipelines.raw_log import RawLog
+from pipelines.raw_log import READINGS, Positions, RawLog
 from pipelines.raw_rows import RawRows, raw_rows
 from pipelines.readings import Reading
 from pipelines.settings import Settings, load_settings
@@ -637,3 +638,52 @@ def test_small_loads_leave_what_one_large_load_leaves(
     for table in ("jedlix_sessions", "jedlix_users", "greenflux_cdrs", "greenflux_locations"):
         assert payloads(small, table) == payloads(large, table)
     assert RawLog(small.data).positions().watermarks == RawLog(large.data).positions().watermarks
+
+
+def test_a_load_commits_no_position_that_its_rows_do_not_prove(
+    sandbox_settings: SettingsBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The vendors' threads are ahead of what is appended: a run that is cut off would lose what lies between."""
+    monkeypatch.setattr(extraction, "LOAD_ROWS", 1)
+    proved: set[tuple[object, ...]] = set()
+    append = RawLog.append
+
+    def checked(self: RawLog, tables: dict[str, list[pa.Table]], positions: Positions, vendors: list[str]) -> None:
+        for row in pa.concat_tables(tables[READINGS]).to_pylist():
+            proved.add((row["vendor"], row["endpoint"], row["scope"], row["to_at"]))
+        assert {(*place, at) for place, at in positions.watermarks.items()} <= proved
+        append(self, tables, positions, vendors)
+
+    monkeypatch.setattr(RawLog, "append", checked)
+    read(sandbox_settings())
+    assert len(proved) > 10
+
+
+def test_a_reconcile_that_fails_on_its_way_throws_no_watermark_back(
+    sandbox: Sandbox, sandbox_settings: SettingsBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.vendors.smappee.LONGEST_WINDOW", timedelta(days=31))
+    settings = sandbox_settings("smappee", SMAPPEE_PARK_IDS=sandbox.world.parks()[0])
+    read(settings)
+    before = RawLog(settings.data).positions().watermarks
+    fault = sandbox.faults.arm("status", "smappee", endpoint="sessions", nth=3, times=None, value=404)
+    readings = extract(settings, ["smappee"], reconcile(settings, NOW, 4), "run-reconcile")
+    assert fault.fired
+    assert {reading.state for reading in readings if reading.endpoint == "sessions"} == {"complete", "failed"}
+    after = RawLog(settings.data).positions().watermarks
+    assert all(after[place] >= at for place, at in before.items())
+
+
+def test_a_session_seen_running_again_is_remembered_from_then_on(
+    sandbox: Sandbox, sandbox_settings: SettingsBuilder
+) -> None:
+    settings = sandbox_settings("smappee")
+    seen_at = {}
+    for now in (NOW - DAY, NOW):
+        sandbox.now = now
+        read(settings, now)
+        running = RawLog(settings.data).positions().open_sessions
+        seen_at[now] = {session_id: at for sessions in running.values() for session_id, (_, at) in sessions.items()}
+    both = seen_at[NOW].keys() & seen_at[NOW - DAY].keys()
+    assert both
+    assert {seen_at[NOW][session_id] for session_id in both} == {NOW}

@@ -73,6 +73,19 @@ def test_a_list_read_whole_covers_everything_before() -> None:
     assert set(_states(readings, _day(3, 5)).values()) == {"complete"}
 
 
+def test_a_list_read_whole_closes_the_gap_that_a_failed_reading_left_in_another_month() -> None:
+    readings = [_reading(None, _day(3, 31), _day(3, 31), "failed", 0), _reading(None, _day(4), _day(4))]
+    rows = _covered(readings, _day(4))
+    assert {row["state"] for row in rows} == {"complete"}
+    assert {row["read_at"] for row in rows} == {_day(4)}
+
+
+def test_a_month_read_before_the_first_has_a_row() -> None:
+    before = datetime(2025, 11, 1, tzinfo=UTC)
+    readings = [_reading(before, datetime(2025, 12, 1, tzinfo=UTC), _day(1, 5), kind="backfill")]
+    assert _states(readings, _day(1, 5)) == {"2025-11": "complete", "2025-12": "never", "2026-01": "never"}
+
+
 @pytest.mark.parametrize(("time_zone", "month"), [("UTC", "2026-01"), ("Europe/Oslo", "2026-02")])
 def test_rows_are_counted_in_the_month_where_their_window_begins_in_the_configured_zone(
     time_zone: str, month: str

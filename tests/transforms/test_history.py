@@ -50,6 +50,11 @@ def test_an_evse_without_a_public_id_is_named_by_its_uid(staged_stations: RowsBu
     assert dim_connector(staged_stations({"evses": {"E1": ["1"]}}))["evse_id"].to_list() == ["E1"]
 
 
+def test_an_evse_without_connectors_has_no_connector(staged_stations: RowsBuilder) -> None:
+    connectors = [{"evse_uid": "E1", "connector_id": None}, {"evse_uid": "E2", "connector_id": "1"}]
+    assert dim_connector(staged_stations({"connectors": connectors}))["evse_uid"].to_list() == ["E2"]
+
+
 def test_stations_without_connectors_have_none(staged_stations: RowsBuilder) -> None:
     assert dim_connector(staged_stations({"connectors": None}, {"station_id": "S2"})).height == 0
 

@@ -105,6 +105,15 @@ def test_a_cumulative_series_may_fall_by_a_watt_hour_and_is_flattened(staged_ses
     assert slots(staged_sessions, *points) == ("metered", [1.0, 0.0, 1.5, 1.5])
 
 
+def test_a_cumulative_series_that_begins_a_little_below_zero_gives_no_negative_slot(
+    staged_sessions: RowsBuilder,
+) -> None:
+    method, energies = slots(staged_sessions, (15, -0.0005), (60, 4.0))
+    assert method == "metered"
+    assert energies[0] == 0.0
+    assert sum(energy or 0.0 for energy in energies) == 4.0
+
+
 @pytest.mark.parametrize("points", [((15, 1.0), (30, 0.9989), (60, 4.0)), ((15, -0.5), (60, 4.0))])
 def test_a_series_that_falls_further_is_not_used(
     staged_sessions: RowsBuilder, points: tuple[tuple[float, float], ...]

@@ -3,6 +3,7 @@
 import gzip
 import logging
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -67,6 +68,7 @@ PASSING = {
     "status 204": response("", 204),
     "a web page": response(f"<!doctype html><p>{BODY_TEXT}", Content_Type="text/html"),
     "no body": response(""),
+    "JSON nested without end": response("[" * 100_000),
     "broken JSON": response(f'{{"rows": ["{BODY_TEXT}'),
     "a body cut off": Scripted([b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"rows": [']),
     "a reset in the body": Scripted([b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"rows": ['], is_reset=True),
@@ -289,13 +291,16 @@ def test_retry_after_is_waited_for(status: int) -> None:
 
 
 def test_retry_after_holds_the_whole_account() -> None:
-    with serving(response("", 429, Retry_After="0.3"), GOOD) as server:
+    told = threading.Event()
+    with serving(response("", 429, Retry_After="0.5"), GOOD) as server:
         client = client_of(server)
-        get(client)
+        other = threading.Thread(target=get, args=(client, Tally(lambda reason, pause_seconds: told.set())))
+        other.start()
+        assert told.wait(10)
         began = time.monotonic()
-        client._rate_limit.pause(0.2)
         get(client)
-        assert time.monotonic() - began >= 0.2
+        assert time.monotonic() - began >= 0.3
+        other.join()
 
 
 def test_a_useless_retry_after_falls_back_to_the_ordinary_pause() -> None:

@@ -181,6 +181,12 @@ def test_a_list_without_totals_is_read_though_it_moves_in_every_second_reading()
     assert moving.stayed <= set(got)
 
 
+def test_a_list_that_gains_a_row_in_every_reading_is_read() -> None:
+    """As of a busy tenant, of which a session begins while each page but the first is asked for."""
+    moving = MovingList(20, [[] if asked % 2 == 0 else [Move("enters", 0)] for asked in range(200)])
+    assert moving.stayed <= set(rows_of(read_numbered_pages(lambda number: moving.numbered(number, 5), row)))
+
+
 def test_a_numbered_list_at_rest_is_read_once_and_no_page_further() -> None:
     moving = MovingList(25)
     assert rows_of(read_numbered_pages(lambda number: moving.numbered(number, 10), row)) == list(range(25))
