@@ -23,9 +23,10 @@ from dlt.destinations import filesystem
 from pipelines.fields import FIELDS_SCHEMA
 from pipelines.layout import DLT_FOLDER, RAW_FOLDER
 from pipelines.locks import RAW_LOG, exclusive
-from pipelines.raw_rows import RAW_SCHEMA, start_to_go_back_to
+from pipelines.raw_rows import RAW_SCHEMA
 from pipelines.readings import READING_SCHEMA
 from pipelines.vendors.contract import Position
+from pipelines.vendors.windows import start_to_go_back_to
 
 # A second copy of what is loaded would be kept in dlt's working folder.
 dlt.config["load.delete_completed_jobs"] = True

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -12,6 +12,7 @@ from pipelines.personal_data import Cleaner
 from pipelines.vendors.contract import Endpoint, text_at
 from pipelines.vendors.instants import parsed_instant
 from pipelines.vendors.paging import Page
+from pipelines.vendors.windows import start_to_go_back_to
 
 INSTANT = pa.timestamp("us", "UTC")
 RAW_COLUMNS: tuple[tuple[pa.Field, str], ...] = (
@@ -36,9 +37,6 @@ RAW_SCHEMA = pa.schema([field for field, _ in RAW_COLUMNS])
 
 TEXTS = ("object_id", "vendor_started", "vendor_ended", "vendor_modified", "payload", "signed_readings")
 """The columns that come out of the object itself."""
-
-EARLIEST_START = datetime(2000, 1, 1, tzinfo=UTC)
-"""No charging platform is as old. An epoch of 0 and the .NET default are."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +95,6 @@ def raw_rows(
     }
     table = pa.Table.from_arrays([arrays[field.name] for field in RAW_SCHEMA], schema=RAW_SCHEMA)
     return RawRows(table, payload_bytes, open_sessions, frozenset(closed_ids))
-
-
-def start_to_go_back_to(started_at: datetime | None) -> datetime | None:
-    """The start of a running session as a position to read from; None for one that says nothing, such as year 1."""
-    return started_at if started_at is not None and started_at >= EARLIEST_START else None
 
 
 def _storable(text: str | None) -> str | None:

@@ -5,10 +5,8 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import redirect_stderr
 from dataclasses import dataclass
-from typing import TypeVar
 from uuid import uuid4
 
 import dagster as dg
@@ -23,6 +21,7 @@ from pipelines.progress import Progress
 from pipelines.settings import Settings
 from pipelines.step_causes import step_cause
 from pipelines.table_assets import failed_readings
+from warehouse.background import Result, begin
 from warehouse.errors import WarehouseError
 
 REPOSITORY = {".dagster/repository": "__repository__@chargehouse"}
@@ -30,8 +29,6 @@ REPOSITORY = {".dagster/repository": "__repository__@chargehouse"}
 
 PROCESS = "chargehouse/process"
 """The tag that names the process in which a run takes place."""
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -106,19 +103,11 @@ def _interruptible(work: Callable[[], Result]) -> Result:
 
     In the main thread Dagster and dlt take the signals over: one waits for every vendor first, the other goes on.
     """
-    done: Future[Result] = Future()
-
-    def run() -> None:
-        try:
-            done.set_result(work())
-        except BaseException as fault:  # noqa: BLE001 -- raised in the thread that waits
-            done.set_exception(fault)
-
     if threading.current_thread() is not threading.main_thread():
         return work()
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        threading.Thread(target=run, name="run", daemon=True).start()
+        _, done = begin(work, "run")
         return done.result()
     finally:
         signal.signal(signal.SIGTERM, before)

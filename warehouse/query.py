@@ -2,14 +2,14 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import duckdb
 
+from warehouse.background import Result, begin
 from warehouse.errors import QueryError, StatementError
 from warehouse.quoting import literal, literals
 from warehouse.scratch import scratch_folder
@@ -18,8 +18,6 @@ ROWS_AT_ONCE = 10_000
 """Fetching cannot be interrupted, so that it is done in pieces."""
 
 BETWEEN_INTERRUPTS_SECONDS = 0.1
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -88,16 +86,7 @@ def interruptible(
 
     DuckDB does not return to Python while it works, and only there a signal is noticed.
     """
-    done: Future[Result] = Future()
-
-    def run() -> None:
-        try:
-            done.set_result(work())
-        except BaseException as fault:  # noqa: BLE001 -- raised in the thread that waits
-            done.set_exception(fault)
-
-    thread = threading.Thread(target=run, name="query", daemon=True)
-    thread.start()
+    thread, done = begin(work, "query")
     try:
         return done.result()
     except KeyboardInterrupt:

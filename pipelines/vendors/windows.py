@@ -16,7 +16,7 @@ NOT_WORTH_A_REQUEST = timedelta(days=1)
 """What lies between two stretches and is read along with them."""
 
 EARLIEST_START = datetime(2000, 1, 1, tzinfo=UTC)
-"""A session that is said to have begun before is one whose start is not known, whatever a vendor writes for that."""
+"""No charging platform is as old. An epoch of 0 and the .NET default, written for a start that is not known, are."""
 
 
 def since_watermark(question: Question, position: Position, look_back: timedelta) -> Sequence[Window]:
@@ -69,8 +69,13 @@ def since_modified(question: Question, position: Position, overlap: timedelta) -
     return since_watermark(question, position, overlap)
 
 
+def start_to_go_back_to(started_at: datetime | None) -> datetime | None:
+    """The start of a running session as a position to read from; None for one that says nothing, such as year 1."""
+    return started_at if started_at is not None and started_at >= EARLIEST_START else None
+
+
 def _running_since(position: Position) -> Sequence[datetime]:
-    return [started_at for started_at in position.open_since if started_at >= EARLIEST_START]
+    return [start for started_at in position.open_since if (start := start_to_go_back_to(started_at))]
 
 
 def _looking_back(position: Position, look_back: timedelta, first_at: datetime) -> datetime:
