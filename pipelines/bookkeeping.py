@@ -44,14 +44,17 @@ def note_vocabulary(raw_log: RawLog, words: Iterable[pl.DataFrame], published: L
         published.append(VOCABULARY, fresh)
 
 
-def note_received(raw_log: RawLog, receipts: list[pl.DataFrame], published: Lake, newest: int) -> None:
-    """What each run received of each list, up to the load `newest`, and what came of it: `receipts` of every table."""
+def note_received(readings: pl.DataFrame, receipts: list[pl.DataFrame], published: Lake, newest: int) -> None:
+    """What each run received of each list, up to the load `newest`, and what came of it.
+
+    `readings`: the records of the loads that are not in the audit yet. `receipts`: the rows received of every table.
+    """
     after = published.mark(LOAD_AUDIT, CONSUMED)
     if after is not None and after >= newest:
         return
     # A run that was cut off after this has its rows taken in again, together with those that have come since.
     unaudited = [rows.filter(pl.col("load_number") > (after or 0)).drop("load_number") for rows in receipts]
-    fresh = load_audit(raw_log.readings(after), unaudited)
+    fresh = load_audit(readings, unaudited)
     # A run of many loads is taken in over several rounds.
     runs = fresh["run_id"].unique()
     known = published.scan(LOAD_AUDIT).filter(pl.col("run_id").is_in(runs.to_list())).collect()

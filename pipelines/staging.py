@@ -129,15 +129,15 @@ def stage(
     for last in _rounds(raw_log, lakes.staging.mark(STAGED_SESSION, CONSUMED), newest):
         read = raw_log.until(last)
         staged_tables, touched = _taken_in(read, lakes, time_zone)
+        unaudited = read.readings(lakes.published.mark(LOAD_AUDIT, CONSUMED))
         if rebuilt_months is not None:
             touched = _to_rebuild(rebuilt_months)
         else:
-            unaudited = read.readings(lakes.published.mark(LOAD_AUDIT, CONSUMED))
             asked_again = touched_by_backfills(unaudited, time_zone)
             touched = pl.concat([touched, _to_rebuild(stale), asked_again]).unique(maintain_order=True)
         note_touched(touched, lakes.published, as_of, run_id)
         note_vocabulary(read, [staged.words for staged in staged_tables], lakes.published)
-        note_received(read, [staged.receipts for staged in staged_tables], lakes.published, last)
+        note_received(unaudited, [staged.receipts for staged in staged_tables], lakes.published, last)
         for staged in staged_tables:
             _write(staged, lakes.staging, {CONSUMED: last}, zone_number)
         received.update({staged.table.name: staged.receipts.height for staged in staged_tables})

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from pipelines import settings
-from tests.outside import NO_FILE, OURS
+from pipelines.settings import PREFIXES
+from tests.outside import NO_FILE
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_from_outside() -> Iterator[None]:
     """Neither exported variables nor the `.env` file: real vendors would be called, and real people alerted."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith(OURS)]:
+        for name in [name for name in os.environ if name.startswith(PREFIXES)]:
             patch.delenv(name)
         for name, value in NO_FILE.items():
             patch.setenv(name, value)

@@ -2,9 +2,6 @@
 
 import os
 
-OURS = ("CHARGEHOUSE_", "ZAPTEC_", "JEDLIX_", "GREENFLUX_", "SMAPPEE_")
-"""How the variables begin that Chargehouse reads."""
-
 NO_FILE = {"CHARGEHOUSE_ENV_FILE": os.devnull}
 """Keeps a process from reading the developer's `.env`, which might name real vendors."""
 

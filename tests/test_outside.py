@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import pytest
 
 from pipelines import settings
-from tests.outside import NO_FILE, OURS, outside
+from pipelines.settings import PREFIXES
+from tests.outside import NO_FILE, outside
 
 ASKED = "import os; from pipelines import settings; print(settings._env_file(os.environ))"
 
@@ -32,4 +33,4 @@ def test_no_file_is_read_in_a_process_that_a_test_starts(environment: Mapping[st
 
 
 def test_no_exported_variable_is_read() -> None:
-    assert {name for name in os.environ if name.startswith(OURS)} == {*NO_FILE}
+    assert {name for name in os.environ if name.startswith(PREFIXES)} == {*NO_FILE}

@@ -14,10 +14,10 @@ import pytest
 from pipelines import command, extraction, table_assets
 from pipelines.layout import DATABASE, LAKE_FOLDER
 from pipelines.raw_rows import RawRows, raw_rows
-from pipelines.settings import PROJECT_FOLDER
+from pipelines.settings import PREFIXES, PROJECT_FOLDER
 from pipelines.vendors.contract import Endpoint
 from sandbox.server import Sandbox
-from tests.outside import OURS, outside
+from tests.outside import outside
 from warehouse.errors import LakeError
 from warehouse.lake import Lake
 from warehouse.publication import publish
@@ -33,7 +33,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
     """Runs a command in an environment of only these variables; gives the exit status, stdout and stderr."""
 
     def call(*arguments: str, **variables: str) -> Told:
-        for name in [name for name in os.environ if name.startswith((*OURS, "DAGSTER_"))]:
+        for name in [name for name in os.environ if name.startswith((*PREFIXES, "DAGSTER_"))]:
             monkeypatch.delenv(name)
         # A run sets it for its process; what is set here is undone after the test.
         monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
@@ -342,7 +342,7 @@ def test_what_cannot_be_printed_is_no_success_and_no_traceback(tmp_path: Path) -
 
 def begun(arguments: Sequence[str], data: Path, redirection: str = "", **variables: str) -> Told:
     """A command as a process of its own, behind a shell that may close its output."""
-    outside = {name: value for name, value in os.environ.items() if not name.startswith((*OURS, "PYTHON"))}
+    outside = {name: value for name, value in os.environ.items() if not name.startswith((*PREFIXES, "PYTHON"))}
     process = subprocess.run(
         ["/bin/sh", "-c", f'exec "$@" {redirection}', "sh", sys.executable, "-m", "pipelines.command", *arguments],
         cwd=PROJECT_FOLDER,
