@@ -61,9 +61,15 @@ def with_validity(versions: pl.DataFrame, key: Sequence[str], attributes: Sequen
 
 def _beginning(key: Sequence[str]) -> pl.Expr:
     """When a version begins: at its version_at. Where the vendor's clock stood still and the content changed, the later
-    one begins when it was read, unless the clock had gone on by then. Rows by key, version_at and requested_at."""
+    one begins when it was read; where the clock had gone on by then, it takes the place of the one before it. Rows by
+    key, version_at and requested_at."""
     version_at = pl.col("version_at")
-    is_edit = pl.col("is_clocked") & version_at.eq_missing(version_at.shift().over(*key))
+    is_edit = (
+        pl.col("is_clocked")
+        & version_at.eq_missing(version_at.shift().over(*key))
+        & pl.col("content").ne_missing(pl.col("content").shift().over(*key))
+    )
     begins_at = pl.max_horizontal("version_at", "read_at")
     next_clock = pl.col("following").filter(pl.col("following") != version_at).first().over(*key, "version_at")
-    return pl.when(is_edit & (begins_at < next_clock).fill_null(True)).then(begins_at).otherwise(version_at)
+    is_in_time = (begins_at < next_clock).fill_null(True)
+    return pl.when(is_edit & is_in_time).then(begins_at).otherwise(version_at).cum_max().over(*key, "version_at")

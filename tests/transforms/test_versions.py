@@ -100,6 +100,15 @@ def test_an_edit_read_when_the_clock_had_gone_on_takes_the_place_of_the_one_befo
     assert history(versions) == [("B", FIRST, FIRST + 6 * DAY, False), ("C", FIRST + 6 * DAY, None, True)]
 
 
+def test_an_edit_read_too_late_follows_the_edits_read_in_time() -> None:
+    versions = clocked((0, 1, "A"), (0, 2, "A"), (0, 3, "B"), (0, 7, "C"), (6, 8, "D"))
+    assert history(versions) == [
+        ("A", FIRST, FIRST + 3 * DAY, False),
+        ("C", FIRST + 3 * DAY, FIRST + 6 * DAY, False),
+        ("D", FIRST + 6 * DAY, None, True),
+    ]
+
+
 _ROWS = st.lists(
     st.tuples(st.integers(0, 4), st.integers(0, 4), st.sampled_from("AB"), st.sampled_from(["clocked", "unclocked"])),
     max_size=10,
