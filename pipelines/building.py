@@ -14,13 +14,13 @@ import polars as pl
 
 from pipelines.lakes import NEWS, Lakes
 from pipelines.layout import DATABASE
+from pipelines.questions import first_month
 from pipelines.raw_log import RawLog
 from pipelines.settings import Settings
 from pipelines.vendors import ENDPOINTS
 from pipelines.vendors.announcements import endpoints_in_use
 from transforms.coverage import coverage
 from transforms.history import dim_charge_station, dim_connector, dim_location, dim_user, dim_vehicle
-from transforms.months import month_of
 from transforms.sessions import open_session
 from transforms.stations import station_links, station_locations, with_station
 from warehouse.errors import PublicationError
@@ -76,9 +76,8 @@ def build_coverage(settings: Settings, lakes: Lakes, raw_log: RawLog, as_of: dat
     # A list of what stands or runs now is whole once read, whatever bounds it was asked with.
     readings = raw_log.readings().with_columns(pl.when(~is_snapshot).then("from_at").alias("from_at"))
     newest = max([as_of, *readings["as_of"]]) if readings.height else as_of
-    first_month = pl.select(month_of(pl.lit(settings.first_month_at(as_of)), settings.time_zone)).item()
     lists_in_use = {(endpoint.vendor, endpoint.name) for endpoint in endpoints_in_use(settings)}
-    rows = coverage(readings, first_month, newest, settings.time_zone, lists_in_use)
+    rows = coverage(readings, first_month(settings, as_of), newest, settings.time_zone, lists_in_use)
     lakes.published.replace(COVERAGE, rows)
     return rows.height
 

@@ -35,7 +35,7 @@ from transforms.judgements.facts import (
     slots_add_up,
     volume_as_usual,
 )
-from transforms.judgements.judgement import MOST_LISTED, USUAL_MONTHS, Judgement, current_month
+from transforms.judgements.judgement import MOST_LISTED, USUAL_MONTHS, Judgement
 from transforms.judgements.names import NEWS_FOR, no_new_names
 from transforms.judgements.readings import (
     FRESH_FOR,
@@ -45,6 +45,7 @@ from transforms.judgements.readings import (
     months_complete,
     nothing_unaccounted,
 )
+from transforms.months import month_at
 from transforms.vendors import SESSION_LISTS, STAGINGS
 from transforms.vocabulary import with_claims
 from warehouse.tables import (
@@ -224,7 +225,7 @@ CLAIMS: tuple[Claim, ...] = (
         "rows came as the vendor's own total says; where the vendor tells none, when its pages tie on to each other or "
         "came the same twice. gap: a reading failed and none has closed it since; partial: read only in part; never: "
         "not read. The month that still runs may be partial for a vendor that was not read last.",
-        lambda evidence: months_complete(evidence.coverage, current_month(evidence.as_of, evidence.time_zone)),
+        lambda evidence: months_complete(evidence.coverage, month_at(evidence.as_of, evidence.time_zone)),
         (LOAD_AUDIT,),
     ),
     *(

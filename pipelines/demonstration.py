@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from pipelines.faults import ConfigurationError
@@ -13,6 +13,7 @@ from pipelines.layout import RAW_FOLDER, SANDBOX_RECORD
 from pipelines.settings import DEMONSTRATION, Settings, load_settings
 from sandbox.generate import generate_world
 from sandbox.server import Sandbox
+from transforms.months import month_after, month_at, month_bounds
 
 SEED = 7
 SESSIONS = 6_000
@@ -74,8 +75,7 @@ def _world_of(data: Path, as_of: datetime) -> DemonstrationWorld:
     path = data / SANDBOX_RECORD
     if path.exists():
         return DemonstrationWorld(**json.loads(path.read_text()))
-    index = as_of.year * 12 + as_of.month - 1 - MONTHS_BEFORE
-    begins_at = datetime(index // 12, index % 12 + 1, 1, tzinfo=UTC)
+    begins_at, _ = month_bounds(month_after(month_at(as_of, "UTC"), -MONTHS_BEFORE), "UTC")
     record = DemonstrationWorld(SEED, SESSIONS, begins_at.isoformat(), as_of.isoformat())
     data.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(asdict(record), indent=2) + "\n")

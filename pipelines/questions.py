@@ -1,45 +1,50 @@
 """From what a person or a schedule asks to what the vendors are asked."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from pipelines.faults import ConfigurationError
 from pipelines.settings import MONTH, Settings
 from pipelines.vendors.contract import Question
+from transforms.months import month_after, month_at, month_bounds, months_between
 
 RECONCILED_MONTHS = 3
 """How many months a reconcile reads again unless told otherwise, the current one included."""
+
+MONTHS_AT_FIRST = 24
+"""How many months before its own a first refresh begins, unless the settings say where."""
 
 MOST_MONTHS = 600
 FROM, TO = "--from (from_month)", "--to (to_month)"
 """As the command line calls it, and the launchpad of the web UI."""
 
 
+def first_month(settings: Settings, as_of: datetime) -> str:
+    """The month where a first refresh starts reading."""
+    return settings.first_month or month_after(month_at(as_of, settings.time_zone), -MONTHS_AT_FIRST)
+
+
 def refresh(settings: Settings, as_of: datetime) -> Question:
     """Everything new."""
-    return Question("refresh", as_of, settings.first_month_at(as_of))
+    return Question("refresh", as_of, _beginning(first_month(settings, as_of), settings))
 
 
 def reconcile(settings: Settings, as_of: datetime, months: int) -> Question:
     """Everything new, and the current month and the `months` - 1 before it again. Raises ConfigurationError."""
     if not 1 <= months <= MOST_MONTHS:
         raise ConfigurationError(f"--months (months) must be from 1 to {MOST_MONTHS}, not {months}.")
-    zone = ZoneInfo(settings.time_zone)
-    local = as_of.astimezone(zone)
-    from_at = _month_at(local.year, local.month - months + 1, zone)
-    return Question("reconcile", as_of, settings.first_month_at(as_of), from_at)
+    from_month = month_after(month_at(as_of, settings.time_zone), 1 - months)
+    return replace(refresh(settings, as_of), kind="reconcile", from_at=_beginning(from_month, settings))
 
 
 def backfill(settings: Settings, as_of: datetime, from_month: str, to_month: str) -> Question:
     """The months from `from_month` to `to_month`, both included. Raises ConfigurationError."""
     check_months(from_month, to_month)
-    months = (int(to_month[:4]) - int(from_month[:4])) * 12 + int(to_month[5:]) - int(from_month[5:]) + 1
+    months = len(months_between(from_month, to_month))
     if months > MOST_MONTHS:
         raise ConfigurationError(f"{FROM} {from_month} {TO} {to_month} are {months} months; at most {MOST_MONTHS}.")
-    zone = ZoneInfo(settings.time_zone)
-    from_at = _month_at(int(from_month[:4]), int(from_month[5:]), zone)
-    to_at = _month_at(int(to_month[:4]), int(to_month[5:]) + 1, zone)
-    return Question("backfill", as_of, settings.first_month_at(as_of), from_at, to_at)
+    from_at, to_at = _beginning(from_month, settings), _beginning(month_after(to_month), settings)
+    return replace(refresh(settings, as_of), kind="backfill", from_at=from_at, to_at=to_at)
 
 
 def check_months(from_month: str, to_month: str) -> None:
@@ -66,6 +71,5 @@ def run_instant(text: str) -> datetime:
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
-def _month_at(year: int, number: int, zone: ZoneInfo) -> datetime:
-    """The beginning of a month; numbers below 1 and above 12 reach into the years around."""
-    return datetime(year + (number - 1) // 12, (number - 1) % 12 + 1, 1, tzinfo=zone).astimezone(UTC)
+def _beginning(month: str, settings: Settings) -> datetime:
+    return month_bounds(month, settings.time_zone)[0]

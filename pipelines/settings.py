@@ -8,7 +8,6 @@ import os
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -163,16 +162,6 @@ class Settings:
             "smappee": self.smappee,
         }
         return {vendor: account for vendor, account in accounts.items() if account is not None}
-
-    def first_month_at(self, as_of: datetime) -> datetime:
-        """The instant where a first refresh starts reading."""
-        zone = ZoneInfo(self.time_zone)
-        if self.first_month is not None:
-            year, month = map(int, self.first_month.split("-"))
-        else:
-            local = as_of.astimezone(zone)
-            year, month = local.year - 2, local.month
-        return datetime(year, month, 1, tzinfo=zone).astimezone(UTC)
 
 
 def load_settings(environment: Mapping[str, str] | None = None, file: Path | None = None) -> Settings:

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from transforms.months import month_bounds, month_of, months_between
+from transforms.months import month_at, month_bounds, month_of, months_between
 from warehouse.tables.operations import Coverage
 
 BEGINNING_OF_TIME = datetime(1970, 1, 1, tzinfo=UTC)
@@ -58,7 +58,7 @@ def coverage(
     read = {(vendor, endpoint) for vendor, endpoint, _ in places}
     unread = [(*place, "all") for place in lists_in_use if place not in read and place[0] in {name for name, _ in read}]
     asked = {*_asked(readings, lists_in_use), *unread}
-    last_month = pl.select(month_of(pl.lit(as_of), time_zone)).item()
+    last_month = month_at(as_of, time_zone)
     rows: list[tuple[object, ...]] = []
     for key in sorted({*places, *unread}):
         place, is_asked = places[key], key in asked

@@ -17,10 +17,28 @@ def month_of(instant: pl.Expr, time_zone: str) -> pl.Expr:
     return instant.dt.convert_time_zone(time_zone).dt.strftime("%Y-%m")
 
 
+def month_at(instant: datetime, time_zone: str) -> str:
+    """The month in which one instant lies, as of `month_of`."""
+    month: str = pl.select(month_of(pl.lit(instant), time_zone)).item()
+    return month
+
+
 @lru_cache(maxsize=4_096)
 def month_bounds(month: str, time_zone: str) -> tuple[datetime, datetime]:
     """UTC instants of the month's first moment and of the next month's: [from, to)."""
-    return _beginning(month, time_zone), _beginning(_month_after(month), time_zone)
+    return _beginning(month, time_zone), _beginning(month_after(month), time_zone)
+
+
+def month_after(month: str, count: int = 1) -> str:
+    """The month so many months after this one; before it, where `count` is negative."""
+    year, number = map(int, month.split("-"))
+    years, index = divmod(number - 1 + count, 12)
+    return f"{year + years:04d}-{index + 1:02d}"
+
+
+def months_before(month: str, count: int) -> list[str]:
+    """The `count` months before this one, in order."""
+    return [month_after(month, -each) for each in range(count, 0, -1)]
 
 
 def months_between(first: str, last: str) -> list[str]:
@@ -28,7 +46,7 @@ def months_between(first: str, last: str) -> list[str]:
     months = []
     while first <= last:
         months.append(first)
-        first = _month_after(first)
+        first = month_after(first)
     return months
 
 
@@ -43,11 +61,6 @@ def month_batches(months: Sequence[Month], rows: Mapping[Month, int], rows_at_on
         batches[-1].append(month)
         taken += rows.get(month, 0)
     return batches
-
-
-def _month_after(month: str) -> str:
-    year, number = map(int, month.split("-"))
-    return f"{year + number // 12:04d}-{number % 12 + 1:02d}"
 
 
 def _beginning(month: str, time_zone: str) -> datetime:

@@ -29,6 +29,24 @@ def test_a_refresh_asks_for_everything_new() -> None:
 
 
 @pytest.mark.parametrize(
+    ("month", "zone", "as_of", "first"),
+    [
+        ("2026-01", "UTC", "2026-05-05T00:00", "2026-01-01T00:00"),
+        ("2026-01", "Europe/Amsterdam", "2026-05-05T00:00", "2025-12-31T23:00"),
+        ("2026-07", "America/New_York", "2026-05-05T00:00", "2026-07-01T04:00"),
+        ("", "UTC", "2026-05-05T12:00", "2024-05-01T00:00"),
+        ("", "UTC", "2024-02-29T12:00", "2022-02-01T00:00"),
+        ("", "Europe/Amsterdam", "2026-04-30T22:30", "2024-04-30T22:00"),
+        ("", "Pacific/Auckland", "2026-03-31T20:00", "2024-03-31T11:00"),
+    ],
+)
+def test_the_first_reading_starts_at_the_first_month_or_24_months_before_the_run(
+    month: str, zone: str, as_of: str, first: str
+) -> None:
+    assert refresh(settings(zone, month), at(as_of)).first_month_at == at(first)
+
+
+@pytest.mark.parametrize(
     ("zone", "months", "from_at"),
     [
         ("UTC", 1, "2026-03-01"),

@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -212,26 +211,6 @@ def test_an_unknown_time_zone_is_a_mistake(zone: str) -> None:
 )
 def test_a_first_month_that_is_no_month_is_a_mistake(month: str) -> None:
     assert "CHARGEHOUSE_FIRST_MONTH" in mistake({"CHARGEHOUSE_FIRST_MONTH": month})
-
-
-@pytest.mark.parametrize(
-    ("month", "zone", "as_of", "first"),
-    [
-        ("2026-01", "UTC", "2026-05-05T00:00", "2026-01-01T00:00"),
-        ("2026-01", "Europe/Amsterdam", "2026-05-05T00:00", "2025-12-31T23:00"),
-        ("2026-07", "America/New_York", "2026-05-05T00:00", "2026-07-01T04:00"),
-        ("", "UTC", "2026-05-05T12:00", "2024-05-01T00:00"),
-        ("", "UTC", "2024-02-29T12:00", "2022-02-01T00:00"),
-        ("", "Europe/Amsterdam", "2026-04-30T22:30", "2024-04-30T22:00"),
-        ("", "Pacific/Auckland", "2026-03-31T20:00", "2024-03-31T11:00"),
-    ],
-)
-def test_the_first_reading_starts_at_the_first_month_or_24_months_before_the_run(
-    month: str, zone: str, as_of: str, first: str
-) -> None:
-    settings = load({"CHARGEHOUSE_FIRST_MONTH": month, "CHARGEHOUSE_TIME_ZONE": zone})
-    instant = settings.first_month_at(datetime.fromisoformat(as_of).replace(tzinfo=UTC))
-    assert instant == datetime.fromisoformat(first).replace(tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,12 @@
 from datetime import UTC, datetime, timedelta
 
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.months import month_batches, month_bounds, month_of, months_between
+from transforms.months import month_after, month_at, month_batches, month_bounds, months_before, months_between
 
 ZONES = ["UTC", "Europe/Amsterdam", "America/New_York", "Asia/Kathmandu", "Pacific/Auckland"]
-
-
-def month_at(instant: datetime, time_zone: str) -> str:
-    month: str = pl.select(month_of(pl.lit(instant, dtype=pl.Datetime("us", "UTC")), time_zone)).item()
-    return month
 
 
 def test_a_month_in_amsterdam_begins_an_hour_or_two_before_utc() -> None:
@@ -49,6 +43,31 @@ def test_a_month_whose_midnight_the_clocks_skip_begins_with_the_skip() -> None:
 )
 def test_months_between_include_both_ends(first: str, last: str, months: list[str]) -> None:
     assert months_between(first, last) == months
+
+
+@pytest.mark.parametrize(
+    ("month", "count", "other"),
+    [
+        ("2026-02", 1, "2026-03"),
+        ("2026-12", 1, "2027-01"),
+        ("2026-02", 11, "2027-01"),
+        ("2026-02", 0, "2026-02"),
+        ("2026-02", -1, "2026-01"),
+        ("2026-02", -2, "2025-12"),
+        ("2026-02", -26, "2023-12"),
+    ],
+)
+def test_months_are_counted_over_the_ends_of_years(month: str, count: int, other: str) -> None:
+    assert month_after(month, count) == other
+
+
+def test_months_before_come_in_order_and_leave_the_month_itself_out() -> None:
+    assert months_before("2026-02", 3) == ["2025-11", "2025-12", "2026-01"]
+    assert months_before("2026-02", 0) == []
+
+
+def test_the_month_of_an_instant_is_that_of_the_zone() -> None:
+    assert month_at(datetime(2025, 12, 31, 23, 30, tzinfo=UTC), "Europe/Oslo") == "2026-01"
 
 
 @given(st.lists(st.integers(0, 30), max_size=12), st.integers(1, 40))

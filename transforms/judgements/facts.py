@@ -5,7 +5,8 @@ from datetime import datetime
 
 import polars as pl
 
-from transforms.judgements.judgement import USUAL_MONTHS, Judgement, current_month, months_before, total
+from transforms.judgements.judgement import USUAL_MONTHS, Judgement, total
+from transforms.months import month_at, months_before
 
 REJECTED_SHARE = 0.05
 """Vendors void, replace and correct a few sessions in a hundred; one in twenty, and twice what is usual, is news."""
@@ -123,7 +124,7 @@ def references_resolve(
 
 def rejected_share(quality: pl.DataFrame, as_of: datetime, time_zone: str) -> Judgement:
     """The share of rejected sessions in this and the last month, by vendor, next to that of the months before."""
-    current = current_month(as_of, time_zone)
+    current = month_at(as_of, time_zone)
     recent, usual = [*months_before(current, 1), current], months_before(months_before(current, 1)[0], USUAL_MONTHS)
     shares = (
         quality.group_by("vendor")
@@ -159,7 +160,7 @@ def rejected_share(quality: pl.DataFrame, as_of: datetime, time_zone: str) -> Ju
 
 def volume_as_usual(quality: pl.DataFrame, as_of: datetime, time_zone: str) -> Judgement:
     """Sessions and energy of the newest complete month, by vendor, against the median of the months before."""
-    current = current_month(as_of, time_zone)
+    current = month_at(as_of, time_zone)
     [newest] = months_before(current, 1)
     rows = []
     for (vendor,), months in quality.filter(pl.col("sessions") > 0, pl.col("month") < current).group_by("vendor"):

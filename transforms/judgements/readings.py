@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from transforms.judgements.judgement import USUAL_MONTHS, Judgement, current_month, months_before, total
+from transforms.judgements.judgement import USUAL_MONTHS, Judgement, total
+from transforms.months import month_at, months_before
 
 FRESH_FOR = timedelta(days=2)
 """A daily refresh may fail once before anyone has to know."""
@@ -180,7 +181,7 @@ def fresh(
 
 def _usual_gap(months: pl.DataFrame, as_of: datetime, time_zone: str) -> timedelta:
     """The mean time between sessions in the months before this one; nothing where there are none."""
-    before = months.filter(pl.col("month").is_in(months_before(current_month(as_of, time_zone), USUAL_MONTHS)))
+    before = months.filter(pl.col("month").is_in(months_before(month_at(as_of, time_zone), USUAL_MONTHS)))
     sessions = total(before, "sessions")
     return timedelta(days=30 * before.height) / sessions if sessions else timedelta()
 
