@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from pipelines.faults import ConfigurationError
-from pipelines.settings import MONTH, Settings
+from pipelines.settings import Settings
+from pipelines.variables import MONTH
 from pipelines.vendors.contract import Question
 from transforms.months import month_after, month_at, month_bounds, months_between
 

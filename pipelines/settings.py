@@ -3,29 +3,23 @@
 The environment wins over the file, and may name another one (CHARGEHOUSE_ENV_FILE). An empty value counts as not set.
 """
 
-import ipaddress
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
 from pydantic import SecretStr
 
 from pipelines.faults import ConfigurationError
-from warehouse.paths import path_fault
+from pipelines.variables import LONGEST_SECONDS, Variables, is_this_machine, url_fault
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 ENV_FILE = PROJECT_FOLDER / ".env"
-MONTH = re.compile(r"2[0-9]{3}-(0[1-9]|1[0-2])\Z")
-MAIL_ADDRESS = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+", re.ASCII)
 MAIL_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 """The usual port of each way to secure SMTP. Source: RFC 6409, 3.1; RFC 8314, 3.3; RFC 5321, 4.5.4.2."""
-LONGEST_SECONDS = 86_400
-SLOWEST_RATE, QUICKEST_RATE = 0.001, 1_000_000
 PREFIXES = ("CHARGEHOUSE_", "ZAPTEC_", "JEDLIX_", "GREENFLUX_", "SMAPPEE_")
 REFRESH_TIMES = {"hourly": "7 * * * *", "daily": "15 3 * * *"}
 """By word, when the scheduled refresh runs in the configured zone: off the full hour, when everybody asks the vendors;
@@ -174,7 +168,7 @@ def load_settings(environment: Mapping[str, str] | None = None, file: Path | Non
     file = _env_file(environment) if file is None else file
     in_file = _in_file(file)
     set_outside = {name: value for name, value in environment.items() if value.strip()}
-    variables = _Variables({**in_file, **set_outside})
+    variables = Variables({**in_file, **set_outside})
     data_base = Path.cwd() if "CHARGEHOUSE_DATA" in set_outside else PROJECT_FOLDER
     return Settings(
         data=variables.folder("CHARGEHOUSE_DATA", "data", data_base),
@@ -236,171 +230,7 @@ def _in_file(file: Path) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-class _Variables:
-    """The variables, each read with its type; a bad one is named in the error."""
-
-    def __init__(self, values: Mapping[str, str]) -> None:
-        self._values = {name: value.strip() for name, value in values.items()}
-
-    def text(self, name: str, default: str = "") -> str:
-        value = self._values.get(name) or default
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise ConfigurationError(f"{name} must be UTF-8 text.") from None
-        return value
-
-    def secret(self, name: str) -> SecretStr | None:
-        value = self.text(name)
-        return SecretStr(value) if value else None
-
-    def header_secret(self, name: str) -> SecretStr | None:
-        """A secret that goes into a header. HTTP libraries quote one that cannot stand there."""
-        value = self.text(name)
-        if not value.isascii() or not value.isprintable():
-            raise ConfigurationError(f"{name} must be printable ASCII text.")
-        return SecretStr(value) if value else None
-
-    def flag(self, name: str) -> bool:
-        value = self.text(name, "0")
-        if value not in ("0", "1"):
-            raise ConfigurationError(f"{name} must be 0 or 1, not {value!r}.")
-        return value == "1"
-
-    def folder(self, name: str, default: str, base: Path) -> Path:
-        """A folder that is there or can be made, as an absolute path."""
-        value = self.text(name, default)
-        try:
-            path = (base / value).resolve()
-            nearest = next(place for place in (path, *path.parents) if place.exists())
-        except (RuntimeError, ValueError):
-            raise ConfigurationError(f"{name} must be a folder, not {value!r}.") from None
-        fault = path_fault(value) or path_fault(str(path))
-        if fault is not None:
-            raise ConfigurationError(f"{name}: {fault}, not {value!r}.")
-        if not nearest.is_dir():
-            raise ConfigurationError(f"{name} must be a folder, and {nearest} is a file.")
-        return path
-
-    def seconds(self, name: str, default: float) -> float:
-        """A time to wait at most, which cannot be none."""
-        seconds = self.number(name, default, LONGEST_SECONDS)
-        if seconds == 0:
-            raise ConfigurationError(f"{name} must be more than 0.")
-        return seconds
-
-    def rate(self, name: str, default: float) -> float:
-        """So many a second, 0 for as many as there are."""
-        rate = self.number(name, default, QUICKEST_RATE)
-        if 0 < rate < SLOWEST_RATE:
-            raise ConfigurationError(f"{name} must be 0 or at least {SLOWEST_RATE}.")
-        return rate
-
-    def number(self, name: str, default: float, most: int) -> float:
-        value = self.text(name, str(default))
-        try:
-            number = float(value)
-        except ValueError:
-            number = -1.0
-        if not 0 <= number <= most:
-            raise ConfigurationError(f"{name} must be a number from 0 to {most}, not {value!r}.")
-        return number
-
-    def month(self, name: str) -> str | None:
-        value = self.text(name)
-        if value and not MONTH.match(value):
-            raise ConfigurationError(f"{name} must be a month such as 2026-01, not {value!r}.")
-        return value or None
-
-    def time_zone(self, name: str, default: str) -> str:
-        value = self.text(name, default)
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ConfigurationError(f"{name} must be an IANA time zone such as Europe/Oslo, not {value!r}.") from None
-        return value
-
-    def identifiers(self, name: str) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(part.strip() for part in self.text(name).split(",") if part.strip()))
-
-    def url(self, name: str, default: str) -> str:
-        value = self.text(name, default).rstrip("/")
-        fault = url_fault(value)
-        if fault:
-            raise ConfigurationError(f"{name}: {fault}")
-        return value
-
-    def choice(self, name: str, default: str, choices: Collection[str]) -> str:
-        value = self.text(name, default)
-        if value not in choices:
-            raise ConfigurationError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
-        return value
-
-    def port(self, name: str, default: int) -> int:
-        value = self.text(name, str(default))
-        if not re.fullmatch(r"[0-9]{1,5}", value) or not 1 <= int(value) <= 65_535:
-            raise ConfigurationError(f"{name} must be a port from 1 to 65535, not {value!r}.")
-        return int(value)
-
-    def mail_addresses(self, name: str) -> tuple[str, ...]:
-        addresses = self.identifiers(name)
-        for address in addresses:
-            if not MAIL_ADDRESS.fullmatch(address):
-                raise ConfigurationError(f"{name} must be mail addresses such as operations@example.com.")
-        return addresses
-
-    def api_version(self, name: str, default: str) -> str | None:
-        value = self.text(name, default)
-        if value == "off":
-            return None
-        if not re.fullmatch(r"[0-9]+(\.[0-9]+)*", value):
-            raise ConfigurationError(f"{name} must be a version such as {default}, or off, not {value!r}.")
-        return value
-
-    def are_set(self, vendor: str, names: tuple[str, ...], optional: str = "") -> bool:
-        """Whether a vendor is on: all its credentials are set. Some but not all, or only `optional`, is a mistake."""
-        missing = [name for name in names if not self.text(name)]
-        if missing and (len(missing) < len(names) or self.text(optional)):
-            raise ConfigurationError(f"{vendor} is only half configured: {', '.join(missing)} not set.")
-        return not missing
-
-    def required_secret(self, name: str) -> SecretStr:
-        return SecretStr(self.text(name))
-
-
-def url_fault(url: str) -> str | None:
-    """Why a base URL must not be used, or None. Credentials go to it, so plain http stays on this machine."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return "must be an https:// address."
-    if parts.scheme not in ("https", "http") or not parts.hostname or port == 0 or re.search(r"\s|\\", url):
-        return "must be an https:// address."
-    if any(mark in url for mark in "@?#"):
-        return "must hold neither user name, password, query nor fragment."
-    try:
-        address = ipaddress.ip_address(parts.hostname)
-    except ValueError:
-        address = None
-    # An IPv4 address has a second spelling in IPv6.
-    address = getattr(address, "ipv4_mapped", None) or address
-    if parts.scheme == "http" and not _is_this_machine(parts.hostname):
-        return "plain http is accepted for this machine (127.0.0.1, localhost) only; use https."
-    if address is not None and address.is_link_local:
-        return "link-local addresses are refused."
-    return None
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host == "localhost"
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
-
-
-def _zaptec(variables: _Variables) -> ZaptecAccount | None:
+def _zaptec(variables: Variables) -> ZaptecAccount | None:
     if not variables.are_set("zaptec", ("ZAPTEC_USERNAME", "ZAPTEC_PASSWORD")):
         return None
     return ZaptecAccount(
@@ -414,7 +244,7 @@ def _zaptec(variables: _Variables) -> ZaptecAccount | None:
     )
 
 
-def _jedlix(variables: _Variables) -> JedlixAccount | None:
+def _jedlix(variables: Variables) -> JedlixAccount | None:
     if not variables.are_set("jedlix", ("JEDLIX_CLIENT_ID", "JEDLIX_CLIENT_SECRET"), "JEDLIX_API_KEY"):
         return None
     base_url = variables.url("JEDLIX_BASE_URL", "https://smartcharging.jedlix.com")
@@ -429,7 +259,7 @@ def _jedlix(variables: _Variables) -> JedlixAccount | None:
     )
 
 
-def _greenflux(variables: _Variables) -> GreenfluxAccount | None:
+def _greenflux(variables: Variables) -> GreenfluxAccount | None:
     token = variables.header_secret("GREENFLUX_TOKEN")
     if token is None:
         return None
@@ -443,7 +273,7 @@ def _greenflux(variables: _Variables) -> GreenfluxAccount | None:
     )
 
 
-def _smappee(variables: _Variables) -> SmappeeAccount | None:
+def _smappee(variables: Variables) -> SmappeeAccount | None:
     credentials = ("SMAPPEE_CLIENT_ID", "SMAPPEE_CLIENT_SECRET", "SMAPPEE_USERNAME", "SMAPPEE_PASSWORD")
     if not variables.are_set("smappee", credentials):
         return None
@@ -461,7 +291,7 @@ def _smappee(variables: _Variables) -> SmappeeAccount | None:
     )
 
 
-def _webhook(variables: _Variables) -> Webhook | None:
+def _webhook(variables: Variables) -> Webhook | None:
     name = "CHARGEHOUSE_ALERT_WEBHOOK_URL"
     url = variables.text(name)
     # Some receivers know the sender by the query.
@@ -471,7 +301,7 @@ def _webhook(variables: _Variables) -> Webhook | None:
     return Webhook(SecretStr(url)) if url else None
 
 
-def _mail(variables: _Variables) -> Mail | None:
+def _mail(variables: Variables) -> Mail | None:
     security = variables.choice("CHARGEHOUSE_ALERT_SMTP_SECURITY", "starttls", MAIL_PORTS)
     port = variables.port("CHARGEHOUSE_ALERT_SMTP_PORT", MAIL_PORTS[security])
     required = ("CHARGEHOUSE_ALERT_SMTP_HOST", "CHARGEHOUSE_ALERT_SMTP_SENDER", "CHARGEHOUSE_ALERT_SMTP_RECIPIENTS")
@@ -486,7 +316,7 @@ def _mail(variables: _Variables) -> Mail | None:
         raise ConfigurationError(
             "alerting by mail is only half configured: set both CHARGEHOUSE_ALERT_SMTP_USERNAME and _PASSWORD, or none."
         )
-    if security == "none" and username and not _is_this_machine(host):
+    if security == "none" and username and not is_this_machine(host):
         raise ConfigurationError(
             "CHARGEHOUSE_ALERT_SMTP_SECURITY: none would send the password in the clear; use starttls or tls."
         )
@@ -499,7 +329,7 @@ def _mail(variables: _Variables) -> Mail | None:
     return Mail(host, port, security, username, password, senders[0], recipients)
 
 
-def _ui_url(variables: _Variables) -> str | None:
+def _ui_url(variables: Variables) -> str | None:
     """Only shown to people, so that plain http in a company's own network will do."""
     name = "CHARGEHOUSE_UI_URL"
     url = variables.text(name).rstrip("/")
@@ -513,7 +343,7 @@ def _ui_url(variables: _Variables) -> str | None:
     return url or None
 
 
-def _postgres_url(variables: _Variables) -> SecretStr | None:
+def _postgres_url(variables: Variables) -> SecretStr | None:
     name = "CHARGEHOUSE_POSTGRES_URL"
     url = variables.secret(name)
     if url is None:
@@ -535,7 +365,7 @@ def _postgres_url(variables: _Variables) -> SecretStr | None:
     return url
 
 
-def _refresh_times(variables: _Variables) -> str:
+def _refresh_times(variables: Variables) -> str:
     name = "CHARGEHOUSE_REFRESH_SCHEDULE"
     value = variables.text(name, "daily")
     if value in REFRESH_TIMES:

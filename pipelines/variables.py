@@ -1,0 +1,182 @@
+"""Variables as text into values of their types: what each may be, and what to tell of one that cannot be meant."""
+
+import ipaddress
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import SecretStr
+
+from pipelines.faults import ConfigurationError
+from warehouse.paths import path_fault
+
+MONTH = re.compile(r"2[0-9]{3}-(0[1-9]|1[0-2])\Z")
+MAIL_ADDRESS = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+", re.ASCII)
+LONGEST_SECONDS = 86_400
+SLOWEST_RATE, QUICKEST_RATE = 0.001, 1_000_000
+
+
+class Variables:
+    """The variables, each read as what it has to be. Raises ConfigurationError, naming one that cannot be meant."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = {name: value.strip() for name, value in values.items()}
+
+    def text(self, name: str, default: str = "") -> str:
+        value = self._values.get(name) or default
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ConfigurationError(f"{name} must be UTF-8 text.") from None
+        return value
+
+    def secret(self, name: str) -> SecretStr | None:
+        value = self.text(name)
+        return SecretStr(value) if value else None
+
+    def header_secret(self, name: str) -> SecretStr | None:
+        """A secret that goes into a header. HTTP libraries quote one that cannot stand there."""
+        value = self.text(name)
+        if not value.isascii() or not value.isprintable():
+            raise ConfigurationError(f"{name} must be printable ASCII text.")
+        return SecretStr(value) if value else None
+
+    def flag(self, name: str) -> bool:
+        value = self.text(name, "0")
+        if value not in ("0", "1"):
+            raise ConfigurationError(f"{name} must be 0 or 1, not {value!r}.")
+        return value == "1"
+
+    def folder(self, name: str, default: str, base: Path) -> Path:
+        """A folder that is there or can be made, as an absolute path."""
+        value = self.text(name, default)
+        try:
+            path = (base / value).resolve()
+            nearest = next(place for place in (path, *path.parents) if place.exists())
+        except (RuntimeError, ValueError):
+            raise ConfigurationError(f"{name} must be a folder, not {value!r}.") from None
+        fault = path_fault(value) or path_fault(str(path))
+        if fault is not None:
+            raise ConfigurationError(f"{name}: {fault}, not {value!r}.")
+        if not nearest.is_dir():
+            raise ConfigurationError(f"{name} must be a folder, and {nearest} is a file.")
+        return path
+
+    def seconds(self, name: str, default: float) -> float:
+        """A time to wait at most, which cannot be none."""
+        seconds = self.number(name, default, LONGEST_SECONDS)
+        if seconds == 0:
+            raise ConfigurationError(f"{name} must be more than 0.")
+        return seconds
+
+    def rate(self, name: str, default: float) -> float:
+        """So many a second, 0 for as many as there are."""
+        rate = self.number(name, default, QUICKEST_RATE)
+        if 0 < rate < SLOWEST_RATE:
+            raise ConfigurationError(f"{name} must be 0 or at least {SLOWEST_RATE}.")
+        return rate
+
+    def number(self, name: str, default: float, most: int) -> float:
+        value = self.text(name, str(default))
+        try:
+            number = float(value)
+        except ValueError:
+            number = -1.0
+        if not 0 <= number <= most:
+            raise ConfigurationError(f"{name} must be a number from 0 to {most}, not {value!r}.")
+        return number
+
+    def month(self, name: str) -> str | None:
+        value = self.text(name)
+        if value and not MONTH.match(value):
+            raise ConfigurationError(f"{name} must be a month such as 2026-01, not {value!r}.")
+        return value or None
+
+    def time_zone(self, name: str, default: str) -> str:
+        value = self.text(name, default)
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ConfigurationError(f"{name} must be an IANA time zone such as Europe/Oslo, not {value!r}.") from None
+        return value
+
+    def identifiers(self, name: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(part.strip() for part in self.text(name).split(",") if part.strip()))
+
+    def url(self, name: str, default: str) -> str:
+        value = self.text(name, default).rstrip("/")
+        fault = url_fault(value)
+        if fault:
+            raise ConfigurationError(f"{name}: {fault}")
+        return value
+
+    def choice(self, name: str, default: str, choices: Collection[str]) -> str:
+        value = self.text(name, default)
+        if value not in choices:
+            raise ConfigurationError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+        return value
+
+    def port(self, name: str, default: int) -> int:
+        value = self.text(name, str(default))
+        if not re.fullmatch(r"[0-9]{1,5}", value) or not 1 <= int(value) <= 65_535:
+            raise ConfigurationError(f"{name} must be a port from 1 to 65535, not {value!r}.")
+        return int(value)
+
+    def mail_addresses(self, name: str) -> tuple[str, ...]:
+        addresses = self.identifiers(name)
+        for address in addresses:
+            if not MAIL_ADDRESS.fullmatch(address):
+                raise ConfigurationError(f"{name} must be mail addresses such as operations@example.com.")
+        return addresses
+
+    def api_version(self, name: str, default: str) -> str | None:
+        value = self.text(name, default)
+        if value == "off":
+            return None
+        if not re.fullmatch(r"[0-9]+(\.[0-9]+)*", value):
+            raise ConfigurationError(f"{name} must be a version such as {default}, or off, not {value!r}.")
+        return value
+
+    def are_set(self, vendor: str, names: tuple[str, ...], optional: str = "") -> bool:
+        """Whether a vendor is on: all its credentials are set. Some but not all, or only `optional`, is a mistake."""
+        missing = [name for name in names if not self.text(name)]
+        if missing and (len(missing) < len(names) or self.text(optional)):
+            raise ConfigurationError(f"{vendor} is only half configured: {', '.join(missing)} not set.")
+        return not missing
+
+    def required_secret(self, name: str) -> SecretStr:
+        return SecretStr(self.text(name))
+
+
+def url_fault(url: str) -> str | None:
+    """Why a base URL must not be used, or None. Credentials go to it, so plain http stays on this machine."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "must be an https:// address."
+    if parts.scheme not in ("https", "http") or not parts.hostname or port == 0 or re.search(r"\s|\\", url):
+        return "must be an https:// address."
+    if any(mark in url for mark in "@?#"):
+        return "must hold neither user name, password, query nor fragment."
+    try:
+        address = ipaddress.ip_address(parts.hostname)
+    except ValueError:
+        address = None
+    # An IPv4 address has a second spelling in IPv6.
+    address = getattr(address, "ipv4_mapped", None) or address
+    if parts.scheme == "http" and not is_this_machine(parts.hostname):
+        return "plain http is accepted for this machine (127.0.0.1, localhost) only; use https."
+    if address is not None and address.is_link_local:
+        return "link-local addresses are refused."
+    return None
+
+
+def is_this_machine(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
