@@ -8,10 +8,10 @@ from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
-from warehouse.column_types import delta_schema, polars_schema
+from warehouse.column_types import delta_schema
 from warehouse.data_files import flush, write_data_files
 from warehouse.errors import LakeError
-from warehouse.snapshot import DataFile, remove_action, take_snapshot
+from warehouse.snapshot import DataFile, remove_action, scan_files, take_snapshot
 from warehouse.tables.table import Table
 
 MOST_ATTEMPTS = 20
@@ -126,19 +126,3 @@ def flush_log(folder: Path, version: int) -> None:
     if entry.exists():
         flush(entry)
     flush(log)
-
-
-def scan_files(table: Table, files: Collection[DataFile]) -> pl.LazyFrame:
-    """The rows of those files in the schema's columns, order and dtypes; a column that a file lacks is NULL."""
-    schema = polars_schema(table)
-    if not files:
-        return pl.LazyFrame(schema=schema)
-    return pl.scan_parquet(
-        [file.path for file in files],
-        glob=False,
-        schema=schema,
-        hive_partitioning=table.partitioned_by_month,
-        hive_schema={"month": pl.String()} if table.partitioned_by_month else None,
-        missing_columns="insert",
-        extra_columns="ignore",
-    ).select(schema.names())

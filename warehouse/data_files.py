@@ -17,7 +17,8 @@ from deltalake.transaction import AddAction
 
 from warehouse.tables.table import Table
 
-NO_MONTH = "__HIVE_DEFAULT_PARTITION__"
+NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+"""As Hive names the folder of the rows in which the partition column is NULL."""
 
 
 def now_milliseconds() -> int:
@@ -58,7 +59,7 @@ def _runs(frame: pl.DataFrame) -> pl.DataFrame:
 
 def write_data_file(folder: Path, rows: pl.DataFrame, values: dict[str, str | None]) -> AddAction:
     name = f"part-{uuid.uuid4()}.zstd.parquet"
-    parents = [f"{column}={value or NO_MONTH}" for column, value in values.items()]
+    parents = [f"{column}={value or NULL_PARTITION}" for column, value in values.items()]
     relative = "/".join([*parents, name])
     path = folder / relative
     path.parent.mkdir(parents=True, exist_ok=True)

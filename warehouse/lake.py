@@ -15,12 +15,12 @@ import polars as pl
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from warehouse.commits import commit, scan_files
+from warehouse.commits import commit
 from warehouse.conformity import check_month, conform
 from warehouse.errors import LakeError
 from warehouse.open_table import OpenTable
 from warehouse.paths import path_fault
-from warehouse.snapshot import DataFile, Snapshot
+from warehouse.snapshot import DataFile, Snapshot, scan_files
 from warehouse.tables.table import Table
 
 RETENTION_HOURS = 7 * 24

@@ -1,6 +1,6 @@
-"""One version of a table: its exact files and what the Delta log says about each."""
+"""One version of a table: its exact files, what the Delta log says about each, and their rows."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +10,9 @@ import polars as pl
 from deltalake import DeltaTable
 from deltalake.transaction import RemoveAction
 
+from warehouse.column_types import polars_schema
 from warehouse.data_files import now_milliseconds
+from warehouse.tables.table import Table
 
 
 @dataclass(frozen=True)
@@ -88,3 +90,19 @@ def remove_action(file: DataFile, folder: Path, partitioned_by_month: bool) -> R
         size=file.size_bytes,
         partition_values={"month": file.month} if partitioned_by_month else {},
     )
+
+
+def scan_files(table: Table, files: Collection[DataFile]) -> pl.LazyFrame:
+    """The rows of those files in the schema's columns, order and dtypes; a column that a file lacks is NULL."""
+    schema = polars_schema(table)
+    if not files:
+        return pl.LazyFrame(schema=schema)
+    return pl.scan_parquet(
+        [file.path for file in files],
+        glob=False,
+        schema=schema,
+        hive_partitioning=table.partitioned_by_month,
+        hive_schema={"month": pl.String()} if table.partitioned_by_month else None,
+        missing_columns="insert",
+        extra_columns="ignore",
+    ).select(schema.names())

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from warehouse.column_types import described, duckdb_type, polars_schema
-from warehouse.data_files import NO_MONTH
+from warehouse.data_files import NULL_PARTITION
 from warehouse.quoting import identifier, literal, literals
 from warehouse.snapshot import Snapshot
 from warehouse.tables.table import Table
@@ -41,7 +41,7 @@ def source(table: Table, column: str, is_stored: bool) -> str:
         return "NULL"
     if column == "month" and table.partitioned_by_month and table.schema.columns()["month"].nullable:
         # DuckDB 1.x shows the name of the folder of rows without a month; 2.0 shows NULL.
-        return f"NULLIF({identifier(column)}, {literal(NO_MONTH)})"
+        return f"NULLIF({identifier(column)}, {literal(NULL_PARTITION)})"
     return identifier(column)
 
 
