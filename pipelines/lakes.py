@@ -1,9 +1,11 @@
 """The two lakes, and the marks by which their tables remember what went into them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.layout import LAKE_FOLDER, STAGING_FOLDER
+from transforms.touched import NO_MONTH
 from warehouse.lake import Lake
 from warehouse.tables import FACT_ENERGY, FACT_SESSION, REJECTED_SESSION
 
@@ -37,3 +39,8 @@ class Lakes:
     def below(cls, data: Path) -> "Lakes":
         """The lakes of one root of everything written."""
         return cls(Lake(data / STAGING_FOLDER), Lake(data / LAKE_FOLDER))
+
+
+def partitions_of(months: Iterable[str]) -> list[str | None]:
+    """Where the rows of these months lie, one for each: None for those without a month, which NO_MONTH stands for."""
+    return [None if month == NO_MONTH else month for month in months]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipelines.lakes import BUILT, MONTHLY_FACTS, NEWEST, Lakes
+from pipelines.lakes import BUILT, MONTHLY_FACTS, NEWEST, Lakes, partitions_of
 from transforms.energy import fact_energy
 from transforms.months import month_batches, month_bounds
 from transforms.sessions import fact_session, rejected_session
@@ -63,13 +63,13 @@ def build_months(lakes: Lakes, months: Sequence[str], time_zone: str, *, builds_
     stations = lakes.staging.scan(STAGED_CHARGE_STATION).collect()
     links, locations = station_links(stations), station_locations(stations)
     counts = lakes.staging.row_counts(STAGED_SESSION)
-    sessions = {month: counts.get(None if month == NO_MONTH else month, 0) for month in months}
+    sessions = {month: counts.get(place, 0) for month, place in zip(months, partitions_of(months), strict=True)}
     # Their slots have to fit in memory together.
     batches = month_batches(months, sessions, SESSIONS_AT_ONCE)
 
     built: list[BuiltMonth] = []
     for batch in batches:
-        partitions = [None if month == NO_MONTH else month for month in batch]
+        partitions = partitions_of(batch)
         marks = {NEWEST: newest} | {f"{BUILT} {month}": newest for month in batch}
         if builds_all and batch is batches[-1]:
             marks[BUILT] = newest

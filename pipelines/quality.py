@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.lakes import MONTHLY_FACTS, NEWS, Lakes
+from pipelines.lakes import MONTHLY_FACTS, NEWS, Lakes, partitions_of
 from transforms.months import month_bounds, month_of, months_between
 from transforms.quality import (
     SESSION_COLUMNS,
@@ -69,7 +69,7 @@ def measure_months(lakes: Lakes, months: Collection[str], time_zone: str) -> int
         lakes.staging.scan(STAGED_LOCATION).select("vendor", "location_id").unique().collect(),
     )
     repeated = repeated_sessions(published.scan(FACT_SESSION))
-    rejected = published.scan(REJECTED_SESSION, _partitions(chosen)).select("month", "vendor").collect()
+    rejected = published.scan(REJECTED_SESSION, partitions_of(chosen)).select("month", "vendor").collect()
     rows = [
         _quality(published, stretch, repeated, rejected.filter(pl.col("month").is_in(stretch)), shown, time_zone)
         for stretch in _stretches(sorted(chosen - {NO_MONTH}), contents[FACT_ENERGY])
@@ -93,10 +93,6 @@ def _fingerprints(files: Iterable[DataFile]) -> dict[str, int]:
         mark: int.from_bytes(blake2b("/".join(sorted(each)).encode(), digest_size=7).digest())
         for mark, each in names.items()
     }
-
-
-def _partitions(months: Collection[str]) -> list[str | None]:
-    return [None if month == NO_MONTH else month for month in months]
 
 
 def _to_be_put_right(known: pl.DataFrame, has_news: bool) -> set[str]:
