@@ -1,10 +1,11 @@
 """Backups of the lake: whole generations, in which a file that has not changed is a hard link to the one before.
 
-Everything below the root of data is a file that is written once and never changed (raw log, data files, entries of the
-Delta logs), so that a copy taken while nobody writes is a state from which a run goes on as from the original. The
-locks of the runs keep writers away meanwhile; readers notice nothing.
+Everything below the root of data is a file that is written once and never changed in place (raw log, data files,
+entries of the Delta logs), so that a copy taken while nobody writes is a state from which a run goes on as from the
+original. The locks of the runs keep writers away meanwhile; readers notice nothing.
 
-    FOLDER/20261120T031500000000Z/manifest.json, raw/, lake/, staging/, pseudonym.key, sandbox.json
+    FOLDER/20261120T031500000000Z/manifest.json, raw/, lake/, staging/, pseudonym.key, forgotten.json,
+    sandbox.json
 
 A generation is built under another name and renamed, so one that is there is whole. Not in it are Dagster's history of
 runs, and the DuckDB file, which names files by absolute paths and is published anew after a restore.
@@ -24,7 +25,7 @@ from pathlib import Path
 from pipelines.building import publish_warehouse
 from pipelines.faults import BackupError, ConfigurationError
 from pipelines.lakes import Lakes
-from pipelines.layout import LAKE_FOLDER, PSEUDONYM_KEY, RAW_FOLDER, SANDBOX_RECORD, STAGING_FOLDER
+from pipelines.layout import FORGOTTEN, LAKE_FOLDER, PSEUDONYM_KEY, RAW_FOLDER, SANDBOX_RECORD, STAGING_FOLDER
 from pipelines.locks import BACKUP, LAKE, RAW_LOG, exclusive
 from warehouse.data_files import flush
 
@@ -33,7 +34,7 @@ MANIFEST = "manifest.json"
 BUILDING = ".building"
 RESTORING = "restoring"
 # The raw log comes last in a restore: it is what says that there is data.
-CONTENT = (SANDBOX_RECORD, PSEUDONYM_KEY, STAGING_FOLDER, LAKE_FOLDER, RAW_FOLDER)
+CONTENT = (SANDBOX_RECORD, PSEUDONYM_KEY, FORGOTTEN, STAGING_FOLDER, LAKE_FOLDER, RAW_FOLDER)
 PIECE_BYTES = 1 << 20
 
 

@@ -20,6 +20,7 @@ import pyarrow as pa
 from pipelines.accounts import address_of, refuse_other_data
 from pipelines.faults import ReadingError
 from pipelines.fields import fields_table
+from pipelines.forgotten import Forgotten, forgotten_of
 from pipelines.locks import account_lock, exclusive
 from pipelines.memory import collect_rarely, give_back, share_one_heap
 from pipelines.personal_data import Cleaner, Pseudonyms
@@ -137,9 +138,10 @@ def extract(
                 keep_signed_readings=settings.keep_signed_readings,
                 known_fields=known_fields.get(name, ()),
             )
+            forgotten = forgotten_of(name, pseudonyms, settings.data)
             address = address_of(settings, name)
             extractions.append(
-                _VendorExtraction(vendor, address, cleaner, question, run_id, deepcopy(positions), progress)
+                _VendorExtraction(vendor, address, cleaner, forgotten, question, run_id, deepcopy(positions), progress)
             )
         readings = _append_as_they_come(extractions, raw_log, positions, vendors, progress)
     give_back()
@@ -209,6 +211,7 @@ class _VendorExtraction:
         vendor: Vendor,
         address: str,
         cleaner: Cleaner,
+        forgotten: Forgotten,
         question: Question,
         run_id: str,
         positions: Positions,
@@ -217,6 +220,7 @@ class _VendorExtraction:
         self._vendor = vendor
         self._address = address
         self._cleaner = cleaner
+        self._forgotten = forgotten
         self._question = question
         self._run_id = run_id
         self._positions = positions
@@ -274,7 +278,8 @@ class _VendorExtraction:
         rows, message, may_be_too_long = None, None, False
         try:
             pages = line.read(window, tally)
-            rows = raw_rows(pages, line.endpoint, line.scope, self._cleaner, self._question.as_of, self._run_id)
+            as_of, run_id = self._question.as_of, self._run_id
+            rows = raw_rows(pages, line.endpoint, line.scope, self._cleaner, as_of, run_id, self._forgotten)
         except ReadingError as fault:
             message = str(fault)
             may_be_too_long = tally.answers == 0 and may_ask_too_much(fault)

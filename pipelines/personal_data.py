@@ -16,6 +16,7 @@ import orjson
 
 # One character before the sign is enough to find it; more would make the search of a long text take for ever.
 E_MAIL = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
+PSEUDONYM = re.compile(r"p_[0-9a-f]{32}")
 EVERYWHERE_DROPPED = frozenset(
     {"email", "useremail", "fullname", "userfullname", "firstname", "lastname", "username", "userusername"}
     | {"phone", "phonenumber", "phone_number", "telephone", "mobile", "mobilenumber"}

@@ -5,6 +5,8 @@ from datetime import datetime
 import dagster as dg
 import polars as pl
 
+from pipelines.personal_data import PSEUDONYM
+
 ROWS_SHOWN = 5
 MONTHS_SHOWN = 60
 TEXT_SHOWN = 60
@@ -39,6 +41,8 @@ def markdown_table(
                 return value.strftime(instants)
             case _:
                 text = " ".join(str(value).split()).replace("|", "\\|")
+                # What is shown stays in Dagster's history, in which nobody can be forgotten.
+                text = PSEUDONYM.sub("(pseudonym)", text)
                 return text if longest_text is None or len(text) <= longest_text else f"{text[:longest_text]}…"
 
     lines = [

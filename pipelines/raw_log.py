@@ -1,4 +1,5 @@
-"""The raw log: append-only Parquet through dlt's filesystem destination, and the positions that commit with it.
+"""The raw log: append-only Parquet through dlt's filesystem destination, and the positions that commit with it. Only to
+forget a person are its files written anew, row by row the same in number and place.
 
 A load counts once dlt has stored its state or its load record, which it does after the last file. What a load that was
 cut off before that has left behind is cleared away by the next, and its rows are read from the vendor again.
@@ -6,18 +7,19 @@ cut off before that has left behind is cleared away by the next, and its rows ar
 
 import logging
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dlt
 import orjson
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
-from dlt.common.versioned_state import decompress_state
+from dlt.common.versioned_state import TVersionedState, compress_state, decompress_state
 from dlt.destinations import filesystem
 
 from pipelines.fields import FIELDS_SCHEMA
@@ -27,6 +29,7 @@ from pipelines.raw_rows import RAW_SCHEMA
 from pipelines.readings import READING_SCHEMA
 from pipelines.vendors.contract import Position
 from pipelines.vendors.windows import start_to_go_back_to
+from warehouse.data_files import flush
 
 # A second copy of what is loaded would be kept in dlt's working folder.
 dlt.config["load.delete_completed_jobs"] = True
@@ -35,6 +38,7 @@ PIPELINE = "chargehouse"
 READINGS = "readings"
 FIELDS = "fields"
 FORGET_OPEN_AFTER = timedelta(days=90)
+REWRITING = ".rewriting"
 
 
 @dataclass
@@ -113,6 +117,27 @@ class RawLog:
 
         with exclusive(self._data, RAW_LOG):
             self._pipeline().run(source(), loader_file_format="parquet")
+
+    def rewrite(self, changed: Callable[[str, pa.Table], pa.Table | None], keeps_scope: Callable[[str], bool]) -> None:
+        """Write anew every file for which `changed`, given its table's name and its rows, gives rows, and forget the
+        positions of the scopes that are not kept. What a load that was cut off has left goes away.
+
+        A file is whole at every instant, as it was before or as it is now. The caller keeps away whoever appends.
+        """
+        self._clear_away_what_was_cut_off()
+        for abandoned in self._folder.glob(f"*/.*{REWRITING}"):
+            abandoned.unlink()
+        for path in sorted(self._folder.glob("[!_]*/*.parquet")):
+            rows = changed(path.parent.name, pq.read_table(path, partitioning=None))
+            if rows is not None:
+                with _replacing(path) as beside:
+                    pq.write_table(rows, beside)
+        for path in sorted(self._folder.glob("_dlt_pipeline_state/*.jsonl")):
+            record = orjson.loads(path.read_bytes())
+            state = decompress_state(record["state"])
+            if _forget_scopes(state.get("sources", {}).get(PIPELINE, {}).get("positions", {}), keeps_scope):
+                with _replacing(path) as beside:
+                    beside.write_bytes(orjson.dumps({**record, "state": compress_state(cast(TVersionedState, state))}))
 
     def positions(self) -> Positions:
         """The positions as they stood after the last completed load."""
@@ -210,6 +235,27 @@ class RawLog:
 def _columns(name: str) -> Any:
     schema = {READINGS: READING_SCHEMA, FIELDS: FIELDS_SCHEMA}.get(name, RAW_SCHEMA)
     return {field.name: {"name": field.name, "nullable": field.nullable} for field in schema}
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A file beside this one, to be written, which then takes its place."""
+    beside = path.with_name(f".{path.name}{REWRITING}")
+    yield beside
+    flush(beside)
+    beside.replace(path)
+    flush(path.parent)
+
+
+def _forget_scopes(positions: dict[str, Any], keeps_scope: Callable[[str], bool]) -> bool:
+    """Takes the positions of the scopes that are not kept out of the stored ones; gives whether there were any."""
+    has_forgotten = False
+    for kept in positions.values():
+        for scopes in (*kept["watermarks"].values(), kept["open_sessions"]):
+            for scope in [scope for scope in scopes if not keeps_scope(scope)]:
+                del scopes[scope]
+                has_forgotten = True
+    return has_forgotten
 
 
 def _is_whole(path: Path) -> bool:

@@ -6,9 +6,11 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
+import orjson
 import pyarrow as pa
 
-from pipelines.personal_data import Cleaner
+from pipelines.forgotten import Forgotten
+from pipelines.personal_data import Cleaner, CleanObject
 from pipelines.vendors.contract import Endpoint, text_at
 from pipelines.vendors.instants import parsed_instant
 from pipelines.vendors.paging import Page
@@ -51,9 +53,15 @@ class RawRows:
 
 
 def raw_rows(
-    pages: Iterable[Page], endpoint: Endpoint, scope: str, cleaner: Cleaner, as_of: datetime, run_id: str
+    pages: Iterable[Page],
+    endpoint: Endpoint,
+    scope: str,
+    cleaner: Cleaner,
+    as_of: datetime,
+    run_id: str,
+    forgotten: Forgotten | None = None,
 ) -> RawRows:
-    """The rows of a window's pages, in the order received."""
+    """The rows of a window's pages, in the order received, without what tells of the vendor's forgotten persons."""
     texts: dict[str, list[Any]] = {name: [] for name in TEXTS}
     hashes: list[int] = []
     requested: list[pa.Array] = []
@@ -68,6 +76,8 @@ def raw_rows(
         requested.append(pa.repeat(pa.scalar(page.requested_at, INSTANT), len(page.objects)))
         for item in page.objects:
             clean = cleaner.clean(item, endpoint=endpoint.name, id_names=endpoint.id_names, id_field=endpoint.id_field)
+            if forgotten:
+                clean = _without_forgotten(clean, endpoint, forgotten)
             payload_bytes += len(clean.payload)
             object_id = _storable(id_of(clean.content)) or None
             ids.append(object_id)
@@ -76,7 +86,7 @@ def raw_rows(
             modified.append(_storable(modification_of(clean.content)))
             payloads.append(clean.payload)
             signed.append(clean.signed_readings)
-            hashes.append(_fingerprint(clean.payload))
+            hashes.append(content_hash(clean.payload))
             if endpoint.is_open is not None and object_id:
                 if endpoint.is_open(item):
                     open_sessions[object_id] = start_to_go_back_to(parsed_instant(started[-1]))
@@ -102,5 +112,11 @@ def _storable(text: str | None) -> str | None:
     return text if text is None or text.isascii() else text.encode(errors="replace").decode()
 
 
-def _fingerprint(payload: bytes) -> int:
+def _without_forgotten(clean: CleanObject, endpoint: Endpoint, forgotten: Forgotten) -> CleanObject:
+    payload = forgotten.without(clean.payload, endpoint)
+    return clean if payload is None else CleanObject(orjson.loads(payload), payload, signed_readings=None)
+
+
+def content_hash(payload: bytes) -> int:
+    """The fingerprint of a payload."""
     return int.from_bytes(blake2b(payload, digest_size=8).digest(), signed=True)

@@ -45,6 +45,8 @@ def _last_run(audit: pl.DataFrame, run_id: str) -> str:
 
 def _coverage(coverage: pl.DataFrame) -> str:
     """A line for each list: runs of months in the same state."""
+    if coverage.is_empty():
+        return "Coverage: no list is asked any more; no vendor is configured."
     lines = ["Coverage"]
     merged = (
         coverage.group_by("vendor", "endpoint", "month")

@@ -60,6 +60,14 @@ def energy_by_month(data: Path) -> str:
     return render(query(data / DATABASE, ENERGY_BY_MONTH))
 
 
+def counted(data: Path) -> str:
+    """How many sessions count, and their energy in all, as a sentence."""
+    if not (data / DATABASE).exists():
+        return "nothing published"
+    [(sessions, energy_kwh)] = query(data / DATABASE, "SELECT count(*), sum(energy_kwh) FROM fact_session").rows
+    return f"{sessions:,} sessions, {energy_kwh or 0:,} kWh"
+
+
 def where_to_look(data: Path) -> str:
     """Where the result lies and how to look at it."""
     return "\n".join(

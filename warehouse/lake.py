@@ -200,14 +200,16 @@ class Lake:
         kept = scan_files(table, removed).filter(~is_replaced).collect()
         self._replace_files(table, delta, removed, pl.concat([kept, rows]), marks)
 
-    def tidy(self, table: Table, keep: Collection[str] = ()) -> list[str]:
-        """Removes the files that no version of the last 7 days and no publication names; returns their paths.
+    def tidy(self, table: Table, keep: Collection[str] = (), retention_hours: int = RETENTION_HOURS) -> list[str]:
+        """Removes the files that no version of the last days and no publication names; returns their paths.
 
         A partition of many small files is first written anew as one, in the order of the key. The log needs no care:
         Delta Lake writes a checkpoint every 100 commits, and then drops what is older than a checkpoint of 30 days.
 
         Args:
             keep: the files that publications name (`published_files`).
+            retention_hours: for how long a version that was replaced stays readable; with 0 the caller keeps all other
+                writers away, whose files no version names yet.
 
         Raises:
             LakeError: another writer changed a partition while it was written anew.
@@ -216,7 +218,7 @@ class Lake:
         delta = self._open(table)
         if delta is None:
             return []
-        unnamed = delta.vacuum(retention_hours=RETENTION_HOURS, dry_run=True, full=True)
+        unnamed = delta.vacuum(retention_hours, dry_run=True, enforce_retention_duration=False, full=True)
         # Names are unique, whereas the same path may be spelled in another way where the publication was built.
         kept = {Path(path).name for path in keep}
         paths = [self.folder(table) / name for name in unnamed]

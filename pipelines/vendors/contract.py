@@ -9,6 +9,9 @@ from pipelines.personal_data import PersonalData
 from pipelines.vendors.http_client import Tally
 from pipelines.vendors.paging import Page
 
+USER_SCOPE = "user:"
+"""How the scope of a list begins that is asked for one person; their pseudonym follows."""
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -17,7 +20,8 @@ class Endpoint:
     `id_field` and the `*_field`s name the object's key and times as the vendor does, dots for nesting. `is_windowed`
     says whether a reading covers a stretch of the endpoint's own clock; otherwise it shows how things stand at the
     reading. `is_open` tells a running session from a closed one, where objects are sessions that may run. `id_names` is
-    the kind of person that the object's own id names, where it does.
+    the kind of person that the object's own id names, where it does. An object that is a person's own (the user, a
+    vehicle, a home) `is_personal`; `belongings` are the fields of a session that name such things.
     """
 
     vendor: str
@@ -31,6 +35,8 @@ class Endpoint:
     is_windowed: bool = True
     is_open: Callable[[Any], bool] | None = None
     id_names: str | None = None
+    is_personal: bool = False
+    belongings: tuple[str, ...] = ()
 
     @property
     def table(self) -> str:

@@ -49,9 +49,16 @@ USERS = Endpoint(
     id_field="id",
     is_windowed=False,
     id_names="user",
+    is_personal=True,
 )
 VEHICLES = Endpoint(
-    "jedlix", "vehicles", "Vehicles of the tenant, as received.", DOCUMENTATION, id_field="id", is_windowed=False
+    "jedlix",
+    "vehicles",
+    "Vehicles of the tenant, as received.",
+    DOCUMENTATION,
+    id_field="id",
+    is_windowed=False,
+    is_personal=True,
 )
 CHARGING_LOCATIONS = Endpoint(
     "jedlix",
@@ -61,6 +68,7 @@ CHARGING_LOCATIONS = Endpoint(
     id_field="id",
     modified_field="updatedAt",
     is_windowed=False,
+    is_personal=True,
 )
 SESSIONS = Endpoint(
     "jedlix",
@@ -71,6 +79,7 @@ SESSIONS = Endpoint(
     started_field="startTime",
     ended_field="endTime",
     is_open=_is_open,
+    belongings=("vehicleId", "chargingLocationId"),
 )
 OPEN_SESSIONS = Endpoint(
     "jedlix",
@@ -82,6 +91,7 @@ OPEN_SESSIONS = Endpoint(
     ended_field="endTime",
     is_windowed=False,
     is_open=_is_open,
+    belongings=("vehicleId", "chargingLocationId"),
 )
 
 

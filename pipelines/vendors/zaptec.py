@@ -18,7 +18,7 @@ from typing import Any
 from pipelines.faults import ReadingError
 from pipelines.personal_data import PersonalData, Pseudonyms
 from pipelines.settings import Patience, ZaptecAccount
-from pipelines.vendors.contract import Endpoint, Line, Question, Window, text_at
+from pipelines.vendors.contract import USER_SCOPE, Endpoint, Line, Question, Window, text_at
 from pipelines.vendors.http_client import AnswerFault, HttpClient, Refused, Tally
 from pipelines.vendors.instants import iso_milliseconds
 from pipelines.vendors.paging import CursorPage, NumberedPage, Page, read_cursor_pages, read_numbered_pages
@@ -119,7 +119,7 @@ class Zaptec:
         for charger_id in self._account.charger_ids:
             yield "ChargerId", charger_id, f"charger:{charger_id}"
         for user_id in self._account.user_ids:
-            yield "UserId", user_id, f"user:{self._pseudonyms.of('user', user_id)}"
+            yield "UserId", user_id, f"{USER_SCOPE}{self._pseudonyms.of('user', user_id)}"
 
     def _session_line(self, question: Question, parameter: str, value: str, scope: str) -> Line:
         return Line(

@@ -91,5 +91,4 @@ DOES_NOT_APPLY: dict[int, str] = {
     55: "None of the four APIs reports energy that flows back; a negative energy is rejected (F49).",
     58: "GreenFlux's CDRs carry no credit; a correction is the CDR issued again under its id, which replaces it.",
     64: "Nothing is exported: the warehouse is read by SQL, and a name is stored as it is (F63).",
-    66: "Erasing a person is not part of Chargehouse yet.",
 }

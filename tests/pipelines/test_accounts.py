@@ -84,6 +84,23 @@ def test_the_sandbox_is_not_read_into_the_data_of_accounts(run: Run, smappee: di
     assert run("refresh", "--as-of", "2026-04-11", **smappee)[0] == command.DONE
 
 
+@pytest.mark.usefixtures("small_demonstration")
+def test_the_demonstration_is_rebuilt_as_its_runs_have_built_it(run: Run, tmp_path: Path) -> None:
+    assert run("run", "--as-of", "2026-04-10")[0] == command.DONE
+    before = run("status")
+    assert "complete 2025-11..2026-04" in before[1]
+    assert run("rebuild")[0] == command.DONE
+    assert run("status") == before
+
+
+def test_the_status_of_accounts_that_are_no_longer_configured_is_told(run: Run, smappee: dict[str, str]) -> None:
+    assert run("refresh", "--as-of", "2026-04-10", **smappee)[0] == command.DONE
+    assert run("rebuild")[0] == command.DONE
+    status, told, _ = run("status")
+    assert status == command.DONE
+    assert "no list is asked any more" in told
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
