@@ -267,7 +267,7 @@ class HttpClient:
 
 
 def _parsed(body: bytes) -> Any:
-    """The JSON document. NaN and what is as large as infinity stay readable as text, for the transforms to reject.
+    """The JSON document. NaN and what is too large for a number stay readable as text, for the transforms to reject.
 
     A byte or a control character that has no place in a text is a matter of that text, not of a page of objects.
     """
@@ -276,7 +276,9 @@ def _parsed(body: bytes) -> Any:
     except orjson.JSONDecodeError:
         text = body.decode(json.detect_encoding(body), errors="replace").rstrip(" \t\r\n\0")
         try:
-            return json.loads(text, strict=False, parse_constant=str, parse_float=_float_or_text)
+            return json.loads(
+                text, strict=False, parse_constant=str, parse_float=_float_or_text, parse_int=_int_or_text
+            )
         except (ValueError, RecursionError):
             raise _PassingFault("the answer is not JSON") from None
 
@@ -284,6 +286,11 @@ def _parsed(body: bytes) -> Any:
 def _float_or_text(digits: str) -> float | str:
     number = float(digits)
     return number if math.isfinite(number) else digits
+
+
+def _int_or_text(digits: str) -> int | str:
+    # Python refuses to make a number of some thousands of digits.
+    return int(digits) if math.isfinite(float(digits)) else digits
 
 
 def _refusal(status: int) -> str:

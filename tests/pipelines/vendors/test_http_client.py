@@ -212,6 +212,7 @@ def test_gzip_is_unpacked() -> None:
         ('"\\ud800"', "\ud800"),
         ("1e-999", 0.0),
         ("12345678901234567890123", 1.2345678901234568e22),
+        ("-" + "9" * 5_000, "-" + "9" * 5_000),
     ],
 )
 def test_what_is_hardly_json_stays_readable_for_the_transforms_to_reject(written: str, read: object) -> None:
