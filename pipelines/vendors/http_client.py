@@ -195,7 +195,11 @@ class HttpClient:
                 raise _PassingFault("the sign-in was answered with something that is no JSON object")
             return document
 
-        return self._patiently(attempt, tally)
+        try:
+            return self._patiently(attempt, tally)
+        except TooMuchAsked as fault:
+            # A sign-in asks for nothing that could be less.
+            raise ReadingError(*fault.args) from None
 
     def _patiently(self, attempt: Callable[[], T], tally: Tally) -> T:
         """Repeat what may pass, with growing, jittered pauses."""

@@ -274,6 +274,19 @@ def test_a_server_that_refuses_for_another_reason_is_not_asked_for_less(
     assert (left_out.state, left_out.requests) == ("failed", 0)
 
 
+@pytest.mark.parametrize("name", ["status 504", "no answer in time", "too large"])
+def test_a_sign_in_that_fails_is_not_tried_again_with_shorter_windows(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.vendors.http_client.ATTEMPTS", 1)
+    monkeypatch.setattr("pipelines.vendors.http_client.LARGEST_BODY_BYTES", 2_000)
+    with serving(TOO_MUCH_ASKED[name]) as server:
+        settings = settings_for("smappee", server, tmp_path, CHARGEHOUSE_READ_TIMEOUT_SECONDS="0.5")
+        asked, _ = read(settings)
+    assert (asked.state, asked.requests) == ("failed", 1)
+    assert (asked.from_at, asked.to_at) == (datetime(2026, 1, 1, tzinfo=UTC), NOW)
+
+
 def test_a_fault_in_a_later_window_keeps_the_earlier_ones_and_the_next_run_goes_on(
     sandbox: Sandbox, sandbox_settings: SettingsBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
