@@ -159,7 +159,12 @@ class _Pass:
     @property
     def _is_counted(self) -> bool:
         """Whether a total is told that may be right: it counts all the rows there are."""
-        return self.total is not None and self.rows <= self.total
+        return self.total is not None and not self.counts_too_few
+
+    @property
+    def counts_too_few(self) -> bool:
+        """Whether more rows came than the total counts, so that it is wrong."""
+        return self.total is not None and self.rows > self.total
 
     def _shows_versions_again(self, previous: "_Pass") -> bool:
         """Whether the list holds several versions of a row for good: both readings show the same rows in the same
@@ -291,15 +296,22 @@ def _hides_more(
     """Whether behind the last of several pages, which is full, stands yet another."""
     if last.total_pages <= 1 or len(last.page.objects) < reading.page_size:
         return False
-    beyond = _page_beyond(fetch, last.total_pages + 1)
+    beyond = _page_beyond(fetch, last.total_pages + 1, reading)
     return beyond is not None and not reading.began_or_ended_with(beyond.page.objects, key)
 
 
-def _page_beyond(fetch: Callable[[int], NumberedPage], number: int) -> NumberedPage | None:
-    """A page that the vendor did not promise, so that it may refuse it."""
+def _page_beyond(fetch: Callable[[int], NumberedPage], number: int, reading: _Pass) -> NumberedPage | None:
+    """A page that the vendor did not promise, so that it may refuse it, or fail to answer.
+
+    Raises ReadingError where the total is proved wrong: the list may well go on there.
+    """
     try:
         return fetch(number)
     except Refused:
+        return None
+    except ReadingError:
+        if reading.counts_too_few:
+            raise
         return None
 
 
@@ -309,8 +321,11 @@ def _pages_in_turn(
     number = 1
     pages = 1
     for _ in range(MOST_PAGES):
-        answer = fetch(number) if number <= pages else _page_beyond(fetch, number)
+        answer = fetch(number) if number <= pages else _page_beyond(fetch, number, reading)
         if answer is None:
+            return
+        # Before its total is heard, which some servers count as none behind the end.
+        if number > pages and reading.began_or_ended_with(answer.page.objects, key):
             return
         fallen = reading.fall(answer.total_count)
         if fallen and number > 1:
@@ -318,14 +333,11 @@ def _pages_in_turn(
             number = max(1, number - -(-fallen // reading.page_size))
             continue
         rows = len(answer.page.objects)
-        if number > pages and reading.began_or_ended_with(answer.page.objects, key):
-            return
         is_news = reading.take(answer.page.objects, key, (number - 1) * reading.page_size + rows)
         yield answer
         pages = answer.total_pages
-        counts_too_few = answer.total_count is not None and reading.rows > answer.total_count
         is_full = number > 1 and rows >= reading.page_size
-        if number >= pages and not (is_news and (counts_too_few or is_full)):
+        if number >= pages and not (is_news and (reading.counts_too_few or is_full)):
             return
         number += 1
     raise ReadingError("the list has no end.")

@@ -235,17 +235,41 @@ def test_numbered_pages_lose_no_row_to_a_total_that_is_capped(
     assert got is None or moving.stayed <= set(got)
 
 
-@pytest.mark.parametrize("beyond", ["refused", "the last page again", "the first page again"])
-def test_a_page_behind_the_last_that_holds_nothing_new_ends_the_list(beyond: str) -> None:
+@pytest.mark.parametrize("tells_total", [True, False])
+@pytest.mark.parametrize("beyond", ["refused", "not answered", "the last page again", "the first page again"])
+def test_a_page_behind_the_last_that_holds_nothing_new_ends_the_list(beyond: str, tells_total: bool) -> None:
     moving = MovingList(20)
+    faults = {"refused": Refused(404, "not found"), "not answered": ReadingError("HTTP 500; gave up after 8 tries.")}
 
     def fetch(number: int) -> NumberedPage:
-        if number > 2 and beyond == "refused":
-            raise Refused(404, "not found")
-        return moving.numbered(number if number <= 2 else 2 if "last" in beyond else 1, 10)
+        if number > 2 and beyond in faults:
+            raise faults[beyond]
+        return moving.numbered(number if number <= 2 else 2 if "last" in beyond else 1, 10, tells_total=tells_total)
 
-    assert rows_of(read_numbered_pages(fetch, row)) == list(range(20))
-    assert moving.fetches <= 3
+    readings = 1 if tells_total else 2
+    assert rows_of(read_numbered_pages(fetch, row)) == list(range(20)) * readings
+    assert moving.fetches <= 3 * readings
+
+
+def test_a_page_behind_the_last_that_counts_no_rows_is_no_fall_of_the_total() -> None:
+    moving = MovingList(19, [[], [Move("enters", 0)]])
+
+    def fetch(number: int) -> NumberedPage:
+        page = moving.numbered(number, 10)
+        return page if page.page.objects else NumberedPage(page.page, 0, 0)
+
+    assert moving.stayed < set(rows_of(read_numbered_pages(fetch, row)))
+    assert moving.fetches <= 6
+
+
+def test_a_page_that_is_not_answered_behind_a_total_that_is_proved_wrong_is_a_fault() -> None:
+    def fetch(number: int) -> NumberedPage:
+        if number > 2:
+            raise ReadingError("HTTP 500; gave up after 8 tries.")
+        return replace(MovingList(30).numbered(number, 10), total_count=15, total_pages=2)
+
+    with pytest.raises(ReadingError, match="HTTP 500"):
+        rows_of(read_numbered_pages(fetch, row))
 
 
 def test_a_server_that_ignores_which_page_is_asked_for_is_not_asked_for_ever() -> None:
