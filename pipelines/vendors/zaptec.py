@@ -148,9 +148,12 @@ class Zaptec:
             except Refused as refused:
                 if refused.status != 400 or cursor is not None or size == ARCHIVE_PAGE_SIZES[-1]:
                     raise
-                # For this window and those to come. One that is being read keeps its size: its cursor belongs to it.
-                size = self._archive_page_size = ARCHIVE_PAGE_SIZES[-1]
-                return self._archive_page(query, size, cursor, tally)
+                # For this window. One that is being read keeps its size: its cursor belongs to it.
+                size = ARCHIVE_PAGE_SIZES[-1]
+                page = self._archive_page(query, size, cursor, tally)
+                # And for those to come, now that it was the size that was refused, and not the scope or the window.
+                self._archive_page_size = size
+                return page
 
         return read_cursor_pages(fetch)
 

@@ -7,9 +7,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from pipelines.faults import ReadingError
-from pipelines.vendors.http_client import ATTEMPTS
+from pipelines.vendors.contract import Position
+from pipelines.vendors.http_client import ATTEMPTS, Tally
 from tests.pipelines.scripted_server import Scripted, ScriptedServer, response, serving
-from tests.pipelines.vendors.asked import objects_of
+from tests.pipelines.vendors.asked import line_of, objects_of
 
 TOKEN = response('{"access_token": "t", "expires_in": 3600}')
 
@@ -43,6 +44,19 @@ def test_a_page_size_that_is_refused_is_halved_once() -> None:
         with pytest.raises(ReadingError, match="HTTP 400"):
             objects_of(server, "zaptec", "sessions")
         assert len(queries(server)) == 2
+
+
+def test_a_page_size_is_halved_for_the_windows_to_come_only_where_half_of_it_is_accepted() -> None:
+    refused = response("", 400)
+    with serving(TOKEN, refused, refused, refused, archive({"id": 1}), archive({"id": 2})) as server:
+        line = line_of(server, "zaptec", "sessions")
+        [window] = line.stretches(Position())
+        with pytest.raises(ReadingError, match="HTTP 400"):
+            list(line.read(window, Tally()))
+        for _ in range(2):
+            list(line.read(window, Tally()))
+        sizes = [int(query["PageSize"][0]) for query in queries(server)]
+    assert sizes == [200, 100, 200, 100, 100]
 
 
 def test_a_cursor_that_is_refused_is_not_tried_in_another_query() -> None:
