@@ -5,10 +5,11 @@ there on, and what it holds from before would never be.
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipelines.faults import ConfigurationError
-from pipelines.layout import SANDBOX_RECORD
+from pipelines.layout import RAW_FOLDER, SANDBOX_RECORD
 from pipelines.settings import Settings
 
 
@@ -18,12 +19,28 @@ def address_of(settings: Settings, vendor: str) -> str:
     return f"{parts.hostname}{parts.path}"
 
 
+def holds_own_data(data: Path) -> bool:
+    """Whether somebody's own accounts have been read into the folder."""
+    return (data / RAW_FOLDER).exists() and not (data / SANDBOX_RECORD).exists()
+
+
+def refuse_sandbox(data: Path) -> None:
+    """Raise ConfigurationError where the sandbox must not be read into the folder."""
+    if holds_own_data(data):
+        raise ConfigurationError(
+            f"no vendor is configured, and {data} holds data of accounts, with which the sandbox's must not mix. "
+            "Set the accounts' variables, or CHARGEHOUSE_DATA to another folder."
+        )
+
+
 def refuse_other_data(settings: Settings, vendors: Sequence[str], addresses: Mapping[str, str]) -> None:
     """Raise ConfigurationError where these vendors must not be read into the folder.
 
     `addresses`: where the data of each vendor in the folder was read.
     """
-    if (settings.data / SANDBOX_RECORD).exists() and not settings.is_demonstration:
+    if settings.is_demonstration:
+        refuse_sandbox(settings.data)
+    elif (settings.data / RAW_FOLDER).exists() and (settings.data / SANDBOX_RECORD).exists():
         raise ConfigurationError(
             f"{settings.data} holds the sandbox's invented data, which must not mix with yours. "
             "Move that folder away, or set CHARGEHOUSE_DATA to another one."

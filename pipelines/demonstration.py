@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipelines.accounts import refuse_sandbox
 from pipelines.faults import ConfigurationError
-from pipelines.layout import RAW_FOLDER, SANDBOX_RECORD
-from pipelines.settings import DEMONSTRATION, Settings, load_settings
+from pipelines.layout import SANDBOX_RECORD
+from pipelines.settings import DEMONSTRATION, VENDOR_PREFIXES, Settings, load_settings
 from sandbox.generate import generate_world
 from sandbox.server import Sandbox
 from transforms.months import month_after, month_at, month_bounds
@@ -53,11 +54,7 @@ def sandbox_environment(settings: Settings, as_of: datetime) -> Iterator[Mapping
 
     Raises ConfigurationError over the data of somebody's own accounts.
     """
-    if holds_own_data(settings.data):
-        raise ConfigurationError(
-            f"no vendor is configured, and {settings.data} holds data of accounts, with which the sandbox's must not "
-            "mix. Set the accounts' variables, or CHARGEHOUSE_DATA to another folder."
-        )
+    refuse_sandbox(settings.data)
     record = _world_of(settings.data, as_of)
     begins_at = datetime.fromisoformat(record.begins_at)
     world = generate_world(
@@ -69,24 +66,28 @@ def sandbox_environment(settings: Settings, as_of: datetime) -> Iterator[Mapping
     with Sandbox(world, now=as_of) as sandbox:
         yield {
             "CHARGEHOUSE_FIRST_MONTH": begins_at.strftime("%Y-%m"),
-            **os.environ,
+            # Whoever has begun to fill in an account has not named anything of the sandbox's.
+            **{name: value for name, value in os.environ.items() if not name.startswith(VENDOR_PREFIXES)},
             **sandbox.environment(),
             "CHARGEHOUSE_DATA": str(settings.data),
             DEMONSTRATION: "1",
         }
 
 
-def holds_own_data(data: Path) -> bool:
-    """Whether somebody's own accounts have been read into the folder."""
-    return (data / RAW_FOLDER).exists() and not (data / SANDBOX_RECORD).exists()
-
-
 def _world_of(data: Path, as_of: datetime) -> DemonstrationWorld:
     path = data / SANDBOX_RECORD
     if path.exists():
-        return DemonstrationWorld(**json.loads(path.read_text()))
+        try:
+            return DemonstrationWorld(**json.loads(path.read_text()))
+        except (ValueError, TypeError):
+            raise ConfigurationError(
+                f"{path} is damaged, and says which invented world the data is of. Move {data} away, or set "
+                "CHARGEHOUSE_DATA to another folder."
+            ) from None
     begins_at, _ = month_bounds(month_after(month_at(as_of, "UTC"), -MONTHS_BEFORE), "UTC")
     record = DemonstrationWorld(SEED, SESSIONS, begins_at.isoformat(), as_of.isoformat())
     data.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(record), indent=2) + "\n")
+    beside = data / f".{SANDBOX_RECORD}.part"
+    beside.write_text(json.dumps(asdict(record), indent=2) + "\n")
+    beside.replace(path)
     return record

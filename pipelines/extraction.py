@@ -21,6 +21,7 @@ from pipelines.accounts import address_of, refuse_other_data
 from pipelines.faults import ReadingError
 from pipelines.fields import fields_table
 from pipelines.forgotten import Forgotten, forgotten_of
+from pipelines.layout import SANDBOX_RECORD
 from pipelines.locks import account_lock, exclusive
 from pipelines.memory import collect_rarely, give_back, share_one_heap
 from pipelines.personal_data import Cleaner, Pseudonyms
@@ -126,6 +127,9 @@ def extract(
     with _held(settings, vendors):
         positions = raw_log.positions()
         refuse_other_data(settings, vendors, positions.addresses)
+        if not settings.is_demonstration:
+            # There where the web UI was opened over the sandbox, and nothing was read from it.
+            (settings.data / SANDBOX_RECORD).unlink(missing_ok=True)
         positions.forget_long_unseen()
         known_fields = raw_log.known_fields()
         extractions = []

@@ -20,13 +20,15 @@ PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 ENV_FILE = PROJECT_FOLDER / ".env"
 MAIL_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 """The usual port of each way to secure SMTP. Source: RFC 6409, 3.1; RFC 8314, 3.3; RFC 5321, 4.5.4.2."""
-PREFIXES = ("CHARGEHOUSE_", "ZAPTEC_", "JEDLIX_", "GREENFLUX_", "SMAPPEE_")
+VENDOR_PREFIXES = ("ZAPTEC_", "JEDLIX_", "GREENFLUX_", "SMAPPEE_")
+PREFIXES = ("CHARGEHOUSE_", *VENDOR_PREFIXES)
 REFRESH_TIMES = {"hourly": "7 * * * *", "daily": "15 3 * * *"}
 """By word, when the scheduled refresh runs in the configured zone: off the full hour, when everybody asks the vendors;
 daily at night, when charging days are over."""
 
 DEMONSTRATION = "CHARGEHOUSE_DEMONSTRATION"
-"""Set for the processes of a demonstration, and never by a user."""
+"""Set for the processes of a demonstration, and never by a user. There what the `.env` file says of vendors counts for
+nothing."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,8 @@ def load_settings(environment: Mapping[str, str] | None = None, file: Path | Non
     environment = os.environ if environment is None else environment
     file = _env_file(environment) if file is None else file
     in_file = _in_file(file)
+    if environment.get(DEMONSTRATION) == "1":
+        in_file = {name: value for name, value in in_file.items() if not name.startswith(VENDOR_PREFIXES)}
     set_outside = {name: value for name, value in environment.items() if value.strip()}
     variables = Variables({**in_file, **set_outside})
     data_base = Path.cwd() if "CHARGEHOUSE_DATA" in set_outside else PROJECT_FOLDER

@@ -11,7 +11,8 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 
-from pipelines.demonstration import holds_own_data, sandbox_environment
+from pipelines.accounts import holds_own_data
+from pipelines.demonstration import sandbox_environment
 from pipelines.instance import prepare_dagster_home
 from pipelines.listening import check_can_listen
 from pipelines.questions import run_instant

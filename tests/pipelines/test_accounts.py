@@ -14,7 +14,7 @@ from pipelines import command, demonstration, web_interface
 from pipelines.accounts import address_of
 from pipelines.extraction import extract
 from pipelines.faults import ConfigurationError
-from pipelines.layout import SANDBOX_RECORD
+from pipelines.layout import RAW_FOLDER, SANDBOX_RECORD
 from pipelines.questions import refresh
 from pipelines.raw_log import READINGS, RawLog
 from pipelines.readings import readings_table
@@ -64,7 +64,7 @@ def test_accounts_are_not_read_into_the_sandboxs_data_and_the_demonstration_goes
 
 def test_a_run_that_dagster_starts_is_refused_as_clearly(sandbox: Sandbox, sandbox_settings: SettingsBuilder) -> None:
     settings = sandbox_settings("smappee")
-    settings.data.mkdir()
+    (settings.data / RAW_FOLDER).mkdir(parents=True)
     (settings.data / SANDBOX_RECORD).touch()
     with operated(settings, sandbox) as house:
         result = house.load(NOW)
@@ -99,6 +99,42 @@ def test_the_status_of_accounts_that_are_no_longer_configured_is_told(run: Run, 
     status, told, _ = run("status")
     assert status == command.DONE
     assert "no list is asked any more" in told
+
+
+def test_a_look_at_the_sandboxs_web_ui_keeps_no_account_out(run: Run, smappee: dict[str, str], tmp_path: Path) -> None:
+    nobody = load_settings({"CHARGEHOUSE_DATA": str(tmp_path / "data")}, tmp_path / ".env")
+    with demonstration.sandboxed(nobody, NOW) as still_open:
+        assert (nobody.data / SANDBOX_RECORD).exists()
+        assert run("refresh", "--as-of", "2026-04-10", **smappee)[0] == command.DONE
+        assert not (nobody.data / SANDBOX_RECORD).exists()
+        with pytest.raises(ConfigurationError, match="holds data of accounts"):
+            extract(still_open, ["jedlix"], refresh(still_open, NOW), "run-1")
+    assert run("refresh", "--as-of", "2026-04-11", **smappee)[0] == command.DONE
+
+
+def test_a_damaged_mark_of_the_sandbox_is_told(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / SANDBOX_RECORD).touch()
+    told = complaint(run("run", "--as-of", "2026-04-10"), command.MISTAKE)
+    assert f"{SANDBOX_RECORD} is damaged" in told
+    assert "CHARGEHOUSE_DATA" in told
+
+
+@pytest.mark.usefixtures("small_demonstration")
+def test_what_is_set_of_accounts_that_are_off_is_not_asked_of_the_sandbox(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "begun.env"
+    file.write_text("ZAPTEC_INSTALLATION_IDS=mine\nGREENFLUX_CDRS_VERSION=off\nCHARGEHOUSE_TIME_ZONE=Europe/Oslo\n")
+    monkeypatch.setenv("CHARGEHOUSE_ENV_FILE", str(file))
+    monkeypatch.setenv("ZAPTEC_CHARGER_IDS", "mine")
+    nobody = load_settings({"CHARGEHOUSE_DATA": str(tmp_path / "data")}, tmp_path / ".env")
+    with demonstration.sandboxed(nobody, NOW) as settings:
+        assert settings.zaptec is not None
+        assert (settings.zaptec.installation_ids, settings.zaptec.charger_ids) == ((), ())
+        assert settings.greenflux is not None
+        assert settings.greenflux.cdrs_version == "1.0"
+        assert settings.time_zone == "Europe/Oslo"
 
 
 def free_port() -> int:
