@@ -185,6 +185,7 @@ def _run_reading(settings: Settings, vendors: Sequence[str], question: Question,
     collect_rarely()
     from pipelines.accounts import refuse_other_data
     from pipelines.progress import Progress
+    from pipelines.pseudonym_key import pseudonym_key
     from pipelines.raw_log import RawLog
     from pipelines.runs import run_job
     from pipelines.summary import healed, received
@@ -192,6 +193,7 @@ def _run_reading(settings: Settings, vendors: Sequence[str], question: Question,
     asked_vendors = [vendor for vendor in settings.vendors if not vendors or vendor in vendors]
     # The run does it again, for those that Dagster starts; a command that cannot begin is to say so and no more.
     refuse_other_data(settings, asked_vendors, RawLog(settings.data).positions().addresses)
+    pseudonym_key(settings.pseudonym_key, settings.data)
     print(f"{question.kind} as of {question.as_of:%Y-%m-%d %H:%M:%S} UTC: {', '.join(asked_vendors)}", flush=True)
     reach = {"kind": question.kind, "as_of": question.as_of.isoformat(), **details}
     outcome = run_job(settings, question.kind, Progress.on_stderr(), asked_vendors, {"raw_log": reach})
