@@ -27,8 +27,8 @@ REFRESH_TIMES = {"hourly": "7 * * * *", "daily": "15 3 * * *"}
 daily at night, when charging days are over."""
 
 DEMONSTRATION = "CHARGEHOUSE_DEMONSTRATION"
-"""Set for the processes of a demonstration, and never by a user. There what the `.env` file says of vendors counts for
-nothing."""
+"""Set for the processes of a demonstration, and never by a user. What the `.env` file says of accounts is not read
+there."""
 
 
 @dataclass(frozen=True)
