@@ -30,6 +30,8 @@ LARGEST_BODY_BYTES = 256 * 1024 * 1024
 LONGEST_ANSWER_IN_READ_TIMEOUTS = 10
 IN_FLIGHT = 6
 SIGN_INS_AFTER_401 = 2
+# What stands before a server says that it took too long: a gateway, and Cloudflare in words of its own.
+TIMED_OUT = (504, 524)
 
 T = TypeVar("T")
 
@@ -250,7 +252,7 @@ class HttpClient:
         if status in (408, 429) or status >= 500:
             said = "rate limited (HTTP 429)" if status == 429 else f"the server answered with HTTP {status}"
             pause_seconds = _retry_after_seconds(response.headers.get("Retry-After"))
-            raise _PassingFault(said, pause_seconds, TooMuchAsked if status == 504 else ReadingError)
+            raise _PassingFault(said, pause_seconds, TooMuchAsked if status in TIMED_OUT else ReadingError)
         return _Response(status, response.headers, content, requested_at)
 
     def _body(self, response: urllib3.BaseHTTPResponse) -> bytes:

@@ -236,6 +236,7 @@ TOO_MUCH_ASKED = {
     "status 413": response("", 413),
     "status 422": response("", 422),
     "status 504": response("", 504),
+    "status 524": response("", 524),
     "no answer in time": Scripted([b""], pause_seconds=1.0),
     "too large": response(b" " * 3_000),
 }
