@@ -30,7 +30,8 @@ from pipelines.vendors.windows import since_modified, since_watermark
 
 OVERLAP = timedelta(minutes=15)
 LIMIT = 100
-PAGE_RELATIONS = frozenset({"next", "prev", "previous", "first", "last"})
+# A page that links back and not on is the last; links to the first and the last page alone stand on any.
+BACK = frozenset({"prev", "previous"})
 # What stands before a proxy that ends TLS goes by another scheme, and thus by another of these.
 DEFAULT_PORTS = (None, 80, 443)
 DOCUMENTATION = "https://developer.greenflux.com/docs/intro-to-charge-location-management-api"
@@ -137,21 +138,19 @@ class Greenflux:
         return read
 
     def _has_next(self, headers: Mapping[str, str]) -> bool | None:
-        """Whether a Link header names a next page; None where the vendor sends no Link about pages at all.
+        """Whether a Link header names a next page; None where it does not tell.
 
         The link itself is never followed: one to another host would carry the token there, and is refused.
         """
         links = [(target, _relations(parameters)) for target, parameters in LINK.findall(headers.get("Link", ""))]
-        if not any(relations & PAGE_RELATIONS for _, relations in links):
-            # OCPI leaves the header out on the last page, and some servers never send it: the total decides.
-            return None
         for target, relations in links:
             if "next" not in relations:
                 continue
             if _host(self._account.base_url, target) != _host(self._account.base_url):
                 raise ReadingError("the link to the next page leads to another host, which is refused.")
             return True
-        return False
+        # OCPI leaves the header out on the last page, and some servers never send it: the total decides.
+        return False if any(relations & BACK for _, relations in links) else None
 
 
 def _relations(parameters: str) -> set[str]:

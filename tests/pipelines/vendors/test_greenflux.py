@@ -170,6 +170,13 @@ def test_a_link_about_something_else_does_not_end_the_list() -> None:
         assert objects_of(server, "greenflux", "cdrs")[:2] == [{"id": "a"}, {"id": "b"}]
 
 
+def test_links_to_the_first_and_the_last_page_alone_do_not_end_the_list() -> None:
+    about = '</x?offset=0>; rel="first", </x?offset=2>; rel="last"'
+    pages = [envelope(*({"id": row} for row in rows), Link=about) for rows in ("ab", "bc", "c", "")]
+    with serving(*pages) as server:
+        assert [row["id"] for row in objects_of(server, "greenflux", "cdrs")] == ["a", "b", "c"]
+
+
 def test_a_server_that_ignores_the_offset_is_not_asked_for_ever() -> None:
     with serving(envelope({"id": "a"}, {"id": "b"})) as server:
         with pytest.raises(ReadingError, match="the same rows come again and again"):
