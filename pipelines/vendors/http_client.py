@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 class Refused(ReadingError):
-    """The vendor answered with a status that repeating would not change."""
+    """The vendor refused, by its status or in the answer itself, and repeating the request would not change that."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -169,7 +169,7 @@ class HttpClient:
                 except AnswerFault as fault:
                     if fault.is_passing:
                         raise _PassingFault(str(fault)) from None
-                    raise ReadingError(str(fault)) from None
+                    raise Refused(response.status, str(fault)) from None
             return Answer(document, response.headers, response.requested_at)
 
         answer = self._patiently(attempt, tally)

@@ -351,7 +351,8 @@ def read_offset_pages(fetch: Callable[[int], OffsetPage], key: Callable[[Any], H
     back until it meets a row that was seen. A fall of the total, where it is told, shows the same, and how far to step
     (OCPI 2.1.1, transport: pagination).
     The end is where the vendor says so, by its total or by a missing next link; without either, or where the total is
-    proved wrong, where nothing comes. A short page is no end: the server may cap its pages.
+    proved wrong, where nothing comes. A short page is no end: the server may cap its pages. Behind one that holds
+    nothing but the last row once more, it may refuse to answer.
     """
     previous = _Pass()
     for number in range(PASSES):
@@ -375,15 +376,21 @@ def _offset_pass(
     largest = 1
     has_anchor = False
     anchor: Any = None
+    is_at_end = False
     for _ in range(MOST_PAGES):
-        answer = fetch(offset)
+        try:
+            answer = fetch(offset)
+        except Refused:
+            if is_at_end:
+                return
+            raise
         objects = answer.page.objects
         fallen = reading.fall(answer.total_count)
         is_tied = (bool(objects) and (key(objects[0]), 0) in reading.seen) if has_anchor else not fallen
         if offset > 0 and not is_tied:
             # Ever further where the list keeps moving; without an anchor one more, so that the next page has one.
             offset = max(0, offset - max(fallen + (not has_anchor), 2 ** (reading.step_back() - 1)))
-            has_anchor = offset > 0
+            has_anchor, is_at_end = offset > 0, False
             continue
         if objects and offset > 0 and not has_anchor:
             reading.is_anchored = False
@@ -393,6 +400,7 @@ def _offset_pass(
         reading.take(objects, key, reached)
         # The anchor was asked for again to tie the pages together: unchanged, it is not received twice.
         is_repeated = has_anchor and objects[0] == anchor
+        is_at_end = has_anchor and len(objects) == 1
         yield replace(answer, page=replace(answer.page, objects=objects[1:])) if is_repeated else answer
         if not objects or (answer.has_next is False and answer.total_count in (None, reached)):
             return

@@ -485,6 +485,29 @@ def test_a_last_offset_page_that_is_exactly_full_ends_the_list() -> None:
     assert moving.fetches <= 4
 
 
+@pytest.mark.parametrize("cap", [3, 7, 23])
+def test_a_server_that_refuses_what_lies_behind_the_end_is_read_to_the_end(cap: int) -> None:
+    moving = MovingList(23)
+
+    def fetch(offset: int) -> OffsetPage:
+        if offset >= 23:
+            raise Refused(200, "refused with OCPI status 2001")
+        return moving.offset(offset, cap, tells_total=False)
+
+    assert rows_of(read_offset_pages(fetch, row, 100)) == list(range(23))
+
+
+@pytest.mark.parametrize("refused_at", [0, 4, 5])
+def test_a_refusal_before_the_end_fails_an_offset_list(refused_at: int) -> None:
+    def fetch(offset: int) -> OffsetPage:
+        if offset >= refused_at:
+            raise Refused(404, "not found")
+        return MovingList(23).offset(offset, 1 if refused_at == 5 else 5, tells_total=False)
+
+    with pytest.raises(Refused):
+        rows_of(read_offset_pages(fetch, row, 100))
+
+
 def test_an_offset_list_whose_totals_go_to_and_fro_ends() -> None:
     moving = MovingList(40)
     totals = count()
