@@ -13,6 +13,9 @@ from pipelines.faults import ConfigurationError
 from warehouse.paths import path_fault
 
 MONTH = re.compile(r"2[0-9]{3}-(0[1-9]|1[0-2])\Z")
+NAMES_OF_NO_ZONE = re.compile(r"(posix|right)/|(localtime|posixrules|Factory)\Z")
+"""What else lies among the zones of a machine: its own zone under another name, which the query engines do not know."""
+
 MAIL_ADDRESS = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+", re.ASCII)
 LONGEST_SECONDS = 86_400
 SLOWEST_RATE, QUICKEST_RATE = 0.001, 1_000_000
@@ -50,10 +53,10 @@ class Variables:
         return value == "1"
 
     def folder(self, name: str, default: str, base: Path) -> Path:
-        """A folder that is there or can be made, as an absolute path."""
+        """A folder that is there or can be made, as an absolute path; in a file no shell replaces `~`."""
         value = self.text(name, default)
         try:
-            path = (base / value).resolve()
+            path = (base / Path(value).expanduser()).resolve()
             nearest = next(place for place in (path, *path.parents) if place.exists())
         except (RuntimeError, ValueError):
             raise ConfigurationError(f"{name} must be a folder, not {value!r}.") from None
@@ -98,8 +101,11 @@ class Variables:
         value = self.text(name, default)
         try:
             ZoneInfo(value)
+            is_zone = not NAMES_OF_NO_ZONE.match(value)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ConfigurationError(f"{name} must be an IANA time zone such as Europe/Oslo, not {value!r}.") from None
+            is_zone = False
+        if not is_zone:
+            raise ConfigurationError(f"{name} must be an IANA time zone such as Europe/Oslo, not {value!r}.")
         return value
 
     def identifiers(self, name: str) -> tuple[str, ...]:

@@ -3,8 +3,12 @@
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import available_timezones
 
+import polars as pl
 import pytest
 
 from pipelines import settings as settings_module
@@ -169,6 +173,12 @@ def test_data_is_below_the_project_in_the_file_and_below_the_working_folder_outs
     assert load({"CHARGEHOUSE_DATA": str(tmp_path / "a b")}, file).data == tmp_path / "a b"
 
 
+def test_a_data_folder_may_lie_below_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load({"CHARGEHOUSE_DATA": "~/a b"}).data == tmp_path / "a b"
+    assert "CHARGEHOUSE_DATA must be a folder" in mistake({"CHARGEHOUSE_DATA": "~nobody-of-this-name/data"})
+
+
 @pytest.mark.parametrize("character", list("*?[=%"))
 def test_a_data_folder_that_engines_cannot_read_is_a_mistake(character: str, tmp_path: Path) -> None:
     told = mistake({"CHARGEHOUSE_DATA": str(tmp_path / f"a{character}b")})
@@ -191,6 +201,19 @@ def test_a_data_folder_that_leads_to_itself_or_to_an_object_store_is_a_mistake(t
 @pytest.mark.parametrize("zone", ["Europe/Nowhere", "../../etc/passwd", "/etc/localtime", "Europe", "CET+1!", "\x00"])
 def test_an_unknown_time_zone_is_a_mistake(zone: str) -> None:
     assert "CHARGEHOUSE_TIME_ZONE" in mistake({"CHARGEHOUSE_TIME_ZONE": zone})
+
+
+@pytest.mark.parametrize("zone", ["localtime", "posixrules", "Factory", "posix/Europe/Oslo", "right/Europe/Oslo"])
+def test_a_zone_that_only_the_machine_knows_is_a_mistake(zone: str) -> None:
+    assert "CHARGEHOUSE_TIME_ZONE" in mistake({"CHARGEHOUSE_TIME_ZONE": zone})
+
+
+def test_every_zone_that_the_settings_take_is_known_to_the_engine_that_cuts_the_months() -> None:
+    instant = pl.Series([datetime(2026, 1, 1, tzinfo=UTC)])
+    for zone in sorted(available_timezones()):
+        with suppress(ConfigurationError):
+            known = load({"CHARGEHOUSE_TIME_ZONE": zone}).time_zone
+            assert instant.dt.convert_time_zone(known).len() == 1
 
 
 @pytest.mark.parametrize(
