@@ -6,6 +6,7 @@ import polars as pl
 
 from pipelines.lakes import Lakes
 from pipelines.layout import DATABASE
+from pipelines.raw_log import RawLog
 from pipelines.vendors import ENDPOINTS
 from warehouse.query import query, render
 from warehouse.tables import LOAD_AUDIT, TOUCHED_MONTH
@@ -29,13 +30,20 @@ def received(data: Path, run_id: str) -> str:
         .collect()
     )
     if audit.is_empty():
-        return "Nothing was read."
+        return _unstaged(RawLog(data).readings().filter(pl.col("run_id") == run_id))
     lines = [
         f"  {vendor:<10} {rows:>9,} rows received: {new:,} new, {changed:,} changed, {unchanged:,} unchanged "
         f"({requests:,} requests)"
         for vendor, rows, new, changed, unchanged, requests in audit.iter_rows()
     ]
     return "\n".join(lines)
+
+
+def _unstaged(readings: pl.DataFrame) -> str:
+    """What a run read that did not come to staging it."""
+    if readings.is_empty():
+        return "Nothing was read."
+    return f"{readings['rows_received'].sum():,} rows received, kept in the raw log; the next run takes them in."
 
 
 def healed(data: Path, run_id: str) -> str:

@@ -162,6 +162,21 @@ def test_what_could_not_be_read_hides_nothing_else_that_failed(
     assert "Not everything could be read" not in told, "each fault stands there once"
 
 
+def test_what_was_read_and_not_staged_is_not_told_as_nothing(
+    run: Run, small: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def disk_is_full(*_: object, **__: object) -> None:
+        raise LakeError("the disk is full; make room")
+
+    with monkeypatch.context() as full:
+        full.setattr(table_assets, "stage", disk_is_full)
+        status, told, _ = run("refresh", "--as-of", "2026-04-10", **small)
+    assert status == command.INCOMPLETE
+    assert re.search(r"^[1-9]\d* rows received, kept in the raw log; the next run takes them in\.$", told, re.MULTILINE)
+    assert run("refresh", "--as-of", "2026-04-10", **small)[0] == command.DONE
+    assert int(run("sql", "SELECT count(*) AS n FROM fact_session", **small)[1].split()[2]) > 0
+
+
 def test_status_tells_of_the_run_that_read_last_whatever_its_now(
     run: Run, small: dict[str, str], sandbox: Sandbox
 ) -> None:
