@@ -76,7 +76,12 @@ def build_coverage(settings: Settings, lakes: Lakes, raw_log: RawLog, as_of: dat
     # A list of what stands or runs now is whole once read, whatever bounds it was asked with.
     readings = raw_log.readings().with_columns(pl.when(~is_snapshot).then("from_at").alias("from_at"))
     newest = max([as_of, *readings["as_of"]]) if readings.height else as_of
-    lists_in_use = {(endpoint.vendor, endpoint.name) for endpoint in endpoints_in_use(settings)}
+    # A rebuild needs no account: where none is configured, no list has been switched off.
+    lists_in_use = (
+        {(endpoint.vendor, endpoint.name) for endpoint in endpoints_in_use(settings)}
+        if settings.vendors
+        else set(readings.select("vendor", "endpoint").iter_rows())
+    )
     rows = coverage(readings, first_month(settings, as_of), newest, settings.time_zone, lists_in_use)
     lakes.published.replace(COVERAGE, rows)
     return rows.height

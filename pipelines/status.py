@@ -18,7 +18,8 @@ def status_text(data: Path) -> tuple[str, bool]:
     audit = lake.scan(LOAD_AUDIT).collect()
     if audit.is_empty():
         return "Nothing has been read yet. Run `chargehouse refresh`.", True
-    coverage = lake.scan(COVERAGE).filter("is_asked").collect()
+    # What an older version wrote does not say it.
+    coverage = lake.scan(COVERAGE).filter(pl.col("is_asked").ne_missing(False)).collect()
     gaps = coverage.filter(pl.col("state") == "gap")
     parts = [
         _last_run(audit, str(RawLog(data).readings()["run_id"].last())),
@@ -46,7 +47,7 @@ def _last_run(audit: pl.DataFrame, run_id: str) -> str:
 def _coverage(coverage: pl.DataFrame) -> str:
     """A line for each list: runs of months in the same state."""
     if coverage.is_empty():
-        return "Coverage: no list is asked any more; no vendor is configured."
+        return "Coverage: none of the lists that were read is asked any more."
     lines = ["Coverage"]
     merged = (
         coverage.group_by("vendor", "endpoint", "month")

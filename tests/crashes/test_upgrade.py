@@ -16,6 +16,7 @@ from warehouse.editions import can_carry_over, fingerprint
 from warehouse.errors import LakeError
 from warehouse.lake import Lake
 from warehouse.tables import (
+    COVERAGE,
     DIM_CHARGE_STATION,
     FACT_ENERGY,
     FACT_SESSION,
@@ -105,6 +106,14 @@ def test_a_lake_of_an_older_version_becomes_that_of_this_one(house: House, older
     assert outdated_tables(Lakes.below(house.data)) == []
     assert house.refresh(REFRESHES[2]) == command.DONE
     house.assert_equals_the_truth(REFRESHES)
+
+
+def test_status_tells_of_a_lake_that_an_older_version_wrote(house: House, capfd: pytest.CaptureFixture[str]) -> None:
+    assert house.run("status") == command.DONE
+    told = capfd.readouterr().out
+    written_as(house, lacking(COVERAGE, "is_asked"))
+    assert house.run("status") == command.DONE
+    assert capfd.readouterr().out == told
 
 
 def test_another_edition_of_the_transforms_builds_everything_anew(

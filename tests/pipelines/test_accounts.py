@@ -93,14 +93,6 @@ def test_the_demonstration_is_rebuilt_as_its_runs_have_built_it(run: Run, tmp_pa
     assert run("status") == before
 
 
-def test_the_status_of_accounts_that_are_no_longer_configured_is_told(run: Run, smappee: dict[str, str]) -> None:
-    assert run("refresh", "--as-of", "2026-04-10", **smappee)[0] == command.DONE
-    assert run("rebuild")[0] == command.DONE
-    status, told, _ = run("status")
-    assert status == command.DONE
-    assert "no list is asked any more" in told
-
-
 def test_a_look_at_the_sandboxs_web_ui_keeps_no_account_out(run: Run, smappee: dict[str, str], tmp_path: Path) -> None:
     nobody = load_settings({"CHARGEHOUSE_DATA": str(tmp_path / "data")}, tmp_path / ".env")
     with demonstration.sandboxed(nobody, NOW) as still_open:

@@ -202,6 +202,24 @@ def test_status_tells_of_the_run_that_read_last_whatever_its_now(
     assert "1 of 1 lists could not be read" in run("status", **small)[1]
 
 
+def test_a_rebuild_without_an_account_leaves_the_coverage_as_it_was(run: Run, small: dict[str, str]) -> None:
+    assert run("refresh", "--as-of", "2026-04-10T06:00:00Z", **small)[0] == command.DONE
+    status, told, _ = run("status", **small)
+    assert status == command.DONE
+    assert "smappee    sessions             complete" in told
+    first_month = {"CHARGEHOUSE_FIRST_MONTH": small["CHARGEHOUSE_FIRST_MONTH"]}
+    assert run("rebuild", **first_month)[0] == command.DONE
+    assert run("status", **first_month) == (command.DONE, told, "")
+
+
+def test_status_tells_where_no_list_that_was_read_is_asked_any_more(run: Run, small: dict[str, str]) -> None:
+    assert run("refresh", "--as-of", "2026-04-10T06:00:00Z", **small)[0] == command.DONE
+    assert run("rebuild", **ZAPTEC)[0] == command.DONE
+    status, told, _ = run("status", **ZAPTEC)
+    assert status == command.DONE
+    assert "Coverage: none of the lists that were read is asked any more." in told
+
+
 def test_a_fault_of_ours_in_one_vendors_rows_is_told_once_the_others_are_published(
     run: Run, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
