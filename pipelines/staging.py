@@ -269,7 +269,8 @@ def _sessions(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[_Staged | 
     # The location may come from the scope, which is no part of the content. A session that still runs is written again
     # though nothing changed: it was seen running once more.
     is_same = ["vendor", "session_id", "content_hash", "location_id"]
-    running = winners.filter("is_open").join(known, on=is_same, how="semi", nulls_equal=True)
+    is_running = pl.col("is_open") & pl.col("reason").is_null()
+    running = winners.filter(is_running).join(known, on=is_same, how="semi", nulls_equal=True)
     changed = pl.concat([winners.join(known, on=is_same, how="anti", nulls_equal=True), running])
     was = known.join(changed, on=["vendor", "session_id"], how="semi")
 
