@@ -199,7 +199,7 @@ def _run_reading(settings: Settings, vendors: Sequence[str], question: Question,
     outcome = run_job(settings, question.kind, Progress.on_stderr(), asked_vendors, {"raw_log": reach})
     print(received(settings.data, outcome.run_id))
     if question.kind != "refresh":
-        print(healed(settings.data, outcome.run_id))
+        print(healed(settings.data, outcome.run_id, question.kind))
     return _verdict(outcome.faults)
 
 

@@ -46,9 +46,10 @@ def _unstaged(readings: pl.DataFrame) -> str:
     return f"{readings['rows_received'].sum():,} rows received, kept in the raw log; the next run takes them in."
 
 
-def healed(data: Path, run_id: str) -> str:
-    """The months in which a run found what earlier ones had missed, and what that was."""
-    differing = pl.col("reason").is_in(["new", "late", "corrected", "station"])
+def healed(data: Path, run_id: str, kind: str) -> str:
+    """The months in which a run found what earlier ones had missed, and what that was. `kind` is that of its question:
+    what is new to a reconcile has come since the last reading, and to a backfill was missed."""
+    differing = pl.col("reason").is_in(["late", "corrected", "station", *(["new"] if kind == "backfill" else [])])
     months = (
         Lakes.below(data)
         .published.scan(TOUCHED_MONTH)

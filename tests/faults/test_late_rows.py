@@ -16,6 +16,7 @@ FIRST = datetime(2026, 3, 20, 6, tzinfo=UTC)
 SECOND = FIRST + 2 * DAY
 THIRD = FIRST + 30 * DAY
 FOURTH = FIRST + 31 * DAY
+FIFTH = FIRST + 32 * DAY
 JANUARY = datetime(2026, 1, 10, 9, tzinfo=UTC)
 FEBRUARY = datetime(2026, 2, 1, 9, tzinfo=UTC)
 VERY_LATE = ("zaptec-very-late", "jedlix-very-late")
@@ -56,6 +57,8 @@ def scene() -> Scene:
         made.jedlix(f"jedlix-open-{days}", started_at, None)
         ended = {"endTime": iso(FIRST + days * DAY + HOUR), "status": "Complete", "energyCharged": 20.0}
         made.again("jedlix", f"jedlix-open-{days}", FIRST + days * DAY + HOUR, **ended)
+    # New to the last reading, and on time.
+    made.zaptec("zaptec-on-time", FOURTH + HOUR, FOURTH + 2 * HOUR)
     _replacements(made)
     return made
 
@@ -120,6 +123,10 @@ def test_very_late_uploads_are_missed_by_a_refresh_and_healed_by_a_reconcile_tha
         instants.append(FOURTH)
     assert walk.differences() == {}
     assert walk.run("reconcile", "--months", "4", "--as-of", FOURTH.isoformat()) == command.DONE
+    assert "Healed: nothing differed from what was known." in walk.told
+    walk.sandbox.now = FIFTH
+    assert walk.run("reconcile", "--months", "4", "--as-of", FIFTH.isoformat()) == command.DONE
+    assert " 1 new, 0 changed" in walk.told
     assert "Healed: nothing differed from what was known." in walk.told
 
 
