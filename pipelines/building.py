@@ -75,7 +75,9 @@ def build_coverage(settings: Settings, lakes: Lakes, raw_log: RawLog, as_of: dat
     is_snapshot = pl.concat_str("vendor", pl.lit("_"), "endpoint").is_in(snapshots)
     # A list of what stands or runs now is whole once read, whatever bounds it was asked with.
     readings = raw_log.readings().with_columns(pl.when(~is_snapshot).then("from_at").alias("from_at"))
-    newest = max([as_of, *readings["as_of"]]) if readings.height else as_of
+    # A backfill reads its months alone: what is new since the last refresh is not missing for that.
+    refreshed_at = readings.filter(pl.col("kind") != "backfill")["as_of"]
+    newest = max(refreshed_at) if refreshed_at.len() else as_of
     # A rebuild needs no account: where none is configured, no list has been switched off.
     lists_in_use = (
         {(endpoint.vendor, endpoint.name) for endpoint in endpoints_in_use(settings)}

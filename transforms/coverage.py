@@ -48,9 +48,9 @@ def coverage(
 
     `readings`: the records of all windows, oldest first. `lists_in_use`: vendor and endpoint of what a run may read.
     There is a row for each month from `first_month`, or the first month read if that is earlier, to the month of
-    `as_of`, the newest run's now; of a place that is not asked any more, to the last month that was asked of it. A list
-    that was read whole is covered from the beginning of time. One that was never asked, of a vendor that was, has the
-    scope `all`.
+    `as_of`, the newest refresh's now; of a place that is not asked any more, to the last month that was asked of it. A
+    list that was read whole is covered from the beginning of time. One that was never asked, of a vendor that was, has
+    the scope `all`.
     """
     places: dict[tuple[str, str, str], _Place] = defaultdict(_Place)
     for row in _with_months(readings, time_zone).iter_rows(named=True):

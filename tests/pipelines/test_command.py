@@ -202,6 +202,18 @@ def test_status_tells_of_the_run_that_read_last_whatever_its_now(
     assert "1 of 1 lists could not be read" in run("status", **small)[1]
 
 
+def test_a_backfill_leaves_nothing_missing_that_the_next_refresh_reads(run: Run, small: dict[str, str]) -> None:
+    assert run("refresh", "--as-of", "2026-04-10T06:00:00Z", **small)[0] == command.DONE
+    months = ("--from", "2026-03", "--to", "2026-03")
+    assert run("backfill", *months, "--as-of", "2026-05-01T02:00:00Z", **small)[0] == command.DONE
+    told = run("status", **small)[1]
+    assert "Last run as of 2026-05-01 02:00 UTC: everything was read" in told
+    assert re.findall(r"smappee +(\w+) +(.+)   ", told) == [
+        ("open_sessions", "complete 2026-03..2026-04"),
+        ("sessions", "complete 2026-03..2026-04"),
+    ]
+
+
 def test_a_rebuild_without_an_account_leaves_the_coverage_as_it_was(run: Run, small: dict[str, str]) -> None:
     assert run("refresh", "--as-of", "2026-04-10T06:00:00Z", **small)[0] == command.DONE
     status, told, _ = run("status", **small)

@@ -37,8 +37,8 @@ class Coverage(dy.Schema):
         description="Month (YYYY-MM) on the endpoint's own clock; for endpoints read whole, the month of the reading.",
     )
     state = columns.text(
-        "complete: read from the month's beginning to its end, or to the last run's as-of; partial: only in part; gap: "
-        "a reading failed and none has closed it since; never: not read.",
+        "complete: read from the month's beginning to its end, or to the newest refresh's as-of; partial: only in "
+        "part; gap: a reading failed and none has closed it since; never: not read.",
         nullable=False,
     )
     rows_received = columns.count("Rows received in readings that began in this month, repeats included.")
