@@ -1,6 +1,6 @@
 """The vendor radar as an asset: what the vendors are about to change or remove, and its check."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import dagster as dg
@@ -15,7 +15,7 @@ from pipelines.readings import run_as_of
 from pipelines.settings import Settings
 from pipelines.step_causes import incomplete
 from pipelines.table_assets import failed_readings, table_key
-from pipelines.vendors.announcements import endpoints_in_use
+from pipelines.vendors.announcements import ANNOUNCEMENTS, EndpointInUse, endpoints_in_use
 from transforms.radar import HORIZON, vendor_radar
 from warehouse.tables import COVERAGE, STAGED_SESSION, VENDOR_RADAR
 
@@ -88,8 +88,10 @@ def build_radar(settings: Settings, lakes: Lakes) -> dg.AssetsDefinition:
 def build_vendor_radar(settings: Settings, lakes: Lakes, run_id: str) -> pl.DataFrame:
     """Write the radar from what was read and staged so far; gives its rows. The caller holds the lock of the lake."""
     readings = RawLog(settings.data).readings()
+    # A rebuild needs no account: where none is configured, what was in use last still is.
+    in_use = endpoints_in_use(settings) if settings.vendors else _last_in_use(lakes)
     rows = vendor_radar(
-        _endpoints(settings),
+        _endpoints(in_use),
         readings,
         lakes.published.scan(COVERAGE).collect(),
         lakes.staging.scan(STAGED_SESSION)
@@ -174,7 +176,14 @@ def _as_table(rows: pl.DataFrame) -> str:
     return markdown_table(rows.select(columns), rows.height, instants="%Y-%m-%d")
 
 
-def _endpoints(settings: Settings) -> pl.DataFrame:
+def _last_in_use(lakes: Lakes) -> Iterator[EndpointInUse]:
+    """The endpoints on the radar as it stands."""
+    known = lakes.published.scan(VENDOR_RADAR).select("vendor", "endpoint", "api_version").collect()
+    for vendor, endpoint, version in known.iter_rows():
+        yield EndpointInUse(vendor, endpoint, version, ANNOUNCEMENTS.get((vendor, endpoint)))
+
+
+def _endpoints(in_use: Iterable[EndpointInUse]) -> pl.DataFrame:
     rows = [
         {
             "vendor": endpoint.vendor,
@@ -190,6 +199,6 @@ def _endpoints(settings: Settings) -> pl.DataFrame:
                 }
             ),
         }
-        for endpoint in endpoints_in_use(settings)
+        for endpoint in in_use
     ]
     return pl.DataFrame(rows, schema=_ENDPOINTS_SCHEMA)

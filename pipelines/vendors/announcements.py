@@ -47,7 +47,6 @@ class EndpointInUse:
 
     vendor: str
     name: str
-    is_windowed: bool
     api_version: str
     announcement: Announcement | None
 
@@ -59,7 +58,7 @@ def endpoints_in_use(settings: Settings) -> Iterator[EndpointInUse]:
             version = _api_version(settings, vendor, endpoint.name)
             if version is not None:
                 known = ANNOUNCEMENTS.get((vendor, endpoint.name))
-                yield EndpointInUse(vendor, endpoint.name, endpoint.is_windowed, version, known)
+                yield EndpointInUse(vendor, endpoint.name, version, known)
 
 
 def _api_version(settings: Settings, vendor: str, endpoint: str) -> str | None:

@@ -214,14 +214,17 @@ def test_a_backfill_leaves_nothing_missing_that_the_next_refresh_reads(run: Run,
     ]
 
 
-def test_a_rebuild_without_an_account_leaves_the_coverage_as_it_was(run: Run, small: dict[str, str]) -> None:
+def test_a_rebuild_without_an_account_leaves_coverage_and_radar_as_they_were(run: Run, small: dict[str, str]) -> None:
     assert run("refresh", "--as-of", "2026-04-10T06:00:00Z", **small)[0] == command.DONE
+    radar = run("sql", "SELECT * FROM ops.vendor_radar")
+    assert "(2 rows)" in radar[1]
     status, told, _ = run("status", **small)
     assert status == command.DONE
     assert "smappee    sessions             complete" in told
     first_month = {"CHARGEHOUSE_FIRST_MONTH": small["CHARGEHOUSE_FIRST_MONTH"]}
     assert run("rebuild", **first_month)[0] == command.DONE
     assert run("status", **first_month) == (command.DONE, told, "")
+    assert run("sql", "SELECT * FROM ops.vendor_radar") == radar
 
 
 def test_status_tells_where_no_list_that_was_read_is_asked_any_more(run: Run, small: dict[str, str]) -> None:
