@@ -148,6 +148,7 @@ def _fact(session: Session, station_id: str | None, calendar: _Calendar, pseudon
         "status": session.status,
         "vendor_status": session.vendor_status,
         "station_id": station_id,
+        "evse_uid": session.evse_uid,
         "connector_id": session.connector_id,
         "location_id": session.location_id,
         "vehicle_id": session.vehicle_id,

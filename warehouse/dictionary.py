@@ -21,6 +21,11 @@ PREAMBLE = """\
 
 What `warehouse.duckdb` shows. Each table is a view over the Delta Lake table of the same name, which lies in
 `lake/{table}` and has the same columns. A unit holds for every row of its column; instants are UTC.
+
+An id is unique within its vendor: join by `vendor` and the id, a connector by `vendor`, `station_id`, `evse_uid` and
+`connector_id`. A dimension has a row for each version of an object: `is_current` picks the newest, and
+`valid_from <= t AND (t < valid_to OR valid_to IS NULL)` the one at an instant. The oldest version known begins when the
+vendor last modified the object, or when it was first read; for the sessions from before that, take the current one.
 """
 
 PUBLISHED_FILE = """\

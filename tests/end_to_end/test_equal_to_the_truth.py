@@ -47,3 +47,18 @@ def test_every_published_row_is_that_of_the_truth_and_no_other(walked: tuple[Cha
     truth = house.truth(sandbox, REFRESHES)[table]
     assert truth, "a world without such rows would prove nothing"
     assert comparable(house.rows(table, list(truth[0])), truth) == comparable(truth, truth)
+
+
+def test_a_session_leads_to_the_one_connector_that_it_names(walked: tuple[Chargehouse, Sandbox]) -> None:
+    """A connector's id alone is that of several: one at each EVSE of the station."""
+    house, _ = walked
+    sessions = "(FROM fact_session WHERE vendor = 'greenflux' AND station_id IS NOT NULL AND connector_id IS NOT NULL)"
+    connectors = "(FROM dim_connector WHERE is_current)"
+
+    def joined_by(*columns: str) -> int:
+        key = ", ".join(columns)
+        return int(house.query(f"SELECT count(*) FROM {sessions} JOIN {connectors} USING ({key})")[0][0])
+
+    [(count,)] = house.query(f"SELECT count(*) FROM {sessions}")
+    assert joined_by("vendor", "station_id", "evse_uid", "connector_id") == count
+    assert joined_by("vendor", "station_id", "connector_id") > count > 0

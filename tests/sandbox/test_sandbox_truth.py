@@ -229,7 +229,8 @@ def test_greenflux_cdrs_issued_again_and_stations_that_come_later():
     station = {"charge_station_id": "S", "created": _iso(second), "modified": None, "evses": [{"uid": "S-1"}]}
     world.show("greenflux", "charge_stations", "S", station, second)
     (fact,) = truth(world, [second - timedelta(hours=1)])["fact_session"]
-    assert (fact["station_id"], fact["connector_id"], fact["location_id"]) == (None, "2", "L")
+    assert (fact["station_id"], fact["evse_uid"]) == (None, "S-1")
+    assert (fact["connector_id"], fact["location_id"]) == ("2", "L")
     assert (fact["charging_seconds"], fact["idle_seconds"]) == (2700.0, 900.0)
     assert (fact["cost_amount"], fact["currency"]) == (Decimal("1.2346"), "EUR")
     (fact,) = truth(world, [second - timedelta(hours=1), REFRESH])["fact_session"]

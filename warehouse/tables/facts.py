@@ -31,6 +31,10 @@ class FactSession(dy.Schema):
     status = columns.text("completed, forced_end, aborted, or unknown (a word nobody has seen).", nullable=False)
     vendor_status = columns.text("The vendor's own status word. NULL where the vendor has none.")
     station_id = columns.station_id()
+    evse_uid = columns.text(
+        "The vendor's key of the EVSE (GreenFlux). With station_id and connector_id it names one connector. NULL where "
+        "unknown."
+    )
     connector_id = columns.text("The vendor's id of the connector, unique only inside its EVSE. NULL where unknown.")
     location_id = columns.location_id()
     vehicle_id = columns.text("The vendor's id of the vehicle. NULL where unknown.")
