@@ -21,6 +21,7 @@ from pipelines.vendors import ENDPOINTS
 from pipelines.vendors.announcements import endpoints_in_use
 from transforms.coverage import coverage
 from transforms.history import dim_charge_station, dim_connector, dim_location, dim_user, dim_vehicle
+from transforms.months import month_at
 from transforms.sessions import open_session
 from transforms.stations import station_links, station_locations, with_station
 from warehouse.errors import PublicationError
@@ -76,15 +77,16 @@ def build_coverage(settings: Settings, lakes: Lakes, raw_log: RawLog, as_of: dat
     # A list of what stands or runs now is whole once read, whatever bounds it was asked with.
     readings = raw_log.readings().with_columns(pl.when(~is_snapshot).then("from_at").alias("from_at"))
     # A backfill reads its months alone: what is new since the last refresh is not missing for that.
-    refreshed_at = readings.filter(pl.col("kind") != "backfill")["as_of"]
-    newest = max(refreshed_at) if refreshed_at.len() else as_of
-    # A rebuild needs no account: where none is configured, no list has been switched off.
-    lists_in_use = (
-        {(endpoint.vendor, endpoint.name) for endpoint in endpoints_in_use(settings)}
-        if settings.vendors
-        else set(readings.select("vendor", "endpoint").iter_rows())
-    )
-    rows = coverage(readings, first_month(settings, as_of), newest, settings.time_zone, lists_in_use)
+    refreshes = readings.filter(pl.col("kind") != "backfill")
+    newest = max(refreshes["as_of"], default=as_of)
+    first = first_month(settings, as_of)
+    lists_in_use = {(endpoint.vendor, endpoint.name) for endpoint in endpoints_in_use(settings)}
+    if not settings.vendors:
+        # A rebuild needs no account: where none is configured, all that was asked for still is.
+        asked_from = refreshes["from_at"].drop_nulls()
+        first = month_at(min(asked_from), settings.time_zone) if asked_from.len() else first
+        lists_in_use = set(readings.select("vendor", "endpoint").iter_rows())
+    rows = coverage(readings, first, newest, settings.time_zone, lists_in_use)
     lakes.published.replace(COVERAGE, rows)
     return rows.height
 
