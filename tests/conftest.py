@@ -1,14 +1,25 @@
-"""No test, and no process that a test starts, reads what the developer who runs it has set for Chargehouse."""
+"""No test, and no process that a test starts, reads what the developer who runs it has set for Chargehouse. And no
+property fails because the machine is slow."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from pipelines import settings
 from pipelines.settings import PREFIXES
 from tests.outside import NO_FILE
+
+# How long an example takes is the machine's affair, and how busy it is; how many it takes to find a good one is chance.
+hypothesis_settings.register_profile(
+    "chargehouse",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+)
+hypothesis_settings.load_profile("chargehouse")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,17 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import settings as hypothesis_settings
 
 from pipelines.settings import Settings, load_settings
 from sandbox.generate import generate_world
 from sandbox.server import Sandbox
 from tests.pipelines.receivers import Channel, Mailbox, mail_receiver, web_receiver
 from tests.pipelines.sound_house import build_house
-
-# How long an example takes is the machine's affair, and how busy it is.
-hypothesis_settings.register_profile("chargehouse", deadline=None)
-hypothesis_settings.load_profile("chargehouse")
 
 BEGINS_AT = datetime(2026, 1, 10, tzinfo=UTC)
 NOW = datetime(2026, 4, 10, tzinfo=UTC)

@@ -184,7 +184,7 @@ def numbered(sessions: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**session, "session_id": f"s{number}"} for number, session in enumerate(sessions)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(_sessions(), min_size=1, max_size=4))
 def test_slots_cover_every_session_exactly_and_add_up_to_its_energy_exactly(
     staged_sessions: RowsBuilder, sessions: list[dict[str, Any]]
@@ -206,7 +206,7 @@ def test_slots_cover_every_session_exactly_and_add_up_to_its_energy_exactly(
             assert own["energy_kwh"].sum() == rounded(session["energy_kwh"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(_sessions(), min_size=1, max_size=4), st.sampled_from(["UTC", AMSTERDAM, "Asia/Kathmandu"]))
 def test_the_months_together_are_the_whole(
     staged_sessions: RowsBuilder, sessions: list[dict[str, Any]], time_zone: str
@@ -221,7 +221,7 @@ def test_the_months_together_are_the_whole(
     assert_frame_equal(pl.concat(by_month).sort("vendor", "session_id", "slot_start_at"), whole)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(_sessions(), min_size=1, max_size=5), st.randoms(use_true_random=False))
 def test_slots_never_depend_on_the_order_of_sessions(
     staged_sessions: RowsBuilder, sessions: list[dict[str, Any]], random: Any
@@ -233,7 +233,7 @@ def test_slots_never_depend_on_the_order_of_sessions(
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(_sessions(), min_size=1, max_size=5), st.integers(1, 4))
 def test_slots_never_depend_on_how_many_sessions_are_taken_at_once(
     staged_sessions: RowsBuilder, sessions: list[dict[str, Any]], sessions_at_once: int
@@ -244,7 +244,7 @@ def test_slots_never_depend_on_how_many_sessions_are_taken_at_once(
     assert_frame_equal(in_parts, fact_energy(staged, AMSTERDAM))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_STARTS, _MILLISECONDS, _DURATIONS.filter(bool), st.floats(0, 80))
 def test_an_even_session_is_the_rounded_line_at_every_boundary(
     staged_sessions: RowsBuilder, start: datetime, shift: timedelta, duration: timedelta, energy_kwh: float

@@ -73,7 +73,7 @@ _VERSIONS = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(_VERSIONS, st.randoms(use_true_random=False), st.integers(0, 8))
 def test_the_winner_depends_neither_on_order_nor_on_batches(
     staged_sessions: RowsBuilder, rows: list[dict[str, Any]], random: Any, cut: int

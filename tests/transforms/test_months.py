@@ -16,7 +16,7 @@ def test_a_month_in_amsterdam_begins_an_hour_or_two_before_utc() -> None:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1971, 2199), st.integers(1, 12), st.sampled_from(ZONES))
 def test_an_instant_lies_in_a_month_exactly_within_its_bounds(year: int, number: int, time_zone: str) -> None:
     month = f"{year}-{number:02d}"

@@ -80,7 +80,7 @@ _JSON = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(_JSON.map(json.dumps) | st.text(alphabet='{}[]":,id \n', max_size=12), max_size=20))
 def test_every_payload_gives_one_row_and_each_is_decoded_as_if_alone(payloads: list[str]) -> None:
     together = decode(*payloads)

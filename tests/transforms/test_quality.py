@@ -200,7 +200,7 @@ def _kwh(micro_kwh: int | None) -> Decimal | None:
     return None if micro_kwh is None else Decimal(micro_kwh).scaleb(-6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(drawn=_MANY_SESSIONS, evses=_EVSES)
 def test_overlaps_are_those_of_a_plain_count(drawn: list[tuple[Any, ...]], evses: list[tuple[str, str, str]]) -> None:
     rows = [
@@ -230,7 +230,7 @@ def test_overlaps_are_those_of_a_plain_count(drawn: list[tuple[Any, ...]], evses
     assert sorted(found["session_id"]) == [row["session_id"] for row in rows if is_in_use(row)]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(drawn=_MANY_SESSIONS)
 def test_the_sums_of_slots_are_those_of_a_plain_count(drawn: list[tuple[Any, ...]]) -> None:
     session_rows: list[Row] = []
