@@ -17,6 +17,7 @@ def distinct_versions(
 
     Each is compared with the version of its key before it, known or received, in the order (version_at, requested_at):
     one without a clock of the vendor is new where an attribute differs, one with a clock also where version_at does.
+    Each kind is compared with its own: a clock may yet place a version between two that were read without one.
     """
     versions = pl.concat(
         [
@@ -26,7 +27,7 @@ def distinct_versions(
     ).with_columns(content=_content(attributes))
 
     def repeats(column: str) -> pl.Expr:
-        return pl.col(column).eq_missing(pl.col(column).shift().over(*key))
+        return pl.col(column).eq_missing(pl.col(column).shift().over(*key, "is_clocked"))
 
     return (
         versions.sort(*key, "version_at", "requested_at", "content", "is_received")
