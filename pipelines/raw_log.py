@@ -19,6 +19,7 @@ import orjson
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from dlt.common.time import increasing_precise_time
 from dlt.common.versioned_state import TVersionedState, compress_state, decompress_state
 from dlt.destinations import filesystem
 
@@ -39,6 +40,7 @@ READINGS = "readings"
 FIELDS = "fields"
 FORGET_OPEN_AFTER = timedelta(days=90)
 REWRITING = ".rewriting"
+_NUMBERS_IN_A_SECOND = 10_000_000
 
 
 @dataclass
@@ -116,6 +118,7 @@ class RawLog:
             ]
 
         with exclusive(self._data, RAW_LOG):
+            _number_above(self.newest_load() or 0)
             self._pipeline().run(source(), loader_file_format="parquet")
 
     def rewrite(self, changed: Callable[[str, pa.Table], pa.Table | None], keeps_scope: Callable[[str], bool]) -> None:
@@ -275,7 +278,16 @@ def _load_number(name: str) -> int:
     """dlt names a load by the second of its making, with up to seven decimals; here as a whole number, which sorts."""
     seconds, _, rest = name.partition(".")
     decimals = rest.partition(".")[0]
-    return int(seconds) * 10_000_000 + int(decimals.ljust(7, "0")[:7])
+    return int(seconds) * _NUMBERS_IN_A_SECOND + int(decimals.ljust(7, "0")[:7])
+
+
+def _number_above(newest: int) -> None:
+    """Let dlt's clock, which never goes back while a process lives, stand behind no load of another process.
+
+    The machine's clock may have been set back since the newest load, or the folder come from another machine: a load
+    numbered below it would never be staged.
+    """
+    increasing_precise_time._last = max(increasing_precise_time._last, newest / _NUMBERS_IN_A_SECOND)
 
 
 def _stored(positions: Positions, vendors: Collection[str]) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 import gc
 import shutil
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 import pytest
+from dlt.common import time as clocks
 
 from pipelines.personal_data import Cleaner, PersonalData, Pseudonyms
 from pipelines.raw_log import FORGET_OPEN_AFTER, READINGS, Positions, RawLog
@@ -84,6 +86,22 @@ def test_loads_are_numbered_in_the_order_of_their_making(log: RawLog) -> None:
     assert log.newest_load() == numbers[-1]
     assert [file.load_number for file in log.files("jedlix_sessions", numbers[0])] == numbers[1:]
     assert log.readings(numbers[1]).height == 1
+
+
+def test_a_load_made_after_the_clock_was_set_back_is_the_newest_all_the_same(
+    log: RawLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(log, read_to(AT), "before")
+    first = log.newest_load()
+    # As it is for a process that begins after that.
+    two_hours_ago = time.time() - 7_200
+    monkeypatch.setattr(clocks, "precise_time", lambda: two_hours_ago)
+    monkeypatch.setattr(clocks.increasing_precise_time, "_last", two_hours_ago)
+    for number in range(3):
+        append(log, read_to(AT + timedelta(hours=number)), str(number))
+    assert stored_ids(log) == ["before", "0", "1", "2"]
+    assert len(log.files("jedlix_sessions", first)) == 3
+    assert log.positions() == read_to(AT + timedelta(hours=2))
 
 
 def test_a_lost_working_folder_costs_nothing(log: RawLog, tmp_path: Path) -> None:
