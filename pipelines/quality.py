@@ -66,7 +66,7 @@ def measure_months(lakes: Lakes, months: Collection[str], time_zone: str) -> int
     chosen |= _reaching_into(changed, contents[FACT_SESSION], time_zone)
     shown = places(
         lakes.staging.scan(STAGED_CHARGE_STATION).collect(),
-        lakes.staging.scan(STAGED_LOCATION).select("vendor", "location_id").unique().collect(),
+        lakes.staging.scan(STAGED_LOCATION).select("vendor", "location_id").collect(),
     )
     repeated = repeated_sessions(published.scan(FACT_SESSION))
     rejected = published.scan(REJECTED_SESSION, partitions_of(chosen)).select("month", "vendor").collect()

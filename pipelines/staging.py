@@ -134,7 +134,7 @@ def stage(
             touched = _to_rebuild(rebuilt_months)
         else:
             asked_again = touched_by_backfills(unaudited, time_zone)
-            touched = pl.concat([touched, _to_rebuild(stale), asked_again]).unique(maintain_order=True)
+            touched = pl.concat([touched, _to_rebuild(stale), asked_again])
         note_touched(touched, lakes.published, as_of, run_id)
         note_vocabulary(read, [staged.words for staged in staged_tables], lakes.published)
         note_received(unaudited, [staged.receipts for staged in staged_tables], lakes.published, last)
@@ -330,11 +330,8 @@ def _months_relinked(dimensions: Iterable[_Staged], lakes: Lakes, time_zone: str
             unlocated.join(new_locations.lazy(), on=["vendor", "station_id"], how="semi"),
         ]
     ).collect()
-    return (
-        touched_by_sessions(relinked.clear(), relinked, time_zone)
-        .with_columns(pl.lit("station").alias("reason"))
-        .unique(maintain_order=True)
-    )
+    touched = touched_by_sessions(relinked.clear(), relinked, time_zone)
+    return touched.with_columns(pl.lit("station").alias("reason"))
 
 
 def _changes(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:

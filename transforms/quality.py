@@ -49,8 +49,7 @@ def places(stations: pl.DataFrame, locations: pl.DataFrame) -> Places:
     """The places of all StagedChargeStation and StagedLocation rows."""
     connector = pl.col("connectors").struct
     connectors = (
-        stations.filter(pl.col("connectors").list.len() > 0)
-        .explode("connectors")
+        stations.explode("connectors")
         .group_by("vendor", "station_id", connector_id=connector.field("connector_id"))
         .agg(evses=connector.field("evse_uid").n_unique().cast(pl.Int64))
     )
@@ -105,11 +104,10 @@ def sessions_on_connectors_in_use(sessions: pl.DataFrame, connectors: pl.DataFra
         .sort(*_CONNECTOR, "at", "is_begin", "session_id")
         # What begins on a connector ends there, so that the sum is back at nothing where the next connector begins.
         .with_columns(running=pl.col("change").cum_sum() - pl.col("change"))
-        .filter("is_begin", pl.col("running") > 0)
+        .filter("is_begin")
         .join(connectors, on=_CONNECTOR, how="left")
         .filter(pl.col("running") >= pl.col("evses").fill_null(1))
         .select(_SESSION)
-        .unique()
     )
 
 

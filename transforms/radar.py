@@ -74,10 +74,7 @@ def _removed_months(known: pl.DataFrame, coverage: pl.DataFrame, as_of: datetime
     )
     # An endpoint that goes whole takes every month along; a month of which nothing more is removed is in no danger.
     goes_whole = (pl.col("sunset_at") < as_of + HORIZON).fill_null(False)
-    is_leaving = (
-        (pl.col("begins_at") < pl.col("oldest_available_at") + HORIZON)
-        & (pl.col("ends_at") > pl.col("oldest_available_at"))
-    ).fill_null(False)
+    is_leaving = (pl.col("begins_at") < pl.col("oldest_available_at") + HORIZON).fill_null(False)
     is_gone = (pl.col("ends_at") <= pl.col("oldest_available_at")).fill_null(False)
     complete_rows = pl.col("rows_received").filter(pl.col("state") == "complete")
     months = (

@@ -21,7 +21,7 @@ def parsed_instant(value: str | None) -> datetime | None:
     if value is None:
         return None
     try:
-        if value.lstrip("-").isdigit():
+        if value.isdigit():
             return datetime.fromtimestamp(int(value) / 1000, UTC)
         instant = datetime.fromisoformat(value)
         return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

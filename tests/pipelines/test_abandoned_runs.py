@@ -66,13 +66,22 @@ def test_a_run_lives_as_long_as_its_process(instance: dg.DagsterInstance, tmp_pa
     assert end_abandoned_runs(instance, tmp_path) == []
 
 
+@pytest.mark.parametrize("begun", ["STARTING", "STARTED", "CANCELING"])
 def test_a_run_without_a_lock_has_a_while_to_begin(
-    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: str
 ) -> None:
-    run_id = started(instance)
+    run_id = instance.create_run_for_job(any_job, status=dg.DagsterRunStatus(begun)).run_id
     assert end_abandoned_runs(instance, tmp_path) == []
     monkeypatch.setattr(abandoned_runs, "TIME_TO_BEGIN", timedelta(0))
     assert end_abandoned_runs(instance, tmp_path) == [run_id]
+
+
+def test_a_run_that_waits_for_its_turn_may_wait(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance.create_run_for_job(any_job, status=dg.DagsterRunStatus.NOT_STARTED)
+    monkeypatch.setattr(abandoned_runs, "TIME_TO_BEGIN", timedelta(0))
+    assert end_abandoned_runs(instance, tmp_path) == []
 
 
 def test_a_run_that_succeeds_while_it_is_looked_at_stays_a_success(

@@ -1,6 +1,7 @@
 """Every check both ways: a sound warehouse passes all; a planted defect fails the one that claims its absence."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,14 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from pipelines import checks
 from pipelines.building import publish_warehouse
 from pipelines.checks import CLAIMS, broken_claims, build_checks, check_keys, markdown
 from pipelines.lakes import Lakes
 from pipelines.layout import DATABASE
+from pipelines.locks import exclusive
+from pipelines.raw_log import READINGS, Positions, RawLog
+from pipelines.readings import Reading, readings_table
 from pipelines.settings import Settings
 from pipelines.table_assets import table_key
 from pipelines.vendors import ENDPOINTS
@@ -186,6 +191,26 @@ def test_while_months_wait_to_be_built_sessions_are_not_accounted_for(data: Path
     assert "1 month(s) wait" in str(evaluation.description)
 
 
+def test_what_another_run_has_read_and_not_yet_staged_is_not_missing(data: Path) -> None:
+    reading = Reading("other", AS_OF, "zaptec", "sessions", "all", "refresh", "complete", None, AS_OF, rows_received=9)
+    RawLog(data).append({READINGS: [readings_table([reading])]}, Positions(), ["zaptec"])
+    assert failed(checked(data)) == set()
+
+
+def test_nothing_is_judged_while_another_run_writes(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = Lakes.below(data).published.scan(OPEN_SESSION).collect()
+    rewrite(data, OPEN_SESSION, lambda rows: rows.head(1))
+
+    @contextmanager
+    def once_the_other_has_written(folder: Path, name: str) -> Iterator[None]:
+        rewrite(data, OPEN_SESSION, lambda _: sound)
+        with exclusive(folder, name):
+            yield
+
+    monkeypatch.setattr(checks, "exclusive", once_the_other_has_written)
+    assert failed(checked(data)) == set()
+
+
 @pytest.mark.parametrize("state", ["gap", "partial", "never"])
 def test_a_month_that_was_not_read_is_found(data: Path, state: str) -> None:
     is_it = (pl.col("endpoint") == "cdrs") & (pl.col("month") == "2026-01")
@@ -309,6 +334,21 @@ def test_too_little_history_passes_and_says_so(data: Path) -> None:
     assert numbers(evaluation)["vendors_with_too_little_history"] == 2
 
 
+def test_a_vendor_that_is_switched_off_may_reject_what_it_did_and_send_nothing(data: Path) -> None:
+    is_it = pl.col("month") == "2026-03"
+
+    def add(rows: pl.DataFrame) -> pl.DataFrame:
+        off = rows.filter(pl.col("vendor") == "zaptec").with_columns(
+            vendor=pl.lit("smappee"),
+            sessions=where(is_it, 1, "sessions").cast(pl.Int64),
+            rejected=where(is_it, 30, "rejected").cast(pl.Int64),
+        )
+        return pl.concat([rows, off])
+
+    rewrite(data, MONTH_QUALITY, add)
+    assert failed(checked(data)) == set()
+
+
 def test_two_sessions_on_one_connector_are_found(data: Path) -> None:
     earlier = pl.when(pl.col("session_id") == "greenflux-20260303").then(timedelta(hours=23)).otherwise(timedelta())
     spoil(data, FACT_SESSION, started_at=pl.col("started_at") - earlier)
@@ -329,6 +369,15 @@ def test_sessions_that_lead_nowhere_are_found(data: Path) -> None:
 def test_a_station_that_leads_nowhere_is_found(data: Path) -> None:
     spoil(data, DIM_CHARGE_STATION, location_id=where(pl.col("vendor") == "zaptec", "L9", "location_id"))
     assert only_failed(data, "references_resolve")["stations_without_location"] == 1
+
+
+def test_where_a_station_once_stood_need_not_be_known(data: Path) -> None:
+    def add(rows: pl.DataFrame) -> pl.DataFrame:
+        before = rows.with_columns(location_id=pl.lit("L9"), valid_to="valid_from", is_current=False)
+        return pl.concat([rows, before])
+
+    rewrite(data, DIM_CHARGE_STATION, add)
+    assert failed(checked(data)) == set()
 
 
 def test_a_session_of_a_car_may_take_place_at_no_location(data: Path) -> None:

@@ -1,6 +1,8 @@
-"""Staging that is cut off between two rounds: every row is accounted for once."""
+"""Staging that is cut off between two rounds or two months, or overtaken by another load: every session stands once,
+and every row is accounted for once."""
 
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +17,20 @@ from pipelines.readings import Reading, readings_table
 from pipelines.staging import stage
 from pipelines.vendors.jedlix import SESSIONS
 from pipelines.vendors.paging import Page
-from warehouse.tables import LATENESS, LOAD_AUDIT
+from warehouse.lake import Lake
+from warehouse.tables import LATENESS, LOAD_AUDIT, STAGED_SESSION
+from warehouse.tables.table import Table
 
 AT = datetime(2026, 4, 1, 6, tzinfo=UTC)
 RUN = "run-1"
 
 
-def load(raw_log: RawLog, *names: str) -> None:
+def load(raw_log: RawLog, *names: str, month: str = "2026-03", asked_at: datetime = AT) -> None:
     """One load of one window of the same list, in the same run."""
-    times = {"startTime": "2026-03-19T08:00:00Z", "endTime": "2026-03-20T08:00:00Z"}
+    times = {"startTime": f"{month}-19T08:00:00Z", "endTime": f"{month}-20T08:00:00Z"}
     sessions = [{"id": name, **times} for name in names]
     cleaner = Cleaner(PersonalData(), Pseudonyms("jedlix", b"key"), keep_signed_readings=False)
-    rows = raw_rows([Page(sessions, AT)], SESSIONS, "all", cleaner, AT, RUN).table
+    rows = raw_rows([Page(sessions, asked_at)], SESSIONS, "all", cleaner, AT, RUN).table
     reading = Reading(RUN, AT, "jedlix", "sessions", "all", "refresh", "complete", AT, AT, rows_received=len(names))
     raw_log.append({SESSIONS.table: [rows], READINGS: [readings_table([reading])]}, Positions(), ["jedlix"])
 
@@ -78,3 +82,76 @@ def test_sessions_of_rounds_before_a_kill_are_counted_as_first_seen(
         stage(raw_log, lakes, "UTC", AT, RUN)
         [row] = lakes.published.scan(LATENESS).collect().to_dicts()
         assert (row["as_of"], row["sessions_new"], row["sessions_late"]) == (AT, 3, 0)
+
+
+def staged(lakes: Lakes) -> list[tuple[str, str]]:
+    """The sessions that are staged, with their months."""
+    rows = lakes.staging.scan(STAGED_SESSION).select("session_id", "month").collect()
+    return sorted(rows.iter_rows())
+
+
+def stage_until_the_second_month(raw_log: RawLog, lakes: Lakes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stage with a commit for every month, and be killed before the second commit of the staged sessions."""
+    taken, is_second = Lake.replace_months, iter([False, True])
+
+    def killed_at_the_second(lake: Lake, table: Table, *arguments: Any) -> None:
+        if table == STAGED_SESSION and next(is_second):
+            raise Killed
+        taken(lake, table, *arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(staging, "ROWS_WRITTEN_AT_ONCE", 1)
+        patched.setattr(Lake, "replace_months", killed_at_the_second)
+        with suppress(Killed):
+            stage(raw_log, lakes, "UTC", AT, RUN)
+
+
+def test_months_that_a_kill_kept_from_being_written_are_written_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw_log, lakes = RawLog(tmp_path), Lakes.below(tmp_path)
+    load(raw_log, "a", month="2026-02")
+    load(raw_log, "b", month="2026-03")
+    stage_until_the_second_month(raw_log, lakes, monkeypatch)
+    assert staged(lakes) == [("a", "2026-02")]
+    stage(raw_log, lakes, "UTC", AT, RUN)
+    assert staged(lakes) == [("a", "2026-02"), ("b", "2026-03")]
+    assert stage(raw_log, lakes, "UTC", AT, RUN).rows_received == {}
+    [audit] = lakes.published.scan(LOAD_AUDIT).collect().to_dicts()
+    assert (audit["rows_received"], audit["rows_new"]) == (2, 2)
+
+
+def test_a_session_that_leaves_one_month_for_another_stands_in_one_of_them_whenever_it_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw_log, lakes = RawLog(tmp_path), Lakes.below(tmp_path)
+    load(raw_log, "a", "b", month="2026-03")
+    stage(raw_log, lakes, "UTC", AT, RUN)
+    load(raw_log, "a", month="2026-02", asked_at=AT + timedelta(hours=1))
+    stage_until_the_second_month(raw_log, lakes, monkeypatch)
+    assert staged(lakes) == [("a", "2026-02"), ("b", "2026-03")]
+    stage(raw_log, lakes, "UTC", AT, RUN)
+    assert staged(lakes) == [("a", "2026-02"), ("b", "2026-03")]
+
+
+def test_a_load_that_comes_while_another_is_staged_is_taken_in_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw_log, lakes = RawLog(tmp_path), Lakes.below(tmp_path)
+    load(raw_log, "a")
+    newest_load = RawLog.newest_load
+
+    def and_then_comes_another(log: RawLog) -> int | None:
+        newest = newest_load(log)
+        monkeypatch.undo()
+        load(raw_log, "b")
+        return newest
+
+    monkeypatch.setattr(RawLog, "newest_load", and_then_comes_another)
+    for names in (["a"], ["a", "b"]):
+        assert stage(raw_log, lakes, "UTC", AT, RUN).rows_received == {"staged_session": 1}
+        assert [name for name, _ in staged(lakes)] == names
+        audit = lakes.published.scan(LOAD_AUDIT).collect()
+        assert (audit["rows_received"].sum(), audit["rows_new"].sum()) == (len(names), len(names))
+        [late] = lakes.published.scan(LATENESS).collect().to_dicts()
+        assert late["sessions_new"] == len(names)

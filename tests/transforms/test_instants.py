@@ -74,11 +74,15 @@ def test_what_is_no_time_of_a_session_is_null(text: str | None) -> None:
     assert from_iso(text) is None
 
 
-def test_epoch_milliseconds_are_utc() -> None:
-    assert from_epoch("1635721200000") == datetime(2021, 10, 31, 23, tzinfo=UTC)
+@pytest.mark.parametrize("text", ["1635721200000", " 1635721200000 ", "1635721200000.", "1635721200000.0"])
+def test_epoch_milliseconds_are_utc(text: str) -> None:
+    assert from_epoch(text) == datetime(2021, 10, 31, 23, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("text", [None, "", "0", "-1772442061000", "1772442061", "99999999999999", "2026-01-05"])
+@pytest.mark.parametrize(
+    "text",
+    [None, "", "0", "-1772442061000", "1772442061", "1772442061.123", "99999999999999", "2026-01-05"],
+)
 def test_seconds_and_nonsense_are_no_epoch_milliseconds(text: str | None) -> None:
     assert from_epoch(text) is None
 

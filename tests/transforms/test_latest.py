@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
@@ -40,6 +41,13 @@ def test_closed_beats_open_on_a_tie(staged_sessions: RowsBuilder) -> None:
 
 def test_the_larger_content_hash_settles_what_is_left(staged_sessions: RowsBuilder) -> None:
     assert winner(staged_sessions({"content_hash": -5}, {"content_hash": 3}))["content_hash"] == 3
+
+
+@pytest.mark.parametrize("twins", [[{"read_at": EARLY}, {"read_at": LATE}], [{"scope": "all"}, {"scope": "user:1"}]])
+def test_of_the_same_version_read_twice_the_same_row_counts_in_whatever_order(
+    staged_sessions: RowsBuilder, twins: list[dict[str, Any]]
+) -> None:
+    assert_frame_equal(winning_versions(staged_sessions(*twins)), winning_versions(staged_sessions(*reversed(twins))))
 
 
 def test_the_same_id_of_two_vendors_is_two_sessions(staged_sessions: RowsBuilder) -> None:
@@ -125,6 +133,25 @@ def test_rows_are_taken_in_the_order_of_requests_whatever_the_order_received() -
         "changed",
         "new",
     ]
+
+
+def test_rows_of_one_answer_are_taken_in_their_order_there() -> None:
+    assert outcomes(KNOWN, ("a", 1, EARLY, 7), ("a", 2, EARLY, 3)) == ["changed", "changed"]
+    assert outcomes(KNOWN, ("a", 1, EARLY, 3), ("a", 2, EARLY, 7)) == ["unchanged", "changed"]
+
+
+def test_rows_that_nothing_puts_in_order_come_to_the_same_in_any_order() -> None:
+    one, other = ("a", 1, EARLY, 0), ("a", 2, EARLY, 0)
+    assert outcomes(KNOWN, one, other) == outcomes(KNOWN, other, one)[::-1]
+
+
+def test_the_same_id_of_two_vendors_is_two_objects() -> None:
+    received = pl.DataFrame(
+        [(vendor, "b", 1, EARLY, 0, 1) for vendor in ("zaptec", "smappee")],
+        schema=["vendor", "object_id", "content_hash", "requested_at", "position", "load_number"],
+        orient="row",
+    )
+    assert classify_receipts(KNOWN, received)["outcome"].to_list() == ["new", "new"]
 
 
 def test_rows_of_an_earlier_load_come_first_whenever_they_were_asked_for() -> None:

@@ -33,6 +33,14 @@ def test_a_month_whose_midnight_the_clocks_skip_begins_with_the_skip() -> None:
     assert month_at(first, "Africa/Algiers") == "1981-05"
 
 
+def test_a_month_whose_midnight_comes_twice_begins_with_the_first() -> None:
+    # Havana, 2026-11-01: at one o'clock the clocks go back to midnight.
+    first, _ = month_bounds("2026-11", "America/Havana")
+    assert first == datetime(2026, 11, 1, 4, tzinfo=UTC)
+    assert month_at(first, "America/Havana") == "2026-11"
+    assert month_at(first - timedelta(microseconds=1), "America/Havana") == "2026-10"
+
+
 @pytest.mark.parametrize(
     ("first", "last", "months"),
     [

@@ -133,16 +133,26 @@ def test_ids_are_repeated_within_a_vendor_only() -> None:
     assert repeated_sessions(pl.concat([rows, other]).lazy()).rows() == [("greenflux", "a")]
     counted = {(row["vendor"], row["month"]): row["sessions_repeated"] for row in measured(pl.concat([rows, other]))}
     assert counted == {("greenflux", "2026-03"): 1, ("greenflux", "2026-04"): 1, ("smappee", "2026-03"): 0}
+    # They hash alike.
+    crossed = sessions({"session_id": "smappee"}, {"session_id": "greenflux", "vendor": "smappee"})
+    assert repeated_sessions(crossed.lazy()).is_empty()
 
 
 def test_a_session_that_stands_twice_is_not_in_its_own_way() -> None:
-    assert measured(sessions({"session_id": "a"}, {"session_id": "a"}))[0]["sessions_overlapping"] == 0
+    [row] = measured(sessions({"session_id": "a"}, {"session_id": "a"}))
+    assert (row["sessions_overlapping"], row["sessions_repeated"]) == (0, 1)
 
 
 def test_what_runs_into_the_month_is_in_the_way_of_what_begins_in_it() -> None:
     earlier = sessions({"session_id": "x", "month": "2026-02", "started_at": NOON - timedelta(days=5)})
     [row] = measured(sessions({"session_id": "a"}), earlier=earlier)
     assert row["sessions_overlapping"] == 1
+
+
+def test_a_session_of_no_length_is_in_nobody_s_way_and_others_are_in_its() -> None:
+    rows = sessions({"session_id": "b", "ended_at": NOON}, {"session_id": "a"}, {"session_id": "c", "ended_at": NOON})
+    found = sessions_on_connectors_in_use(rows, known(("S1", "E1", "1")).connectors)
+    assert sorted(found["session_id"]) == ["b", "c"]
 
 
 def test_without_station_or_connector_nothing_is_in_the_way() -> None:
@@ -157,6 +167,17 @@ def test_as_many_may_charge_as_there_are_evses_with_a_connector_of_that_id() -> 
     assert sessions_on_connectors_in_use(rows, two.connectors).rows() == [("greenflux", "c")]
     one = known(("S1", "E1", "1"), ("S1", "E2", "2"))
     assert sorted(sessions_on_connectors_in_use(rows, one.connectors)["session_id"]) == ["b", "c"]
+
+
+def test_a_place_of_many_versions_is_one_place() -> None:
+    versions = [{"vendor": "greenflux", "location_id": "L1", "name": name} for name in ("before", "after")]
+    shown = places(
+        pl.DataFrame(
+            [{**version, "station_id": "S1"} for version in versions], schema=StagedChargeStation.create_empty().schema
+        ),
+        pl.DataFrame(versions, schema=StagedLocation.create_empty().schema),
+    )
+    assert (shown.stations.height, shown.locations.height) == (1, 1)
 
 
 def test_references_that_lead_nowhere_are_counted() -> None:

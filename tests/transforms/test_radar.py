@@ -28,6 +28,7 @@ def radar(
     headers: list[tuple[datetime, datetime | None, datetime | None, str | None]] | None = None,
     kept_months: int | None = 24,
     time_zone: str = "UTC",
+    is_asked: bool = True,
 ) -> dict[str, object]:
     """The radar's row of zaptec's sessions. `months`: scope, month, state, rows."""
     endpoints = pl.DataFrame(
@@ -39,7 +40,10 @@ def radar(
         orient="row",
     )
     coverage = pl.DataFrame(
-        [("zaptec", "sessions", scope, month, state, rows, AS_OF, None, True) for scope, month, state, rows in months],
+        [
+            ("zaptec", "sessions", scope, month, state, rows, AS_OF, None, is_asked)
+            for scope, month, state, rows in months
+        ],
         schema={name: column.dtype for name, column in Coverage.columns().items()},
         orient="row",
     )
@@ -59,12 +63,12 @@ def radar(
 def test_an_endpoint_that_was_never_read_has_a_row() -> None:
     row = radar([])
     assert (row["months_at_risk"], row["months_lost"], row["rows_at_risk"], row["seen_at"]) == (0, 0, 0, None)
-    assert row["oldest_available_at"] == LIMIT
+    assert (row["oldest_available_at"], row["sessions_leaving"], row["sessions_only_here"]) == (LIMIT, 0, 0)
     assert row["api_version"] == "unversioned"
 
 
 def test_everything_read_puts_nothing_at_risk() -> None:
-    row = radar([("a", month, "complete", 100) for month in ("2024-11", "2024-12", "2026-11")])
+    row = radar([("a", month, "complete", 100) for month in ("2024-09", "2024-11", "2024-12", "2026-11")])
     assert (row["months_at_risk"], row["months_lost"], row["rows_at_risk"]) == (0, 0, 0)
 
 
@@ -87,6 +91,11 @@ def test_an_unread_month_is_lost_at_risk_or_safe_for_now(state: str, month: str,
     assert row["rows_at_risk"] == 50 * at_risk
 
 
+def test_a_place_that_is_not_asked_any_more_has_nothing_at_risk() -> None:
+    row = radar([("a", "2024-09", "gap", 0), ("a", "2024-12", "gap", 0)], is_asked=False)
+    assert (row["months_at_risk"], row["months_lost"], row["rows_at_risk"]) == (0, 0, 0)
+
+
 def test_months_count_per_scope_and_rows_are_estimated_from_the_scope_s_own_months() -> None:
     row = radar(
         [
@@ -96,10 +105,11 @@ def test_months_count_per_scope_and_rows_are_estimated_from_the_scope_s_own_mont
             ("a", "2025-07", "complete", 111),
             ("b", "2024-12", "gap", 0),
             ("b", "2025-06", "complete", 7),
+            ("b", "2025-07", "complete", 8),
         ]
     )
-    # 100.5 of a whole month, 70.5 of what is left of another, and 7 of the other scope.
-    assert (row["months_at_risk"], row["rows_at_risk"]) == (3, 178)
+    # 100.5 of a whole month, 70.5 of what is left of another, and 7.5 of the other scope; half a row is one.
+    assert (row["months_at_risk"], row["rows_at_risk"]) == (3, 179)
 
 
 def test_a_scope_of_which_nothing_is_known_has_no_number_of_rows() -> None:
@@ -132,10 +142,16 @@ def test_a_month_begins_where_the_time_zone_says() -> None:
 
 def test_an_endpoint_that_ends_soon_takes_every_unread_month_along() -> None:
     months = [("a", "2025-06", "gap", 0), ("a", "2026-05", "never", 0), ("a", "2026-06", "complete", 20)]
-    soon, later = AS_OF + timedelta(days=89), AS_OF + timedelta(days=91)
+    soon, later = AS_OF + timedelta(days=89), AS_OF + timedelta(days=90)
     assert radar(months, headers=[(AS_OF, None, soon, None)])["months_at_risk"] == 2
     assert radar(months, headers=[(AS_OF, None, later, None)])["months_at_risk"] == 0
     assert radar(months, headers=[(AS_OF, None, soon, None)], kept_months=None)["months_at_risk"] == 2
+
+
+def test_a_month_that_is_gone_is_not_lost_again_with_its_endpoint() -> None:
+    soon = AS_OF + timedelta(days=30)
+    row = radar([("a", "2024-09", "never", 0), ("a", "2026-05", "never", 0)], headers=[(AS_OF, None, soon, None)])
+    assert (row["months_at_risk"], row["months_lost"]) == (1, 1)
 
 
 def test_what_the_headers_said_in_the_newest_run_counts() -> None:
@@ -147,6 +163,7 @@ def test_what_the_headers_said_in_the_newest_run_counts() -> None:
             (before, old, old, "https://v.example/old"),
             (AS_OF, None, None, None),
             (AS_OF, new, None, "https://v.example/new"),
+            (AS_OF, new + timedelta(days=9), None, "https://v.example/new"),
         ],
     )
     assert (row["seen_at"], row["deprecated_at"], row["sunset_at"]) == (AS_OF, new, None)

@@ -57,6 +57,15 @@ def test_a_session_without_a_readable_start_touches_the_rows_without_a_month() -
     assert touched.rows() == [(NO_MONTH, "new")]
 
 
+def test_a_running_session_that_is_rejected_touches_as_it_comes_and_as_it_goes() -> None:
+    rejected, ended = _sessions(("a", None, None, "unreadable", True)), _sessions(("a", MARCH, MARCH, None, False))
+    assert touched_by_sessions(NOTHING, rejected, "UTC").rows() == [(NO_MONTH, "new")]
+    assert set(touched_by_sessions(rejected, ended, "UTC").rows()) == {
+        (NO_MONTH, "corrected"),
+        ("2026-03", "corrected"),
+    }
+
+
 def test_a_session_that_an_earlier_run_could_have_seen_is_late_and_the_others_are_new() -> None:
     becomes = _sessions(("a", JANUARY, JANUARY, None, False), ("b", MARCH, MARCH, None, False))
     late = becomes.filter(session_id="a").select("vendor", "session_id")

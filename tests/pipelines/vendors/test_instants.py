@@ -1,14 +1,21 @@
-"""Where to begin reading, out of what a vendor wrote: an instant, or none, and never an error."""
+"""Instants as they are sent; and where to begin reading, out of what a vendor wrote: an instant, or none, and never an
+error."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.vendors.instants import parsed_instant
+from pipelines.vendors.instants import epoch_milliseconds, iso_milliseconds, parsed_instant
 
 AT_TEN = datetime(2028, 3, 1, 10, tzinfo=UTC)
+
+
+def test_an_instant_is_sent_in_utc_to_the_millisecond() -> None:
+    ahead = timezone(timedelta(hours=1, minutes=30))
+    assert iso_milliseconds(AT_TEN.astimezone(ahead)) == "2028-03-01T10:00:00.000Z"
+    assert epoch_milliseconds(AT_TEN.astimezone(ahead)) == 1_835_517_600_000
 
 
 @pytest.mark.parametrize(
@@ -35,6 +42,7 @@ def test_an_instant_is_utc_however_it_is_written(written: str) -> None:
         "soon",
         "2028-03-32T10:00:00Z",
         "9" * 30,
+        "-1835517600000",
         "0001-01-01T00:00:00+01:00",
         "9999-12-31T23:59:59.9999999-01:00",
     ],

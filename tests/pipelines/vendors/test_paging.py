@@ -585,9 +585,23 @@ def test_a_cursor_that_is_missing_though_there_is_more_is_refused(cursor: str | 
         rows_of(read_cursor_pages(lambda _: CursorPage(Page([1], ASKED_AT), cursor, True)))
 
 
-def test_a_cursor_is_not_followed_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paging, "MOST_EMPTY_PAGES", 30)
-    numbers = count()
+@pytest.mark.parametrize("limit", ["MOST_EMPTY_PAGES", "MOST_PAGES"])
+def test_a_cursor_is_not_followed_for_ever(monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    monkeypatch.setattr(paging, limit, 30)
+    numbers = count(1)
+
+    def fetch(cursor: str | None) -> CursorPage:
+        number = next(numbers)
+        return CursorPage(Page([] if limit == "MOST_EMPTY_PAGES" else [number], ASKED_AT), str(number), True)
+
     with pytest.raises(ReadingError, match="has no end"):
-        rows_of(read_cursor_pages(lambda _: CursorPage(Page([], ASKED_AT), str(next(numbers)), True)))
-    assert next(numbers) == 30
+        rows_of(read_cursor_pages(fetch))
+    assert next(numbers) <= 32
+
+
+def test_only_empty_pages_in_a_row_are_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that filters its pages leaves many of a long list empty."""
+    monkeypatch.setattr(paging, "MOST_EMPTY_PAGES", 3)
+    pages = [CursorPage(Page([] if n % 3 else [n], ASKED_AT), f"c{n}", n < 30) for n in range(31)]
+    answers = iter(pages)
+    assert rows_of(read_cursor_pages(lambda _: next(answers))) == list(range(0, 31, 3))

@@ -1,16 +1,20 @@
 """Zaptec: the archive by cursor with one scope each, lists by page, and answers that are none."""
 
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from pipelines.faults import ReadingError
-from pipelines.vendors.contract import Position
+from pipelines.personal_data import Pseudonyms
+from pipelines.settings import load_settings
+from pipelines.vendors import open_vendor
+from pipelines.vendors.contract import Position, Window
 from pipelines.vendors.http_client import ATTEMPTS, Tally
 from tests.pipelines.scripted_server import Scripted, ScriptedServer, response, serving
-from tests.pipelines.vendors.asked import line_of, objects_of
+from tests.pipelines.vendors.asked import NOW, REFRESH, line_of, objects_of, variables
 
 TOKEN = response('{"access_token": "t", "expires_in": 3600}')
 
@@ -57,6 +61,28 @@ def test_a_page_size_is_halved_for_the_windows_to_come_only_where_half_of_it_is_
             list(line.read(window, Tally()))
         sizes = [int(query["PageSize"][0]) for query in queries(server)]
     assert sizes == [200, 100, 200, 100, 100]
+
+
+def scopes(server: ScriptedServer, **variables_of_the_account: str) -> list[str]:
+    """The scopes that the archive is asked for, once the installations have been read."""
+    settings = load_settings({**variables(server), **variables_of_the_account}, Path("/nonexistent/.env"))
+    rounds = open_vendor("zaptec", settings, Pseudonyms("zaptec", b"key")).rounds(REFRESH)
+    [[installations], _] = next(rounds)
+    for _ in installations.read(Window(None, NOW), Tally()):
+        pass
+    return [line.scope for [line] in next(rounds)]
+
+
+def test_an_installation_that_a_moving_list_shows_twice_is_one_scope() -> None:
+    with serving(TOKEN, listed({"Id": "a"}, {"Id": "b"}, {"Id": "a"})) as server:
+        assert scopes(server, ZAPTEC_INSTALLATION_IDS="") == ["installation:a", "installation:b"]
+
+
+def test_with_users_alone_no_installation_is_asked_for_and_a_user_stands_by_pseudonym() -> None:
+    with serving(TOKEN, listed({"Id": "a"})) as server:
+        [scope] = scopes(server, ZAPTEC_INSTALLATION_IDS="", ZAPTEC_USER_IDS="user-7")
+    assert scope.startswith("user:")
+    assert "user-7" not in scope
 
 
 def test_a_cursor_that_is_refused_is_not_tried_in_another_query() -> None:
