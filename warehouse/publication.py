@@ -122,7 +122,6 @@ def _published(path: str | Path, columns: str) -> list[tuple[Any, ...]]:
 
 def build(path: Path, snapshots: Mapping[Table, Snapshot | None]) -> None:
     with duckdb.connect(":memory:") as connection:
-        connection.execute("SET TimeZone = 'UTC'")
         connection.execute(f"ATTACH {literal(str(path))} AS publication (STORAGE_VERSION {literal(STORAGE_VERSION)})")
         connection.execute("USE publication")
         connection.execute("BEGIN TRANSACTION")

@@ -11,7 +11,15 @@ from pipelines import quality
 from pipelines.lakes import NEWS, Lakes
 from pipelines.quality import measure_months
 from tests.pipelines.sound_house import MONTHS, rewrite
-from warehouse.tables import FACT_ENERGY, FACT_SESSION, MONTH_QUALITY, REJECTED_SESSION, STAGED_CHARGE_STATION
+from warehouse.tables import (
+    FACT_ENERGY,
+    FACT_SESSION,
+    MONTH_QUALITY,
+    REJECTED_SESSION,
+    STAGED_CHARGE_STATION,
+    STAGED_LOCATION,
+)
+from warehouse.tables.table import Table
 
 
 def counted(data: Path) -> pl.DataFrame:
@@ -128,7 +136,7 @@ def test_a_count_that_was_lost_is_made_again(data: Path) -> None:
 def test_a_month_without_rows_any_more_has_no_count(data: Path) -> None:
     for table in (FACT_SESSION, FACT_ENERGY, REJECTED_SESSION):
         rewrite(data, table, lambda rows: rows.filter(pl.col("month") != "2026-04"))
-    measure(data, "2026-04")
+    measure(data)
     assert "2026-04" not in counted(data)["month"]
     assert "2026-03" in counted(data)["month"]
 
@@ -140,21 +148,27 @@ def test_rejected_sessions_without_a_month_are_counted(data: Path) -> None:
     assert rows == [("greenflux", 0, 1), ("zaptec", 0, 1)]
 
 
-def test_orphans_are_counted_again_once_a_station_is_read(data: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "table"), [("station", STAGED_CHARGE_STATION), ("location", STAGED_LOCATION)], ids=["station", "location"]
+)
+def test_orphans_are_counted_again_once_their_station_or_location_is_read(data: Path, name: str, table: Table) -> None:
     def orphaned() -> int:
-        return int(counted(data)["sessions_without_station"].sum())
+        return int(counted(data)[f"sessions_without_{name}"].sum())
 
+    key = f"{name}_id"
     is_it = pl.col("session_id") == "zaptec-20260303"
     rewrite(
         data,
         FACT_SESSION,
-        lambda rows: rows.with_columns(station_id=pl.when(is_it).then(pl.lit("S9")).otherwise("station_id")),
+        lambda rows: rows.with_columns(pl.when(is_it).then(pl.lit("X9")).otherwise(key).alias(key)),
     )
+    lakes = Lakes.below(data)
+    for place in (STAGED_CHARGE_STATION, STAGED_LOCATION):
+        lakes.staging.append(place, place.schema.create_empty(), {NEWS: 4710})
     measure(data, "2026-03")
     assert orphaned() == 1
-    lakes = Lakes.below(data)
-    station = lakes.staging.scan(STAGED_CHARGE_STATION).collect().with_columns(station_id=pl.lit("S9"))
-    lakes.staging.append(STAGED_CHARGE_STATION, station, {NEWS: 4711})
+    place = lakes.staging.scan(table).collect().with_columns(pl.lit("X9").alias(key))
+    lakes.staging.append(table, place, {NEWS: 4711})
     assert measure(data) > 0
     assert orphaned() == 0
     assert measure(data) == 0

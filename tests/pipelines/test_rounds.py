@@ -134,22 +134,24 @@ def test_a_session_that_leaves_one_month_for_another_stands_in_one_of_them_whene
     assert staged(lakes) == [("a", "2026-02"), ("b", "2026-03")]
 
 
-def test_a_load_that_comes_while_another_is_staged_is_taken_in_by_the_next_run(
+def test_loads_that_come_while_another_is_staged_are_taken_in_by_the_next_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw_log, lakes = RawLog(tmp_path), Lakes.below(tmp_path)
     load(raw_log, "a")
-    newest_load = RawLog.newest_load
+    newest_load, others = RawLog.newest_load, iter(["b", "c"])
 
-    def and_then_comes_another(log: RawLog) -> int | None:
+    def and_then_come_others(log: RawLog) -> int | None:
         newest = newest_load(log)
-        monkeypatch.undo()
-        load(raw_log, "b")
+        for name in list(others):
+            load(raw_log, name)
         return newest
 
-    monkeypatch.setattr(RawLog, "newest_load", and_then_comes_another)
-    for names in (["a"], ["a", "b"]):
-        assert stage(raw_log, lakes, "UTC", AT, RUN).rows_received == {"staged_session": 1}
+    monkeypatch.setattr(RawLog, "newest_load", and_then_come_others)
+    # Each load is a round.
+    monkeypatch.setattr(staging, "ROWS_IN_A_ROUND", 1)
+    for names, received in ((["a"], 1), (["a", "b", "c"], 2)):
+        assert stage(raw_log, lakes, "UTC", AT, RUN).rows_received == {"staged_session": received}
         assert [name for name, _ in staged(lakes)] == names
         audit = lakes.published.scan(LOAD_AUDIT).collect()
         assert (audit["rows_received"].sum(), audit["rows_new"].sum()) == (len(names), len(names))

@@ -211,6 +211,24 @@ def test_a_build_that_fails_leaves_the_old_publication_and_nothing_beside_it(lak
     assert not list(path.parent.glob("*.building*"))
 
 
+@pytest.mark.parametrize("month", ["2025-03", "2025-04"])
+def test_a_file_that_is_cut_short_is_not_published(lake, path, sessions, month):
+    lake.append(FACT_SESSION, sessions("a", MARCH, APRIL))
+    [file] = [Path(file.path) for file in lake.files(FACT_SESSION) if file.month == month]
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(PublicationError, match="is gone or cut short: run `chargehouse rebuild`"):
+        publish(lake, path)
+    assert not path.exists()
+
+
+def test_a_publication_can_be_opened_by_older_releases_of_duckdb(lake, path):
+    publish(lake, path)
+    [(stored,)] = select(
+        path, "SELECT tags['storage_version'] FROM duckdb_databases() WHERE database_name = 'warehouse'"
+    )
+    assert stored.startswith("v1.0.0")
+
+
 def test_staged_tables_cannot_be_published(lake, path):
     with pytest.raises(TypeError, match="cannot be published"):
         publish(lake, path, [STAGED_SESSION])
