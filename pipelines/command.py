@@ -210,45 +210,42 @@ def _verdict(faults: Sequence[str]) -> int:
 
 
 def _rebuild(options: argparse.Namespace) -> int:
-    from pipelines.demonstration import own_or_demonstration
     from pipelines.progress import Progress
     from pipelines.runs import run_job
 
+    settings = load_settings()
     months: dict[str, object] = {}
     if options.from_month or options.to_month:
         questions.check_months(options.from_month, options.to_month)
         months = {"from_month": options.from_month, "to_month": options.to_month}
     configuration = {"staged_tables": {"from_raw": True, **months}}
-    with own_or_demonstration(load_settings()) as settings:
-        return _verdict(run_job(settings, "rebuild", Progress.on_stderr(), (), configuration).faults)
+    return _verdict(run_job(settings, "rebuild", Progress.on_stderr(), (), configuration).faults)
 
 
 def _forget(options: argparse.Namespace) -> int:
-    from pipelines.demonstration import own_or_demonstration
     from pipelines.erasure import erase_from_raw_log, remove_older_versions
     from pipelines.progress import Progress
     from pipelines.runs import run_job
     from pipelines.summary import counted
 
-    configured, progress = load_settings(), Progress.on_stderr()
+    settings, progress = load_settings(), Progress.on_stderr()
 
     def tell_of_waiting() -> None:
         progress.on_stage("waiting for another run that reads or writes")
 
-    before = counted(configured.data)
-    erased = erase_from_raw_log(configured, options.vendor, options.user, tell_of_waiting)
+    before = counted(settings.data)
+    erased = erase_from_raw_log(settings, options.vendor, options.user, tell_of_waiting)
     print(
         f"Out of the raw log: the person in {len(erased.session_ids):,} sessions, which stay, and "
         f"{len(erased.object_ids):,} objects of their own.",
         flush=True,
     )
-    with own_or_demonstration(configured) as settings:
-        outcome = run_job(settings, "rebuild", progress, (), {"staged_tables": {"from_raw": True}})
+    outcome = run_job(settings, "rebuild", progress, (), {"staged_tables": {"from_raw": True}})
     if outcome.faults:
         print("The tables still tell of the person: mend the cause, and run this again.", file=sys.stderr)
         return _verdict(outcome.faults)
-    remove_older_versions(configured.data, tell_of_waiting)
-    print(f"Before   {before}\nNow      {counted(configured.data)}\nBackups made until now still hold the person.")
+    remove_older_versions(settings.data, tell_of_waiting)
+    print(f"Before   {before}\nNow      {counted(settings.data)}\nBackups made until now still hold the person.")
     return DONE
 
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from pipelines.accounts import refuse_sandbox
@@ -36,16 +36,6 @@ def sandboxed(settings: Settings, as_of: datetime) -> Iterator[Settings]:
     """Settings whose vendors are the sandbox, at `as_of`, for as long as the context lasts."""
     with sandbox_environment(settings, as_of) as environment:
         yield load_settings(environment)
-
-
-@contextmanager
-def own_or_demonstration(settings: Settings) -> Iterator[Settings]:
-    """The settings; over the demonstration's data, where no vendor is configured, those that its runs had."""
-    if settings.vendors or not (settings.data / SANDBOX_RECORD).exists():
-        yield settings
-        return
-    with sandboxed(settings, datetime.now(UTC)) as demonstration:
-        yield demonstration
 
 
 @contextmanager
