@@ -25,7 +25,15 @@ from pathlib import Path
 from pipelines.building import publish_warehouse
 from pipelines.faults import BackupError, ConfigurationError
 from pipelines.lakes import Lakes
-from pipelines.layout import FORGOTTEN, LAKE_FOLDER, PSEUDONYM_KEY, RAW_FOLDER, SANDBOX_RECORD, STAGING_FOLDER
+from pipelines.layout import (
+    FORGETTING,
+    FORGOTTEN,
+    LAKE_FOLDER,
+    PSEUDONYM_KEY,
+    RAW_FOLDER,
+    SANDBOX_RECORD,
+    STAGING_FOLDER,
+)
 from pipelines.locks import BACKUP, LAKE, RAW_LOG, exclusive
 from warehouse.data_files import flush
 
@@ -34,7 +42,7 @@ MANIFEST = "manifest.json"
 BUILDING = ".building"
 RESTORING = "restoring"
 # The raw log comes last in a restore: it is what says that there is data.
-CONTENT = (SANDBOX_RECORD, PSEUDONYM_KEY, FORGOTTEN, STAGING_FOLDER, LAKE_FOLDER, RAW_FOLDER)
+CONTENT = (SANDBOX_RECORD, PSEUDONYM_KEY, FORGOTTEN, FORGETTING, STAGING_FOLDER, LAKE_FOLDER, RAW_FOLDER)
 PIECE_BYTES = 1 << 20
 
 

@@ -2,7 +2,7 @@
 
 First the person is listed, so that no run writes anything new of them; then the raw log is written anew. A rebuild
 makes everything else from that, and at last the older versions of the tables go. What is cut off in between is done by
-the same command, run again.
+the same command, run again; until then a mark says so.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ import pyarrow as pa
 from pipelines.faults import ConfigurationError
 from pipelines.forgotten import Forgotten, fingerprint, forgotten_of, list_as_forgotten, pseudonyms_of_person
 from pipelines.lakes import Lakes
-from pipelines.layout import DATABASE
+from pipelines.layout import DATABASE, FORGETTING
 from pipelines.locks import LAKE, RAW_LOG, account_lock, exclusive
 from pipelines.personal_data import Pseudonyms
 from pipelines.pseudonym_key import pseudonym_key
@@ -57,17 +57,19 @@ def erase_from_raw_log(settings: Settings, vendor: str, person: str, on_wait: Ca
     pseudonyms = Pseudonyms(vendor, pseudonym_key(settings.pseudonym_key, settings.data))
     with _nobody_reads_or_writes(settings.data, on_wait):
         known_as = pseudonyms_of_person(pseudonyms, person)
+        (settings.data / FORGETTING).touch()
         list_as_forgotten(vendor, [fingerprint(pseudonyms, each) for each in known_as], settings.data)
         return _erase(settings.data, vendor, forgotten_of(vendor, pseudonyms, settings.data))
 
 
 def remove_older_versions(data: Path, on_wait: Callable[[], None]) -> None:
-    """Remove every file of the published tables that the publication does not name, however young."""
+    """Remove every file of the published tables that the publication does not name, however young: the last of it."""
     lakes = Lakes.below(data)
     with exclusive(data, LAKE, on_wait):
         named = published_files(data / DATABASE)
         for table in PUBLISHED_TABLES:
             lakes.published.tidy(table, named, retention_hours=0)
+        (data / FORGETTING).unlink(missing_ok=True)
 
 
 @contextmanager

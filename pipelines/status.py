@@ -5,6 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.lakes import Lakes
+from pipelines.layout import FORGETTING
 from pipelines.raw_log import RawLog
 from pipelines.vendors import LOOK_BACKS
 from warehouse.tables import COVERAGE, LATENESS, LOAD_AUDIT, OPEN_SESSION
@@ -13,7 +14,7 @@ GAPS = "Gaps: the next refresh reads what the last could not; older months are r
 
 
 def status_text(data: Path) -> tuple[str, bool]:
-    """The state of the warehouse as text, and whether it is free of gaps."""
+    """The state of the warehouse as text, and whether it is free of gaps and of what was cut off."""
     lake = Lakes.below(data).published
     audit = lake.scan(LOAD_AUDIT).collect()
     if audit.is_empty():
@@ -28,7 +29,10 @@ def status_text(data: Path) -> tuple[str, bool]:
         _lateness(lake.scan(LATENESS).collect()),
         _oldest_open(lake.scan(OPEN_SESSION).collect()),
     ]
-    return "\n\n".join(parts), gaps.is_empty()
+    is_forgetting = (data / FORGETTING).exists()
+    if is_forgetting:
+        parts.append("Forgetting a person was begun and not finished: run the same `chargehouse forget` again.")
+    return "\n\n".join(parts), gaps.is_empty() and not is_forgetting
 
 
 def _last_run(audit: pl.DataFrame, run_id: str) -> str:

@@ -12,6 +12,7 @@ import duckdb
 
 from pipelines import command
 from pipelines.personal_data import Pseudonyms
+from pipelines.settings import Settings, load_settings
 from sandbox.server import Sandbox
 from tests.outside import outside
 
@@ -56,6 +57,10 @@ class Chargehouse:
         """Run a command; gives its exit status."""
         with patch.dict(os.environ, {**outside(), **self._environment, **variables}, clear=True):
             return command.main(list(arguments))
+
+    def settings(self) -> Settings:
+        """The settings that its commands have."""
+        return load_settings(self._environment, Path(os.devnull))
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """The published warehouse's answer, instants in UTC."""

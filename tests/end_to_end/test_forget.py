@@ -12,6 +12,7 @@ import pytest
 from dlt.common.versioned_state import decompress_state
 
 from pipelines import command
+from pipelines.erasure import erase_from_raw_log
 from pipelines.personal_data import Pseudonyms
 from sandbox.generate import generate_world
 from sandbox.server import Sandbox
@@ -166,6 +167,19 @@ def test_they_do_not_come_back(
         assert traces(house.data, pseudonym(vendor, person)) == []
     assert house.run("rebuild") == command.DONE
     assert {table: house.query(f"FROM {table} ORDER BY ALL") for table in TABLES} == published
+
+
+def test_what_was_begun_and_not_finished_is_told_until_it_is(
+    house: Chargehouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [(person,)] = house.query("SELECT min(user_id) FROM fact_session WHERE vendor = 'zaptec'")
+    erase_from_raw_log(house.settings(), "zaptec", person, lambda: None)
+    capsys.readouterr()
+    assert house.run("status") == command.INCOMPLETE
+    assert "run the same `chargehouse forget` again" in capsys.readouterr().out
+    assert house.run("forget", "--vendor", "zaptec", "--user", person) == command.DONE
+    assert traces(house.data, person) == []
+    assert house.run("status") == command.DONE
 
 
 def test_a_backup_made_afterwards_keeps_them_out(
