@@ -6,7 +6,8 @@ completed ones.
 
 The trap: only completed sessions are listed, under their start. A car that was plugged in for three weeks appears three
 weeks later under its old start: the window begins at the oldest session still running at the last reading. Running ones
-are asked for before completed ones, so that a session that ends in between is not in neither.
+are asked for before completed ones, so that a session that ends in between is not in neither; and for a long time
+back, so that one which a station tells of late is met while it runs.
 Known lies: one session may come as a single object instead of a list, none as 204; `serialNumber` and `energy` are
 numbers or text; `duration` and the field `range` have no unit and are not used.
 Source: "Get charging sessions at a charging park"."""
@@ -26,6 +27,8 @@ from pipelines.vendors.window_sizes import LONGEST_LENGTH
 from pipelines.vendors.windows import since_oldest_open
 
 MARGIN = timedelta(days=1)
+# A station that was offline tells late of a session that still runs; the list of those is short, whatever its range.
+RUNNING_LOOK_BACK = timedelta(days=90)
 # Without pages, a window is the only bound on the size of an answer: a year and a half of a park, or as many sessions.
 LONGEST_WINDOW = timedelta(days=549)
 ROWS_PER_WINDOW = 25_000
@@ -111,7 +114,7 @@ class Smappee:
         running = Line(
             OPEN_SESSIONS,
             f"park:{park_id}",
-            lambda position: since_oldest_open(question, position, question.first_month_at, MARGIN),
+            lambda position: since_oldest_open(question, position, question.first_month_at, MARGIN, RUNNING_LOOK_BACK),
             lambda window, tally: self._sessions(park_id, window, "true", tally),
             # Hardly more than a park has plugs, however long ago they began.
             first_window=LONGEST_LENGTH,

@@ -25,15 +25,21 @@ def since_watermark(question: Question, position: Position, look_back: timedelta
 
 
 def since_oldest_open(
-    question: Question, position: Position, first_at: datetime, margin: timedelta
+    question: Question,
+    position: Position,
+    first_at: datetime,
+    margin: timedelta,
+    look_back: timedelta = timedelta(),
 ) -> Sequence[Window]:
     """From the start of the oldest running session, or the watermark if that is older, less `margin`; first:
-    `first_at`.
+    `first_at`. `look_back`: from the watermark so far back at least, but not beyond `first_at`.
 
     A list filtered by the start of sessions shows a session under a start that may be weeks old by the time it ends.
     """
-    start = first_at if position.watermark is None else min([position.watermark, *_running_since(position)]) - margin
-    return _windows(_answering(question, position, start))
+    if position.watermark is None:
+        return _windows(_answering(question, position, first_at))
+    oldest = min([position.watermark, *_running_since(position)]) - margin
+    return _windows(_answering(question, position, min(oldest, max(first_at, position.watermark - look_back))))
 
 
 def recent_and_running(

@@ -18,6 +18,7 @@ from pipelines.raw_log import READINGS, Positions, RawLog
 from pipelines.raw_rows import RawRows, raw_rows
 from pipelines.readings import Reading
 from pipelines.settings import Settings, load_settings
+from pipelines.vendors import smappee
 from pipelines.vendors.contract import Endpoint
 from pipelines.vendors.paging import PAGES_AT_ONCE, Page
 from sandbox.fault_kinds import FaultKind
@@ -187,9 +188,28 @@ def test_a_smappee_session_that_ran_for_weeks_is_read_when_it_ends(
     window = windows(readings, "sessions", f"park:{park}")[0]
     assert window.from_at is not None
     assert window.from_at <= NOW - 22 * DAY
-    again = windows(read(settings, sandbox.now + DAY), "open_sessions", f"park:{park}")[0]
+    again = windows(read(settings, sandbox.now + DAY), "sessions", f"park:{park}")[0]
     assert again.from_at is not None
     assert again.from_at > NOW - 22 * DAY, "an ended session holds the window open no longer"
+
+
+def test_a_smappee_session_that_becomes_visible_days_after_its_start_is_read_when_it_ends(
+    sandbox: Sandbox, sandbox_settings: SettingsBuilder
+) -> None:
+    """A station that was offline tells of it later, while it still runs."""
+    park = sandbox.world.parks()[0]
+    settings = sandbox_settings("smappee", SMAPPEE_PARK_IDS=park)
+    read(settings)
+    started_at, ended_at = NOW - 20 * DAY, NOW + 5 * DAY
+    running = {"id": 777001, "from": int(started_at.timestamp() * 1000), "status": "CHARGING", "startReading": 1.0}
+    sandbox.world.show("smappee", "sessions", "777001", running, NOW + DAY, park)
+    ended = {**running, "to": int(ended_at.timestamp() * 1000), "status": "STOPPED", "stopReading": 31.0}
+    sandbox.world.show("smappee", "sessions", "777001", ended, ended_at, park)
+    for days in (2, 6):
+        sandbox.now = NOW + days * DAY
+        read(settings, sandbox.now)
+    assert "777001" in ids(settings, "smappee_open_sessions")
+    assert "777001" in ids(settings, "smappee_sessions")
 
 
 @pytest.mark.parametrize("fails_at_first", [False, True])
@@ -226,7 +246,7 @@ def test_a_running_session_whose_start_is_not_known_stops_no_later_reading(start
         assert sum(reading.rows_received for reading in read(settings)) == 1
         again = read(settings, NOW + DAY)
     assert [(reading.endpoint, reading.state, reading.from_at) for reading in again] == [
-        ("open_sessions", "complete", NOW - DAY),
+        ("open_sessions", "complete", NOW - smappee.RUNNING_LOOK_BACK),
         ("sessions", "complete", NOW - DAY),
     ]
 

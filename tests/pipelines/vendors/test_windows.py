@@ -58,6 +58,20 @@ def test_a_list_by_start_begins_at_the_oldest_running_session(
     assert since_oldest_open(REFRESH, position, FIRST, DAY) == [Window(from_at, NOW)]
 
 
+def test_a_list_of_running_sessions_is_asked_for_from_before_the_oldest_known_one_but_not_from_before_the_first() -> (
+    None
+):
+    def begins_at(*open_since: datetime, first_at: datetime = FIRST) -> datetime | None:
+        [window] = since_oldest_open(REFRESH, Position(YESTERDAY, open_since), first_at, DAY, 30 * DAY)
+        return window.from_at
+
+    assert begins_at() == begins_at(YESTERDAY - 10 * DAY) == YESTERDAY - 30 * DAY
+    assert begins_at(YESTERDAY - 40 * DAY) == YESTERDAY - 41 * DAY
+    assert begins_at(first_at=YESTERDAY - 10 * DAY) == YESTERDAY - 10 * DAY
+    assert begins_at(YESTERDAY - 20 * DAY, first_at=YESTERDAY - 10 * DAY) == YESTERDAY - 21 * DAY
+    assert begins_at(first_at=NOW) == YESTERDAY - DAY
+
+
 def test_of_the_time_before_the_look_back_only_what_surrounds_running_sessions_is_read() -> None:
     def running_since(*days: float) -> list[Window]:
         open_since = tuple(YESTERDAY - timedelta(days=day) for day in days)
