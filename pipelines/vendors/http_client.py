@@ -198,19 +198,19 @@ class HttpClient:
             return document
 
         try:
-            return self._patiently(attempt, tally)
+            return self._patiently(attempt, tally, " to sign in")
         except TooMuchAsked as fault:
             # A sign-in asks for nothing that could be less.
             raise ReadingError(*fault.args) from None
 
-    def _patiently(self, attempt: Callable[[], T], tally: Tally) -> T:
-        """Repeat what may pass, with growing, jittered pauses."""
+    def _patiently(self, attempt: Callable[[], T], tally: Tally, purpose: str = "") -> T:
+        """Repeat what may pass, with growing, jittered pauses. `purpose`: what for, where it is not to read."""
         for number in range(1, ATTEMPTS + 1):
             try:
                 return attempt()
             except _PassingFault as fault:
                 if number == ATTEMPTS:
-                    raise fault.lasting(f"{fault}; gave up after {ATTEMPTS} tries.") from None
+                    raise fault.lasting(f"{fault}; gave up after {ATTEMPTS} tries{purpose}.") from None
                 pause = self._patience.first_pause_seconds * 2 ** (number - 1) * random.uniform(0.5, 1.0)
                 if fault.pause_seconds is not None:
                     pause = fault.pause_seconds * random.uniform(1.0, 1.1)
@@ -242,9 +242,9 @@ class HttpClient:
                     response.close() if response.length_remaining else response.release_conn()
             except (urllib3.exceptions.HTTPError, OSError) as fault:
                 is_late = isinstance(fault, urllib3.exceptions.ReadTimeoutError)
-                raise _PassingFault(
-                    _connection_fault(fault), lasting=TooMuchAsked if is_late else ReadingError
-                ) from None
+                # Not every vendor's sign-in lies below its base URL.
+                told = _connection_fault(fault, "the base URL" if method == "GET" else "the URL of the sign-in")
+                raise _PassingFault(told, lasting=TooMuchAsked if is_late else ReadingError) from None
         tally.add(bytes_received=len(content))
         if method == "GET":
             tally.note(retirement_of(response.headers, requested_at))
@@ -319,13 +319,14 @@ def _sign_in_refusal(status: int) -> str:
     return f"the sign-in was answered with HTTP {status}; check the URL it goes to."
 
 
-def _connection_fault(fault: Exception) -> str:
-    """What went wrong with a connection, without the address's query, which libraries like to quote."""
+def _connection_fault(fault: Exception, address: str) -> str:
+    """What went wrong with a connection, without the address's query, which libraries like to quote. `address`: the
+    setting that names the host."""
     match fault:
         case urllib3.exceptions.NameResolutionError():
-            return "the host is unknown; check the base URL"
+            return f"the host is unknown; check {address}"
         case urllib3.exceptions.ConnectTimeoutError() | urllib3.exceptions.NewConnectionError():
-            return "the host cannot be reached; check the base URL and the network"
+            return f"the host cannot be reached; check {address} and the network"
         case urllib3.exceptions.ReadTimeoutError():
             return "the server did not answer in time"
         case urllib3.exceptions.SSLError():

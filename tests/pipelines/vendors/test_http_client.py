@@ -370,6 +370,23 @@ def test_a_sign_in_fault_that_may_pass_is_tried_again() -> None:
         assert len(server.requests) == 6
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://127.0.0.1:1/token", "the host cannot be reached; check the URL of the sign-in and the network; gave"),
+        ("http://nowhere.invalid/token", "the host is unknown; check the URL of the sign-in; gave up"),
+    ],
+)
+def test_a_sign_in_that_fails_is_told_from_the_api(address: str, said: str) -> None:
+    """Jedlix's is at another host."""
+    with serving(GOOD) as server:
+        elsewhere = BearerToken(address, {"grant_type": "password", "password": SECRET})
+        told = str(fault_of(client_of(server, elsewhere)))
+    assert told.startswith(said)
+    assert told.endswith("gave up after 8 tries to sign in.")
+    assert not server.requests
+
+
 @pytest.mark.parametrize("answer", ["[]", "null", '"token"', "7"])
 def test_a_sign_in_answered_with_no_object_is_tried_again(answer: str) -> None:
     with serving(response(answer), TOKEN, GOOD) as server:
