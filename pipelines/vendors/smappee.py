@@ -16,10 +16,11 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
+from pipelines.faults import ReadingError
 from pipelines.personal_data import PersonalData
 from pipelines.settings import Patience, SmappeeAccount
 from pipelines.vendors.contract import Endpoint, Line, Question, Window
-from pipelines.vendors.http_client import AnswerFault, HttpClient, Tally
+from pipelines.vendors.http_client import AnswerFault, HttpClient, Refused, Tally
 from pipelines.vendors.instants import epoch_milliseconds
 from pipelines.vendors.paging import Page
 from pipelines.vendors.sign_in import BearerToken
@@ -94,9 +95,15 @@ class Smappee:
         yield [self._chain(question, park_id) for park_id in self._account.park_ids]
 
     def check_credentials(self, tally: Tally) -> str:
+        refusals = []
         for park_id in self._account.park_ids:
             parameters = {"range": "0,1", "active": "true"}
-            self._client.get(f"/chargingparks/{park_id}/sessions", parameters, tally, _check, may_be_empty=True)
+            try:
+                self._client.get(f"/chargingparks/{park_id}/sessions", parameters, tally, _check, may_be_empty=True)
+            except Refused as refusal:
+                refusals.append(f"park {park_id}: {refusal}")
+        if refusals:
+            raise ReadingError(" ".join(refusals))
         return f"{len(self._account.park_ids)} charging park(s) answered"
 
     def _chain(self, question: Question, park_id: str) -> Sequence[Line]:

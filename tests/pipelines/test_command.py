@@ -265,6 +265,14 @@ def test_doctor_tells_what_answers_and_what_does_not(run: Run, sandbox: Sandbox)
     assert "zaptec      ok:" in told
 
 
+def test_doctor_names_every_park_that_is_refused(run: Run, small: dict[str, str]) -> None:
+    parks = {"SMAPPEE_PARK_IDS": f"999998,{small['SMAPPEE_PARK_IDS']},999999"}
+    status, told, _ = run("doctor", **{**small, **parks})
+    assert status == command.INCOMPLETE
+    missing = "not found (HTTP 404); check that it exists."
+    assert f"smappee     FAILED: park 999998: {missing} park 999999: {missing}\n" in told
+
+
 def test_doctor_tells_names_that_are_probably_misspelt(run: Run) -> None:
     status, told, _ = run("doctor", CHARGEHOUSE_TIMEZONE="Europe/Oslo", GREENFLUX_TOKE="planted")
     assert status == command.DONE
