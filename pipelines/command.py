@@ -197,7 +197,7 @@ def _run_reading(settings: Settings, vendors: Sequence[str], question: Question,
     print(f"{question.kind} as of {question.as_of:%Y-%m-%d %H:%M:%S} UTC: {', '.join(asked_vendors)}", flush=True)
     reach = {"kind": question.kind, "as_of": question.as_of.isoformat(), **details}
     outcome = run_job(settings, question.kind, Progress.on_stderr(), asked_vendors, {"raw_log": reach})
-    print(received(settings.data, outcome.run_id))
+    print(received(settings.data, outcome.run_id, question.as_of, asked_vendors))
     if question.kind != "refresh":
         print(healed(settings.data, outcome.run_id, question.kind))
     return _verdict(outcome.faults)

@@ -1,5 +1,7 @@
 """What a run prints at its end: what came in, what stands in the warehouse, and where to look next."""
 
+from collections.abc import Collection
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -18,8 +20,8 @@ ENERGY_BY_MONTH = f"""
 """
 
 
-def received(data: Path, run_id: str) -> str:
-    """Rows received by vendor in a run, and what of them was news."""
+def received(data: Path, run_id: str, as_of: datetime, vendors: Collection[str]) -> str:
+    """Rows received in a run by vendor, and what of them was news. `vendors`: those that it asked, as of its now."""
     audit = (
         Lakes.below(data)
         .published.scan(LOAD_AUDIT)
@@ -30,7 +32,7 @@ def received(data: Path, run_id: str) -> str:
         .collect()
     )
     if audit.is_empty():
-        return _unstaged(RawLog(data).readings().filter(pl.col("run_id") == run_id))
+        return _unstaged(RawLog(data), run_id, as_of, vendors)
     lines = [
         f"  {vendor:<10} {rows:>9,} rows received: {new:,} new, {changed:,} changed, {unchanged:,} unchanged "
         f"({requests:,} requests)"
@@ -39,11 +41,17 @@ def received(data: Path, run_id: str) -> str:
     return "\n".join(lines)
 
 
-def _unstaged(readings: pl.DataFrame) -> str:
+def _unstaged(raw_log: RawLog, run_id: str, as_of: datetime, vendors: Collection[str]) -> str:
     """What a run read that did not come to staging it."""
-    if readings.is_empty():
+    readings = raw_log.readings().filter(pl.col("run_id") == run_id)
+    if not readings.is_empty():
+        return f"{readings['rows_received'].sum():,} rows received, kept in the raw log; the next run takes them in."
+    watermarks = raw_log.positions().watermarks
+    read_to = max((at for (vendor, _, _), at in watermarks.items() if vendor in vendors), default=as_of)
+    if read_to <= as_of:
         return "Nothing was read."
-    return f"{readings['rows_received'].sum():,} rows received, kept in the raw log; the next run takes them in."
+    # A clock that once was wrong is not to keep everything out in silence.
+    return f"Nothing was read. An earlier run has read up to {read_to:%Y-%m-%d %H:%M:%S} UTC, which is later."
 
 
 def healed(data: Path, run_id: str, kind: str) -> str:
