@@ -13,7 +13,7 @@ numbers or text; `duration` and the field `range` have no unit and are not used.
 Source: "Get charging sessions at a charging park"."""
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipelines.faults import ReadingError
@@ -96,8 +96,10 @@ class Smappee:
 
     def check_credentials(self, tally: Tally) -> str:
         refusals = []
+        # A range such as any reading asks for: a server may refuse one that nobody can mean.
+        now = datetime.now(UTC)
+        parameters = {"range": f"{epoch_milliseconds(now - MARGIN)},{epoch_milliseconds(now)}", "active": "true"}
         for park_id in self._account.park_ids:
-            parameters = {"range": "0,1", "active": "true"}
             try:
                 self._client.get(f"/chargingparks/{park_id}/sessions", parameters, tally, _check, may_be_empty=True)
             except Refused as refusal:

@@ -1,12 +1,18 @@
 """Smappee: a whole park at once, as a list, one object or nothing; running sessions before completed ones."""
 
+import time
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from pipelines.faults import ReadingError
+from pipelines.personal_data import Pseudonyms
+from pipelines.settings import load_settings
+from pipelines.vendors import open_vendor
+from pipelines.vendors.http_client import Tally
 from tests.pipelines.scripted_server import Scripted, response, serving
-from tests.pipelines.vendors.asked import objects_of
+from tests.pipelines.vendors.asked import objects_of, variables
 
 TOKEN = response('{"access_token": "t", "refresh_token": "r", "expires_in": 36000}')
 
@@ -38,6 +44,17 @@ def test_anything_else_is_asked_for_again_and_then_a_fault(wrong: str) -> None:
         assert objects_of(server, "smappee", "sessions") == [{"id": 1}]
     with serving(TOKEN, response(wrong)) as server, pytest.raises(ReadingError, match="gave up"):
         objects_of(server, "smappee", "sessions")
+
+
+def test_the_check_of_the_credentials_asks_for_a_range_that_can_be_meant() -> None:
+    with serving(TOKEN, response("[]")) as server:
+        settings = load_settings(variables(server), Path("/nonexistent/.env"))
+        before = time.time() * 1000
+        open_vendor("smappee", settings, Pseudonyms("smappee", b"key")).check_credentials(Tally())
+        query = parse_qs(urlsplit(server.requests[1].split()[1]).query)
+    from_at, to_at = map(int, query["range"][0].split(","))
+    assert to_at - from_at == 24 * 3_600_000
+    assert before - 1 <= to_at <= time.time() * 1000 + 1
 
 
 def test_an_expired_token_is_renewed_by_the_refresh_token() -> None:
