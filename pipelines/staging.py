@@ -21,6 +21,7 @@ from pipelines.raw_log import RawLog
 from transforms.lateness import late_sessions
 from transforms.latest import classify_receipts, winning_versions
 from transforms.months import month_batches
+from transforms.sessions import IS_RUNNING
 from transforms.stations import station_links, station_locations, with_linked_station
 from transforms.touched import NO_MONTH, NOTHING_TOUCHED, touched_by_backfills, touched_by_sessions
 from transforms.vendors import STAGINGS
@@ -269,8 +270,7 @@ def _sessions(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[_Staged | 
     # The location may come from the scope, which is no part of the content. A session that still runs is written again
     # though nothing changed: it was seen running once more.
     is_same = ["vendor", "session_id", "content_hash", "location_id"]
-    is_running = pl.col("is_open") & pl.col("reason").is_null()
-    running = winners.filter(is_running).join(known, on=is_same, how="semi", nulls_equal=True)
+    running = winners.filter(IS_RUNNING).join(known, on=is_same, how="semi", nulls_equal=True)
     changed = pl.concat([winners.join(known, on=is_same, how="anti", nulls_equal=True), running])
     was = known.join(changed, on=["vendor", "session_id"], how="semi")
 
@@ -321,7 +321,7 @@ def _months_relinked(dimensions: Iterable[_Staged], lakes: Lakes, time_zone: str
     links, locations = station_links(after), station_locations(after)
     new_links = _changes(station_links(known), links)
     new_locations = _changes(station_locations(known), locations)
-    sessions = lakes.staging.scan(STAGED_SESSION).filter(~pl.col("is_open"))
+    sessions = lakes.staging.scan(STAGED_SESSION).filter(~IS_RUNNING)
     # Of these the location is that of their station, which may itself be known by its EVSE alone.
     unlocated = with_linked_station(sessions.filter(pl.col("location_id").is_null()), links.lazy())
     relinked = pl.concat(

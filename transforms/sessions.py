@@ -8,7 +8,7 @@ from warehouse.tables.facts import FactSession, OpenSession, RejectedSession
 
 COUNTS = pl.col("reason").is_null() & ~pl.col("is_open")
 _IS_REJECTED = pl.col("reason").is_not_null()
-_IS_RUNNING = pl.col("reason").is_null() & pl.col("is_open")
+IS_RUNNING = pl.col("reason").is_null() & pl.col("is_open")
 
 _COST = pl.Decimal(14, 4)
 
@@ -35,5 +35,5 @@ def rejected_session(staged: pl.DataFrame) -> pl.DataFrame:
 
 def open_session(staged: pl.DataFrame) -> pl.DataFrame:
     """The sessions among linked StagedSession rows that are still running, as OpenSession."""
-    running = staged.filter(_IS_RUNNING).with_columns(seen_at="read_at")
+    running = staged.filter(IS_RUNNING).with_columns(seen_at="read_at")
     return OpenSession.cast(running.select(OpenSession.column_names()))

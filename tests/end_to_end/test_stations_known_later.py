@@ -19,15 +19,16 @@ HOUR = timedelta(hours=1)
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[Chargehouse]:
     """After two refreshes, between which a station moved, of which a CDR names the EVSE and no location, and a charger
-    on which a session runs, which is read by charger."""
+    on which a session runs, and another that was voided while it ran, which are read by charger."""
     scene = Scene(datetime(2026, 1, 1, tzinfo=UTC))
     started_at = FIRST - timedelta(days=1)
     scene.greenflux("no-location", started_at, started_at + HOUR, location={"evses": [{"uid": EVSE}]})
     scene.station(STATION, EVSE, FIRST + HOUR, location_id="place-2")
     # Too long ago to be read a second time.
-    scene.zaptec("running", FIRST - timedelta(days=20), FIRST - timedelta(days=19))
     ended_at = f'"endDateTime":"{iso(FIRST - timedelta(days=19))}"'
-    scene.on_the_wire("zaptec", "sessions", "running", ended_at, '"endDateTime":null')
+    for name, is_voided in (("running", False), ("voided", True)):
+        scene.zaptec(name, FIRST - timedelta(days=20), FIRST - timedelta(days=19), voided=is_voided)
+        scene.on_the_wire("zaptec", "sessions", name, ended_at, '"endDateTime":null')
     scene.installation("house-2")
     scene.charger(CHARGER, "house-2", FIRST + HOUR)
     with Sandbox(scene.world, now=FIRST) as sandbox:
@@ -42,7 +43,8 @@ def located(house: Chargehouse) -> list[tuple[str, ...]]:
     return house.query(
         "SELECT 'fact_session', station_id, location_id FROM fact_session "
         "UNION ALL SELECT DISTINCT 'fact_energy', station_id, location_id FROM fact_energy "
-        "UNION ALL SELECT 'open_session', station_id, location_id FROM open_session ORDER BY ALL"
+        "UNION ALL SELECT 'open_session', station_id, location_id FROM open_session "
+        "UNION ALL SELECT 'rejected_session', station_id, location_id FROM rejected_session ORDER BY ALL"
     )
 
 
@@ -52,6 +54,7 @@ def test_sessions_have_the_newest_location_of_their_station_as_after_a_rebuild(h
         ("fact_energy", STATION, "place-2"),
         ("fact_session", STATION, "place-2"),
         ("open_session", CHARGER, "house-2"),
+        ("rejected_session", CHARGER, "house-2"),
     ]
     assert house.run("rebuild") == command.DONE
     assert located(house) == by_increments
