@@ -82,6 +82,22 @@ def test_where_sessions_are_rare_they_may_stay_away_longer(sessions_a_month: int
     assert fresh("zaptec", ["sessions"], audit, rows, AS_OF, "UTC").passed == passes
 
 
+@pytest.mark.parametrize("month", ["2025-11", "2027-03"], ids=["by its end alone", "wholly"])
+def test_a_session_with_a_clock_that_is_ahead_is_not_news_until_then(month: str) -> None:
+    audit = pl.DataFrame([{**LIST, "state": "complete", "as_of": AS_OF}], schema=polars_schema(LOAD_AUDIT))
+    ends = {month: AS_OF + timedelta(days=430), "2025-12": AS_OF - timedelta(days=12)}
+    rows = quality(dict.fromkeys(ends, 1)).with_columns(
+        newest_end_at=pl.col("month").replace_strict(ends, return_dtype=INSTANT)
+    )
+    assert fresh("zaptec", ["sessions"], audit, rows, AS_OF, "UTC").said.endswith("ended 12.0 days ago.")
+
+
+def test_a_session_of_this_month_with_a_clock_that_is_ahead_has_come() -> None:
+    audit = pl.DataFrame([{**LIST, "state": "complete", "as_of": AS_OF}], schema=polars_schema(LOAD_AUDIT))
+    rows = quality({"2026-01": 1}).with_columns(newest_end_at=pl.lit(AS_OF + timedelta(days=430)).cast(INSTANT))
+    assert fresh("zaptec", ["sessions"], audit, rows, AS_OF, "UTC").passed
+
+
 def test_a_vendor_without_any_session_is_fresh_once_read() -> None:
     audit = pl.DataFrame([{**LIST, "state": "complete", "as_of": AS_OF}], schema=polars_schema(LOAD_AUDIT))
     assert fresh("zaptec", ["sessions"], audit, quality({}), AS_OF, "UTC").passed

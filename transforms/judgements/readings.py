@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from transforms.judgements.judgement import USUAL_MONTHS, Judgement, total
-from transforms.months import month_at, months_before
+from transforms.months import month_at, month_bounds, months_before
 
 FRESH_FOR = timedelta(days=2)
 """A daily refresh may fail once before anyone has to know."""
@@ -162,7 +162,7 @@ def fresh(
     if read_at is None:
         return Judgement(False, f"{vendor} was never read to the end.")
     months = quality.filter(pl.col("vendor") == vendor)
-    newest_at: datetime | None = months.get_column("newest_end_at").max()  # type: ignore[assignment]
+    newest_at = _newest_end(months, as_of, time_zone)
     session_limit = max(FRESH_FOR, GAPS_WAITED * _usual_gap(months, as_of, time_zone))
     is_read = as_of - read_at <= FRESH_FOR
     is_sending = newest_at is None or as_of - newest_at <= session_limit
@@ -177,6 +177,19 @@ def fresh(
             "hours_tolerated_since_newest_session": round(session_limit / timedelta(hours=1), 2),
         },
     )
+
+
+def _newest_end(months: pl.DataFrame, as_of: datetime, time_zone: str) -> datetime | None:
+    """When the newest session ended; None where there is none.
+
+    What ends after `as_of` has a wrong clock, and would pass for news until then: its month alone says that it came.
+    """
+    ends: list[datetime] = []
+    for month, ended_at in months.select("month", "newest_end_at").drop_nulls().iter_rows():
+        begins_at, ends_at = month_bounds(month, time_zone)
+        if begins_at <= as_of:
+            ends.append(ended_at if ended_at <= as_of else min(as_of, ends_at))
+    return max(ends, default=None)
 
 
 def _usual_gap(months: pl.DataFrame, as_of: datetime, time_zone: str) -> timedelta:
