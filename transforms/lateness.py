@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from transforms.reasons import seconds_between
 from transforms.vendors import SESSION_LISTS
 from warehouse.tables.operations import Lateness
 
@@ -55,5 +56,5 @@ def _with_lateness(first_seen: pl.DataFrame, readings: pl.DataFrame) -> pl.DataF
         first_seen.filter(pl.col("ended_at") <= pl.col("first_read_at"))
         .select(*place, "session_id", "ended_at", pl.col("first_read_at").alias("as_of"))
         .join(runs, on=[*place, "as_of"], how="left")
-        .with_columns(late_seconds=(pl.col("previous_as_of") - pl.col("ended_at")).dt.total_microseconds() / 1_000_000)
+        .with_columns(late_seconds=seconds_between(pl.col("ended_at"), pl.col("previous_as_of")))
     )

@@ -34,6 +34,13 @@ def test_what_had_ended_before_the_reading_before_is_late_by_that_much() -> None
     assert (row["late_seconds_median"], row["late_seconds_most"]) == (2 * 86_400, 3 * 86_400)
 
 
+def test_lateness_is_told_to_the_millisecond() -> None:
+    ended_before = timedelta(seconds=89_624, milliseconds=952)
+    first_seen = _first_seen(ended_before, ended_before, as_of=SECOND)
+    [row] = lateness(first_seen, _readings(FIRST, SECOND)).rows(named=True)
+    assert (row["late_seconds_median"], row["late_seconds_most"]) == (89_624.952, 89_624.952)
+
+
 def test_nothing_is_late_in_the_first_reading() -> None:
     [row] = lateness(_first_seen(timedelta(days=300), as_of=FIRST), _readings(FIRST)).rows(named=True)
     assert (row["sessions_new"], row["sessions_late"], row["late_seconds_most"]) == (1, 0, None)
