@@ -21,8 +21,8 @@ def scope() -> dy.String:
     )
 
 
-def session_count(description: str) -> dy.Int64:
-    return dy.Int64(nullable=False, description=description, metadata={"unit": "sessions"})
+def session_count(description: str, *, nullable: bool = False) -> dy.Int64:
+    return dy.Int64(nullable=nullable, description=description, metadata={"unit": "sessions"})
 
 
 class Coverage(dy.Schema):
@@ -83,15 +83,11 @@ class Lateness(dy.Schema):
 
     vendor = columns.vendor(primary_key=True)
     as_of = columns.instant("The run's now.", nullable=False, primary_key=True)
-    previous_as_of = columns.instant("The now of the vendor's reading before that one. NULL for the first.")
-    sessions_new = dy.Int64(
-        nullable=False, description="Closed sessions seen for the first time.", metadata={"unit": "sessions"}
+    previous_as_of = columns.instant(
+        "The now of the vendor's reading before that one. NULL for the first, and for a backfill."
     )
-    sessions_late = dy.Int64(
-        nullable=False,
-        description="Of these, the ones that had ended before the reading before.",
-        metadata={"unit": "sessions"},
-    )
+    sessions_new = session_count("Closed sessions seen for the first time.")
+    sessions_late = session_count("Of these, the ones that had ended before the reading before.")
     late_seconds_median = columns.seconds(
         "Median time from the end of a late session to the reading before. NULL where none was late."
     )
@@ -213,10 +209,10 @@ class VendorRadar(dy.Schema):
         "completely read.",
         nullable=True,
     )
-    sessions_leaving = columns.count(
+    sessions_leaving = session_count(
         "Sessions in our lake that the vendor removes within 90 days. NULL where no limit is known.", nullable=True
     )
-    sessions_only_here = columns.count(
+    sessions_only_here = session_count(
         "Sessions in our lake that ended before oldest_available_at: the vendor need not have them any more, so that "
         "only our raw log can bring them back. NULL where no limit is known.",
         nullable=True,
