@@ -1,6 +1,7 @@
-"""Why a step of a run failed, for people: the fault that was foreseen, else the innermost and only its kind.
+"""Why a step of a run failed, for people: the fault that was foreseen, else the innermost.
 
-The messages of foreseen faults hold neither secrets nor personal data. Any other may quote a row or a header.
+The messages of foreseen faults hold neither secrets nor personal data. Any other may quote a row or a header: of such a
+fault an alert tells the kind alone, and the command line, which is read where the data lies, the first line.
 """
 
 from collections.abc import Sequence
