@@ -1,6 +1,10 @@
 """Instants as the vendors write and read them. What arrives is UTC, and everything sent is UTC."""
 
+import re
 from datetime import UTC, datetime
+
+_EPOCH_MILLISECONDS = re.compile(r"\d+(?:\.0*)?", re.ASCII)
+_BLANK_BEFORE_ZONE = re.compile(r"\s+(?=[Zz+-])")
 
 
 def iso_milliseconds(instant: datetime) -> str:
@@ -20,10 +24,11 @@ def parsed_instant(value: str | None) -> datetime | None:
     """
     if value is None:
         return None
+    text = value.strip()
     try:
-        if value.isdigit():
-            return datetime.fromtimestamp(int(value) / 1000, UTC)
-        instant = datetime.fromisoformat(value)
+        if _EPOCH_MILLISECONDS.fullmatch(text):
+            return datetime.fromtimestamp(int(text.partition(".")[0]) / 1000, UTC)
+        instant = datetime.fromisoformat(_BLANK_BEFORE_ZONE.sub("", text.upper()))
         return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None

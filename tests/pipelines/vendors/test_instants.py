@@ -3,11 +3,13 @@ error."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.vendors.instants import epoch_milliseconds, iso_milliseconds, parsed_instant
+from transforms.instants import instant_from_epoch_milliseconds, instant_from_iso
 
 AT_TEN = datetime(2028, 3, 1, 10, tzinfo=UTC)
 
@@ -28,6 +30,11 @@ def test_an_instant_is_sent_in_utc_to_the_millisecond() -> None:
         "2028-03-01T10:00Z",
         "2028-03-01 11:00:00+01",
         "2028-03-01T05:00-05",
+        "2028-03-01t10:00:00z",
+        " 2028-03-01T10:00:00 Z ",
+        "2028-03-01 11:00:00 +0100",
+        "1835517600000.0",
+        " 1835517600000\n",
     ],
 )
 def test_an_instant_is_utc_however_it_is_written(written: str) -> None:
@@ -49,6 +56,32 @@ def test_an_instant_is_utc_however_it_is_written(written: str) -> None:
 )
 def test_what_is_no_instant_in_utc_is_none(written: str | None) -> None:
     assert parsed_instant(written) is None
+
+
+@given(
+    st.integers(0, 230 * 365 * 1440).map(lambda minutes: datetime(1971, 1, 2, tzinfo=UTC) + timedelta(minutes=minutes)),
+    st.sampled_from("Tt "),
+    st.sampled_from(["", ":07", ":07.1", ":07,123", ":07.1234567", ":07.123456789"]),
+    st.sampled_from(["", "Z", "z", " Z", "+01:00", " +0100", "-05", "+05:30", "-09:30"]),
+    st.sampled_from(["", " "]),
+)
+def test_what_staging_reads_as_an_instant_is_read_as_the_same(
+    at: datetime, separator: str, seconds: str, zone: str, blank: str
+) -> None:
+    """Else a running session would be accepted and its start not gone back to."""
+    written = f"{blank}{at:%Y-%m-%d}{separator}{at:%H:%M}{seconds}{zone}{blank}"
+    staged = pl.select(instant_from_iso(pl.lit(written))).item()
+    instant = parsed_instant(written)
+    assert instant is not None
+    assert instant.replace(microsecond=instant.microsecond // 1000 * 1000) == staged
+
+
+@given(st.integers(10**11, 7 * 10**12), st.sampled_from(["", ".", ".0", ".00"]), st.sampled_from(["", " "]))
+def test_epoch_milliseconds_that_staging_reads_are_read_as_the_same(
+    milliseconds: int, fraction: str, blank: str
+) -> None:
+    written = f"{blank}{milliseconds}{fraction}{blank}"
+    assert parsed_instant(written) == pl.select(instant_from_epoch_milliseconds(pl.lit(written))).item()
 
 
 @given(st.text() | st.datetimes(timezones=st.timezones()).map(datetime.isoformat) | st.integers().map(str))
