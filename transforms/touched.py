@@ -22,9 +22,10 @@ def touched_by_sessions(
     """
     key = ["vendor", "session_id"]
     late = becomes.clear().select(key) if late is None else late
-    counted = was.filter(~pl.col("is_open") | pl.col("reason").is_not_null())
-    corrected = becomes.join(counted, on=key, how="semi")
-    new = becomes.join(counted, on=key, how="anti").filter(~pl.col("is_open") | pl.col("reason").is_not_null())
+    stands = ~pl.col("is_open") | pl.col("reason").is_not_null()
+    counted, counts = was.filter(stands), becomes.filter(stands)
+    corrected = counts.join(counted, on=key, how="semi")
+    new = counts.join(counted, on=key, how="anti")
     pairs = [
         (month, reason)
         for frame, reason in (

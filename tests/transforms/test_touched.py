@@ -52,6 +52,11 @@ def test_a_running_session_touches_nothing_and_its_end_is_new() -> None:
     assert touched_by_sessions(running, ended, "UTC").rows() == [("2026-01", "new")]
 
 
+def test_a_session_that_runs_again_touches_only_where_it_stood() -> None:
+    ended, running = _sessions(("a", JANUARY, JANUARY, None, False)), _sessions(("a", MARCH, None, None, True))
+    assert touched_by_sessions(ended, running, "UTC").rows() == [("2026-01", "corrected")]
+
+
 def test_a_session_without_a_readable_start_touches_the_rows_without_a_month() -> None:
     touched = touched_by_sessions(NOTHING, _sessions(("a", None, None, "unreadable", False)), "UTC")
     assert touched.rows() == [(NO_MONTH, "new")]
