@@ -12,8 +12,8 @@ from transforms.micro_kwh import micro_kwh
 _GREATEST_FALL_MICRO_KWH = 1_000
 _GREATEST_MISS_MICRO_KWH = 10_000
 _GREATEST_MISS_PER_CENT = 1
-# Far above any session, far below what 64 bits hold.
-_GREATEST_POINT_KWH = 1_000_000_000.0
+# Far above any session, and the sum of millions far below what 64 bits hold.
+_GREATEST_POINT_KWH = 1_000_000.0
 
 
 def metered_stretches(sessions: pl.DataFrame) -> pl.DataFrame:
@@ -27,7 +27,7 @@ def metered_stretches(sessions: pl.DataFrame) -> pl.DataFrame:
     points = _cumulative(_points(sessions))
     total, energy = pl.col("cumulative").last().over("session"), pl.col("energy_micro_kwh")
     miss = (total - energy).abs()
-    is_missed = (miss * 100 > energy * _GREATEST_MISS_PER_CENT) & (miss > _GREATEST_MISS_MICRO_KWH)
+    is_missed = (miss > energy * _GREATEST_MISS_PER_CENT // 100) & (miss > _GREATEST_MISS_MICRO_KWH)
     knots = (
         # A series without energy can be scaled to a session without energy alone.
         points.filter(((total > 0) | (energy == 0)) & ~is_missed).with_columns(
@@ -88,11 +88,10 @@ def _cumulative(points: pl.DataFrame) -> pl.DataFrame:
     is_interval = (pl.col("meter_series_kind") == "interval") | sum_is_closer.over("session")
     given = pl.when(is_interval).then(summed).otherwise("value")
     return (
-        points.with_columns(cumulative=given)
-        # Before the window and not inside of it, where a shift is ten times as dear.
-        .with_columns(fall=_point_before("cumulative", pl.lit(0)) - pl.col("cumulative"))
-        .filter((pl.col("fall") <= _GREATEST_FALL_MICRO_KWH).all().over("session"))
-        .with_columns(cumulative=pl.col("cumulative").cum_max().over("session").clip(lower_bound=0))
+        points.with_columns(given=given)
+        .with_columns(cumulative=pl.col("given").cum_max().over("session").clip(lower_bound=0))
+        # From the highest so far: many small falls are a great one.
+        .filter((pl.col("cumulative") - pl.col("given") <= _GREATEST_FALL_MICRO_KWH).all().over("session"))
     )
 
 

@@ -121,6 +121,24 @@ def test_a_series_that_falls_further_is_not_used(
     assert slots(staged_sessions, *points) == EVEN
 
 
+@pytest.mark.parametrize("kind", ["undecided", "interval"])
+def test_falls_of_less_than_a_watt_hour_that_add_up_to_more_are_no_less_of_a_fall(
+    staged_sessions: RowsBuilder, kind: str
+) -> None:
+    cumulative = ((15, 1.0), (20, 0.9994), (25, 0.9988), (60, 4.0))
+    intervals = ((15, 1.0), (20, -0.0006), (25, -0.0006), (60, 3.0012))
+    assert slots(staged_sessions, *(intervals if kind == "interval" else cumulative), kind=kind) == EVEN
+
+
+@pytest.mark.parametrize("count", [93, 9_224])
+def test_points_beyond_all_measure_spoil_the_series_however_many_there_are(
+    staged_sessions: RowsBuilder, count: int
+) -> None:
+    """So many billions of kWh that their micro-kWh, or a hundred times these, would run over 64 bits."""
+    points = [(number / 200, 1e9) for number in range(count)]
+    assert slots(staged_sessions, *points, kind="interval") == EVEN
+
+
 @pytest.mark.parametrize("point", [(None, 1.0), (20, None), (None, None), (20, 1e300)])
 def test_one_unreadable_point_spoils_the_series(
     staged_sessions: RowsBuilder, point: tuple[float | None, float | None]
