@@ -100,7 +100,7 @@ def staged_sessions(raw: pl.DataFrame, decoded: pl.DataFrame, meaning: SessionMe
         is_replaced=meaning.is_replaced,
         charging_seconds=meaning.charging_seconds,
         status=pl.when("is_decodable").then(meaning.status).otherwise(pl.lit("unknown")),
-        vendor_status=meaning.vendor_status,
+        vendor_status=text_or_null(meaning.vendor_status),
         station_id=text_or_null(meaning.station_id),
         evse_uid=text_or_null(meaning.evse_uid),
         connector_id=text_or_null(meaning.connector_id),

@@ -56,6 +56,11 @@ def test_status_words_are_read_in_any_case_and_kept_as_given(stage: Stage, word:
     assert (row["status"], row["vendor_status"], row["is_open"]) == (status, word, False)
 
 
+def test_a_status_of_nothing_between_quotes_is_no_word(stage: Stage) -> None:
+    row = stage("jedlix", "sessions", {**SESSION, "status": ""})[0]
+    assert (row["status"], row["vendor_status"]) == ("unknown", None)
+
+
 def test_a_session_without_an_end_is_open_whatever_its_status(stage: Stage) -> None:
     row = stage("jedlix", "open_sessions", {**SESSION, "status": "Complete", "endTime": None})[0]
     assert (row["is_open"], row["ended_at"], row["reason"]) == (True, None, None)
