@@ -1,12 +1,20 @@
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from transforms.sessions import fact_session, open_session, rejected_session
-from warehouse.tables.facts import FactSession, OpenSession, RejectedSession
+from tests.transforms.drawn_objects import ANY_JSON, objects
+from transforms.energy import fact_energy
+from transforms.latest import winning_versions
+from transforms.sessions import COUNTS, fact_session, open_session, rejected_session
+from transforms.vendors import SESSION_LISTS, STAGINGS
+from warehouse.tables.facts import FactEnergy, FactSession, OpenSession, RejectedSession
+from warehouse.tables.staging import StagedSession
 
 RowsBuilder = Callable[..., pl.DataFrame]
 
@@ -60,3 +68,31 @@ def test_read_at_is_the_first_reading_of_a_fact_and_the_last_of_a_running_sessio
     readings = {"first_read_at": START, "read_at": later}
     assert fact_session(staged_sessions(readings))["read_at"].to_list() == [START]
     assert open_session(staged_sessions({**readings, "is_open": True}))["seen_at"].to_list() == [later]
+
+
+@pytest.mark.parametrize(("vendor", "endpoint"), [place for place in SESSION_LISTS if place[1] != "open_sessions"])
+@settings(max_examples=15)
+@given(data=st.data())
+def test_whatever_is_received_is_in_exactly_one_table_and_all_of_its_energy_in_slots(
+    raw_rows: RowsBuilder, vendor: str, endpoint: str, data: st.DataObject
+) -> None:
+    staging = STAGINGS[vendor, endpoint]
+    items = data.draw(st.lists(objects(staging.fields, ANY_JSON) | ANY_JSON, max_size=8))
+    received = staging.stage(raw_rows(vendor, endpoint, *map(json.dumps, items), scope="park:8"), "Europe/Amsterdam")
+    staged = winning_versions(received)
+    StagedSession.validate(staged)
+    facts, rejected, running = fact_session(staged), rejected_session(staged), open_session(staged)
+    FactSession.validate(facts)
+    RejectedSession.validate(rejected)
+    OpenSession.validate(running)
+    found = [session_id for table in (facts, rejected, running) for session_id in table["session_id"]]
+    assert sorted(found) == sorted(received["session_id"].unique())
+    assert facts.filter((pl.col("energy_kwh") < 0) | (pl.col("ended_at") < pl.col("started_at"))).is_empty()
+    energy = fact_energy(staged.filter(COUNTS), "Europe/Amsterdam")
+    FactEnergy.validate(energy)
+    by_session = {session_id: slots["energy_kwh"] for (session_id,), slots in energy.group_by("session_id")}
+    for session_id, energy_kwh in facts.select("session_id", "energy_kwh").iter_rows():
+        slots = by_session.pop(session_id)
+        assert slots.to_list() == [None] * slots.len() if energy_kwh is None else slots.sum() == energy_kwh
+        assert energy_kwh is None or slots.min() >= 0
+    assert not by_session
