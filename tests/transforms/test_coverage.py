@@ -1,11 +1,14 @@
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from transforms.coverage import coverage
+from transforms.months import month_bounds
 
 SCHEMA = {
     **dict.fromkeys(("vendor", "endpoint", "scope", "kind", "state", "message"), pl.String),
@@ -142,3 +145,55 @@ def test_a_list_that_is_switched_off_is_not_asked_and_one_that_never_was_read_is
         ("zaptec", "installations", "all", "complete", False),
         ("zaptec", "sessions", "all", "never", True),
     }, "of a vendor that was not read at all there is nothing to tell"
+
+
+ZEROTH = datetime(2025, 12, 1, tzinfo=UTC)
+_STRETCHES = st.lists(
+    st.tuples(
+        st.none() | st.integers(0, 99),
+        st.integers(1, 60),
+        st.integers(0, 20),
+        st.sampled_from(["complete", "complete", "failed"]),
+        st.integers(0, 3),
+    ),
+    min_size=1,
+    max_size=8,
+)
+"""Days: from (None: whole), how many, passed since the run before; then what came of it, and its rows."""
+
+
+@settings(max_examples=80)
+@given(_STRETCHES)
+def test_months_are_covered_as_a_plain_count_of_their_days_says(
+    drawn: list[tuple[int | None, int, int, str, int]],
+) -> None:
+    now = 100
+    readings: list[dict[str, object]] = []
+    read: set[int] = set()
+    failed: set[int] = set()
+    for begins, length, passed, state, rows in drawn:
+        now += passed
+        to = now if begins is None else min(begins + length, now)
+        # What a list read whole was to show is how things stand on the day.
+        days = set(range(begins, to)) if begins is not None else {now} if state == "failed" else set(range(-100, now))
+        if state == "failed":
+            failed |= days
+        else:
+            read |= days
+            failed = failed - days if begins is not None else set()
+        from_at = None if begins is None else ZEROTH + timedelta(begins)
+        received = rows if state == "complete" else 0
+        readings.append(_reading(from_at, ZEROTH + timedelta(to), ZEROTH + timedelta(now), state, received))
+    covered = _covered(readings, ZEROTH + timedelta(now))
+    for row in covered:
+        begins_at, ends_at = month_bounds(row["month"], "UTC")
+        days = set(range((begins_at - ZEROTH).days, (ends_at - ZEROTH).days))
+        passed_days = {day for day in days if day < now}
+        if days & failed:
+            assert row["state"] == "gap"
+        elif passed_days <= read:
+            assert row["state"] == "complete"
+        else:
+            # A list read whole in the first moment of a month was read in that month, up to none of its days.
+            assert row["state"] in (["partial"] if passed_days & read else ["never", "partial"])
+    assert sum(row["rows_received"] for row in covered) == sum(rows for *_, state, rows in drawn if state == "complete")

@@ -1,3 +1,4 @@
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -165,3 +166,42 @@ def test_an_object_without_an_id_is_known_by_its_content() -> None:
         "new",
         "unchanged",
     ]
+
+
+_RECEIVED = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b", None, "no-id-0000000000000001"]),
+        st.integers(-1, 2),
+        st.sampled_from([EARLY, LATE]),
+        st.integers(0, 2),
+        st.integers(1, 3),
+    ),
+    max_size=10,
+)
+Received = list[tuple[str | None, int, datetime, int, int]]
+"""Object, content, request, position and load."""
+
+
+def classified(known: dict[str, int], rows: Received) -> Counter[tuple[Any, ...]]:
+    held = pl.DataFrame(
+        [("zaptec", object_id, content) for object_id, content in known.items()], KNOWN.schema, orient="row"
+    )
+    return Counter(zip(rows, outcomes(held, *(row[:4] for row in rows), loads=[row[4] for row in rows]), strict=True))
+
+
+@settings(max_examples=60)
+@given(_RECEIVED, st.integers(1, 4))
+def test_outcomes_are_those_of_a_plain_count_load_by_load_and_together(rows: Received, cut: int) -> None:
+    known: dict[str, int] = {}
+    known_at_cut: dict[str, int] = {}
+    expected: Counter[tuple[Any, ...]] = Counter()
+    for row in sorted(rows, key=lambda row: (row[4], row[2], row[3], row[1])):
+        object_id, content, _, _, load = row
+        name = object_id or f"no-id-{content % 2**64:016x}"
+        expected[row, "unchanged" if known.get(name) == content else "changed" if name in known else "new"] += 1
+        known[name] = content
+        if load < cut:
+            known_at_cut[name] = content
+    assert classified({}, rows) == expected
+    first = classified({}, [row for row in rows if row[4] < cut])
+    assert first + classified(known_at_cut, [row for row in rows if row[4] >= cut]) == expected

@@ -1,11 +1,19 @@
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from transforms.months import month_bounds
+from transforms.energy import fact_energy
+from transforms.months import month_bounds, month_of
+from transforms.sessions import COUNTS, fact_session, rejected_session
 from transforms.touched import NO_MONTH, touched_by_backfills, touched_by_sessions
 from warehouse.tables.staging import StagedSession
+
+RowsBuilder = Callable[..., pl.DataFrame]
 
 
 def _sessions(*spans: tuple[str, datetime | None, datetime | None, str | None, bool]) -> pl.DataFrame:
@@ -104,3 +112,62 @@ def test_what_a_backfill_asked_for_again_is_touched_and_nothing_else(time_zone: 
         orient="row",
     )
     assert touched_by_backfills(readings, time_zone).rows() == [(month, "backfill") for month in months]
+
+
+_AROUND = st.sampled_from([datetime(2026, 1, 31, 22, 50, tzinfo=UTC), datetime(2026, 3, 31, 21, 30, tzinfo=UTC)])
+_LENGTHS = st.one_of(
+    st.just(timedelta(0)),
+    st.integers(0, 10_800_000).map(lambda milliseconds: timedelta(milliseconds=milliseconds)),
+    st.integers(0, 12).map(lambda quarters: quarters * timedelta(minutes=15)),
+    st.integers(0, 70).map(timedelta),
+)
+
+
+@st.composite
+def _states(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
+    """The sessions that are known by now, running, counting, rejected or without a start."""
+    states: dict[str, dict[str, Any]] = {}
+    for session_id in draw(st.sets(st.sampled_from("abc"))):
+        started_at = draw(st.none() | st.builds(datetime.__add__, _AROUND, _LENGTHS))
+        is_open = draw(st.booleans()) and started_at is not None
+        states[session_id] = {
+            "session_id": session_id,
+            "started_at": started_at,
+            "ended_at": None if is_open or started_at is None else started_at + draw(_LENGTHS),
+            "energy_kwh": draw(st.sampled_from([None, 0.0, 7.3])),
+            "is_open": is_open,
+            "reason": "unreadable" if started_at is None else draw(st.sampled_from([None, None, "void"])),
+            "payload": "{}",
+        }
+    return states
+
+
+def _facts(staged: pl.DataFrame, time_zone: str) -> dict[tuple[str, str], list[Any]]:
+    """The rows of the monthly tables by table and month."""
+    tables = {
+        "fact_session": fact_session(staged),
+        "rejected_session": rejected_session(staged),
+        "fact_energy": fact_energy(staged.filter(COUNTS), time_zone),
+    }
+    return {
+        (name, month or NO_MONTH): rows.rows()
+        for name, table in tables.items()
+        for (month,), rows in table.sort(table.columns[:3]).group_by("month", maintain_order=True)
+    }
+
+
+@settings(max_examples=60)
+@given(_states(), _states(), st.sampled_from(["UTC", "Europe/Amsterdam", "Asia/Kathmandu"]))
+def test_every_month_that_differs_is_touched_and_none_in_which_nothing_stood_or_stands(
+    staged_sessions: RowsBuilder, was: dict[str, Any], becomes: dict[str, Any], time_zone: str
+) -> None:
+    known, changed, after = (
+        staged_sessions(*states.values()).with_columns(month=month_of(pl.col("started_at"), time_zone))
+        for states in (was, becomes, {**was, **becomes})
+    )
+    before = known.filter(pl.col("session_id").is_in(list(becomes)))
+    touched = set(touched_by_sessions(before, changed, time_zone)["month"])
+    stood, stands = _facts(known, time_zone), _facts(after, time_zone)
+    places = stood.keys() | stands.keys()
+    assert {month for name, month in places if stood.get((name, month)) != stands.get((name, month))} <= touched
+    assert touched <= {month for _, month in places}
