@@ -91,6 +91,29 @@ def test_a_fault_put_right_in_another_month_is_gone(data: Path) -> None:
     assert differing(data) == []
 
 
+def test_slots_without_a_session_are_forgotten_once_it_stands_in_its_month(data: Path) -> None:
+    sound = Lakes.below(data).published.scan(FACT_SESSION).collect()
+    is_lost = (pl.col("month") == "2025-11") & pl.col("session_id").str.ends_with("night")
+    rewrite(data, FACT_SESSION, lambda rows: rows.filter(~is_lost))
+    measure(data, "2025-12")
+    assert {month for month, _ in differing(data)} == {"2025-11", "2025-12"}
+    rewrite(data, FACT_SESSION, lambda _: sound)
+    measure(data)
+    assert differing(data) == []
+
+
+def test_a_session_without_energy_may_reach_into_another_month(data: Path) -> None:
+    is_night = pl.col("session_id").str.ends_with("night")
+    for table in (FACT_SESSION, FACT_ENERGY):
+        rewrite(
+            data,
+            table,
+            lambda rows: rows.with_columns(energy_kwh=pl.when(~is_night).then("energy_kwh")),
+        )
+    measure(data)
+    assert differing(data) == []
+
+
 def test_a_session_that_stands_twice_no_more_is_forgotten_in_both_months(data: Path) -> None:
     sound = Lakes.below(data).published.scan(FACT_SESSION).collect()
     moved = sound.filter(pl.col("session_id") == "zaptec-20260303").with_columns(month=pl.lit("2025-09"))
@@ -144,8 +167,10 @@ def test_a_month_without_rows_any_more_has_no_count(data: Path) -> None:
 def test_rejected_sessions_without_a_month_are_counted(data: Path) -> None:
     rewrite(data, REJECTED_SESSION, lambda rows: pl.concat([rows, rows.with_columns(month=pl.lit(None, pl.String))]))
     assert measure(data, "none") == 1
-    rows = counted(data).filter(pl.col("month") == "none").select("vendor", "sessions", "rejected").rows()
-    assert rows == [("greenflux", 0, 1), ("zaptec", 0, 1)]
+    for month in ("none", "2026-03"):
+        measure(data, month)
+        rows = counted(data).filter(pl.col("month") == "none").select("vendor", "sessions", "rejected").rows()
+        assert rows == [("greenflux", 0, 1), ("zaptec", 0, 1)], "once, whichever month is counted again"
 
 
 @pytest.mark.parametrize(
@@ -167,6 +192,7 @@ def test_orphans_are_counted_again_once_their_station_or_location_is_read(data: 
         lakes.staging.append(place, place.schema.create_empty(), {NEWS: 4710})
     measure(data, "2026-03")
     assert orphaned() == 1
+    assert measure(data) == 0, "nothing was read since"
     place = lakes.staging.scan(table).collect().with_columns(pl.lit("X9").alias(key))
     lakes.staging.append(table, place, {NEWS: 4711})
     assert measure(data) > 0

@@ -11,8 +11,9 @@ import dataframely as dy
 import polars as pl
 import pytest
 from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError
 
-from warehouse import columns, data_files
+from warehouse import columns, commits, data_files
 from warehouse import lake as lake_module
 from warehouse.column_types import polars_schema
 from warehouse.errors import LakeError
@@ -266,6 +267,21 @@ def test_a_whole_table_is_not_replaced_over_rows_that_it_has_not_seen(lake, sess
     with pytest.raises(LakeError, match="another writer"):
         behind.replace(FACT_SESSION, sessions("late", MAY))
     assert ids(lake) == ["new-0", "old-0"]
+
+
+def test_a_commit_that_others_always_come_before_gives_up(lake, sessions, monkeypatch):
+    lake.append(FACT_SESSION, sessions("old", MARCH))
+    attempts = []
+
+    def others_first(*_, **__):
+        attempts.append(1)
+        raise CommitFailedError("another commit came first")
+
+    monkeypatch.setattr(DeltaTable, "create_write_transaction", others_first)
+    with pytest.raises(LakeError, match="not written, the stored version stands; run again"):
+        lake.append(FACT_SESSION, sessions("late", APRIL))
+    assert len(attempts) == commits.MOST_ATTEMPTS
+    assert ids(lake) == ["old-0"]
 
 
 def test_two_writers_may_create_a_table_at_once(lake, sessions):
