@@ -18,7 +18,7 @@ from pipelines.staging import stage
 from pipelines.vendors.jedlix import SESSIONS
 from pipelines.vendors.paging import Page
 from warehouse.lake import Lake
-from warehouse.tables import LATENESS, LOAD_AUDIT, STAGED_SESSION
+from warehouse.tables import LATENESS, LOAD_AUDIT, STAGED_SESSION, TOUCHED_MONTH
 from warehouse.tables.table import Table
 
 AT = datetime(2026, 4, 1, 6, tzinfo=UTC)
@@ -57,6 +57,7 @@ def test_rows_of_a_round_that_was_cut_off_are_audited_once(tmp_path: Path, monke
     [audit] = lakes.published.scan(LOAD_AUDIT).collect().to_dicts()
     counted = {name: audit[f"rows_{name}"] for name in ("received", "new", "changed", "unchanged")}
     assert counted == {"received": 5, "new": 4, "changed": 0, "unchanged": 1}
+    assert lakes.published.scan(TOUCHED_MONTH).collect().height == 1
 
 
 @pytest.mark.parametrize("step", ["note_touched", "_write"])

@@ -16,7 +16,7 @@ from pipelines.staging import stage
 from pipelines.vendors import ENDPOINTS
 from pipelines.vendors.paging import Page
 from tests.faults.scene import iso
-from warehouse.tables import LOAD_AUDIT, STAGED_SESSION, TOUCHED_MONTH
+from warehouse.tables import LATENESS, LOAD_AUDIT, STAGED_SESSION, TOUCHED_MONTH
 
 AT = datetime(2026, 4, 1, 6, tzinfo=UTC)
 JANUARY, FEBRUARY, MARCH = (datetime(2026, month, 19, 8, tzinfo=UTC) for month in (1, 2, 3))
@@ -30,10 +30,18 @@ class Staged:
         self.raw_log, self.lakes = RawLog(data), Lakes.below(data)
         self._runs = 0
 
-    def load(self, table: str, *objects: Any, scope: str = "all", kind: str = "refresh", stages: bool = True) -> None:
+    def load(
+        self,
+        table: str,
+        *objects: Any,
+        scope: str = "all",
+        kind: str = "refresh",
+        as_of: datetime | None = None,
+        stages: bool = True,
+    ) -> None:
         """Load one answer of one list, read from the middle of January to the middle of February, and stage it."""
         self._runs += 1
-        endpoint, as_of = _ENDPOINTS[table], AT + self._runs * timedelta(hours=1)
+        endpoint, as_of = _ENDPOINTS[table], as_of or AT + self._runs * timedelta(hours=1)
         cleaner = Cleaner(PersonalData(), Pseudonyms(endpoint.vendor, b"key"), keep_signed_readings=False)
         rows = raw_rows([Page(objects, as_of)], endpoint, scope, cleaner, as_of, self.run_id).table
         place = (endpoint.vendor, endpoint.name, scope)
@@ -194,3 +202,14 @@ def test_the_months_to_rebuild_are_touched_and_no_others(staged: Staged) -> None
     assert staged.touched() == {("2026-02", "rebuild"), ("none", "rebuild")}
     assert outcome.touched_months == ("2026-02",)
     assert [name for (name,) in staged.sessions("session_id")] == ["a", "b"]
+
+
+def test_each_run_is_told_how_late_its_sessions_came_once(staged: Staged) -> None:
+    """Also where two runs are staged together, and where one looks back to an earlier instant."""
+    days = [AT + timedelta(days=number) for number in range(4)]
+    staged.load("zaptec_sessions", zaptec("a", MARCH), as_of=days[0])
+    staged.load("zaptec_sessions", zaptec("b", MARCH), as_of=days[2], stages=False)
+    staged.load("zaptec_sessions", zaptec("c", MARCH), zaptec("d", MARCH), as_of=days[3])
+    staged.load("zaptec_sessions", zaptec("e", MARCH), as_of=days[1])
+    rows = staged.lakes.published.scan(LATENESS).select("as_of", "sessions_new").sort("as_of").collect().rows()
+    assert rows == [(days[0], 1), (days[1], 1), (days[2], 1), (days[3], 2)]
