@@ -54,7 +54,7 @@ FAMILIES: dict[str, dict[int, str]] = {
         42: "times naive, with zone, with 3 or 7 digits, in epoch seconds or milliseconds, 0, negative, in 9999",
         43: "the hour that spring leaves out and autumn repeats",
         44: "a session across a month, a year, a leap day; of no length; of forty days",
-        45: "a host in another zone",
+        45: "a host in another zone, a host whose clock is set back",
         46: "a location whose zone is corrected later",
         47: "a vendor's clock that is ahead, an end before its start",
         48: "a long session that ends after months",

@@ -88,7 +88,7 @@ def test_loads_are_numbered_in_the_order_of_their_making(log: RawLog) -> None:
     assert log.readings(numbers[1]).height == 1
 
 
-def test_a_load_made_after_the_clock_was_set_back_is_the_newest_all_the_same(
+def test_f45_what_is_loaded_after_the_clock_was_set_back_is_the_newest_all_the_same(
     log: RawLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append(log, read_to(AT), "before")

@@ -299,11 +299,18 @@ def test_rows_that_share_a_key_in_one_answer_are_different_rows() -> None:
     assert rows_of(read_offset_pages(lambda at: OffsetPage(Page(keys[at:], ASKED_AT), 6, None), row, 100)) == keys
 
 
-def test_a_key_on_two_pages_that_the_total_counts_twice_is_no_proof() -> None:
-    """The list may just as well have moved, under a total that stayed the same."""
+@pytest.mark.parametrize("total", [4, None])
+def test_a_row_that_stands_on_two_pages_again_and_again_is_no_proof(total: int | None) -> None:
+    """The list may just as well have moved, under a total that stayed the same, and hide another row each time."""
     keys = [1, 2, 2, 3]
     with pytest.raises(ReadingError, match=f"not whole after {paging.PASSES} readings"):
-        rows_of(read_numbered_pages(lambda n: NumberedPage(Page(keys[2 * n - 2 : 2 * n], ASKED_AT), 4, 2), row))
+        rows_of(read_numbered_pages(lambda n: NumberedPage(Page(keys[2 * n - 2 : 2 * n], ASKED_AT), total, 2), row))
+
+
+def test_a_single_page_of_more_rows_than_its_total_counts_is_not_taken_for_the_last() -> None:
+    moving = MovingList(4)
+    got = rows_of(read_numbered_pages(lambda number: moving.numbered(number, 3, lie=-2), row))
+    assert set(got) == set(range(4))
 
 
 def version_of(item: int) -> int:
