@@ -39,7 +39,11 @@ class Killed(Exception):
     """What ends the staging."""
 
 
-def test_rows_of_a_round_that_was_cut_off_are_audited_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("before", "afterwards"), [(1, 100), (100, 1)])
+def test_rows_of_a_round_that_was_cut_off_are_audited_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int, afterwards: int
+) -> None:
+    """Whether the rounds are of one load each, or all is one."""
     raw_log, lakes = RawLog(tmp_path), Lakes.below(tmp_path)
     load(raw_log, "a", "b")
     load(raw_log, "b", "c", "d")
@@ -48,11 +52,12 @@ def test_rows_of_a_round_that_was_cut_off_are_audited_once(tmp_path: Path, monke
         raise Killed
 
     with monkeypatch.context() as patched:
-        # Each load is a round; the first is audited, and nothing of it is written.
-        patched.setattr(staging, "ROWS_IN_A_ROUND", 1)
+        # The first round is audited, and nothing of it is written.
+        patched.setattr(staging, "ROWS_IN_A_ROUND", before)
         patched.setattr(staging, "_write", killed)
         with pytest.raises(Killed):
             stage(raw_log, lakes, "UTC", AT, RUN)
+    monkeypatch.setattr(staging, "ROWS_IN_A_ROUND", afterwards)
     stage(raw_log, lakes, "UTC", AT, RUN)
     [audit] = lakes.published.scan(LOAD_AUDIT).collect().to_dicts()
     counted = {name: audit[f"rows_{name}"] for name in ("received", "new", "changed", "unchanged")}

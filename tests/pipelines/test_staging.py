@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipelines.lakes import Lakes
+from pipelines.lakes import CONSUMED, Lakes
 from pipelines.personal_data import Cleaner, PersonalData, Pseudonyms
 from pipelines.raw_log import READINGS, Positions, RawLog
 from pipelines.raw_rows import raw_rows
@@ -213,3 +213,4 @@ def test_each_run_is_told_how_late_its_sessions_came_once(staged: Staged) -> Non
     staged.load("zaptec_sessions", zaptec("e", MARCH), as_of=days[1])
     rows = staged.lakes.published.scan(LATENESS).select("as_of", "sessions_new").sort("as_of").collect().rows()
     assert rows == [(days[0], 1), (days[1], 1), (days[2], 1), (days[3], 2)]
+    assert staged.lakes.published.mark(LATENESS, CONSUMED) == staged.raw_log.newest_load()
