@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.personal_data import EVERYWHERE_DROPPED, MOST_FIELDS, Cleaner, PersonalData, Pseudonyms
@@ -298,6 +298,39 @@ def test_whatever_json_there_is_comes_out_as_json_and_the_same_each_time(item: A
     once = cleaner(vendor).clean(item, id_names="user")
     assert once == cleaner(vendor).clean(item, id_names="user")
     orjson.loads(once.payload)
+
+
+def hidden_in_anything(vendor: str) -> st.SearchStrategy[Any]:
+    """JSON with the vendor's object anywhere in it, but inside of measurements, which are not searched."""
+    names = st.sampled_from(["id", "userId", "rfid", "coordinates", "latitude", "address", "ID", "authorizedUser", "x"])
+    return st.recursive(
+        st.just(OBJECTS[vendor]) | st.none() | st.integers(0, 9),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+        max_leaves=6,
+    )
+
+
+@pytest.mark.parametrize("vendor", RULES)
+@settings(max_examples=25)
+@given(data=st.data())
+def test_nothing_personal_comes_through_wherever_it_stands(vendor: str, data: st.DataObject) -> None:
+    clean = cleaner(vendor).clean(data.draw(hidden_in_anything(vendor)), endpoint="sessions", id_field="id")
+    for written in (clean.payload.decode(), json.dumps(clean.content)):
+        assert "planted" not in written.lower()
+        assert "9912777" not in written
+
+
+_WORD = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=4)
+_E_MAIL = st.builds("{}{}@{}.{}{}".format, st.sampled_from(["", "<", "mailto:", "a b "]), _WORD, _WORD, _WORD,
+                    st.sampled_from(["", ">", ", x"]))  # fmt: skip
+
+
+@given(st.sampled_from(sorted(RULES)), _E_MAIL, st.lists(st.sampled_from(["x", "energyDetails", "a list", "latitude"])))
+def test_no_e_mail_address_comes_through_however_deep(vendor: str, address: str, path: list[str]) -> None:
+    item: Any = address
+    for name in path:
+        item = [item] if name == "a list" else {name: item}
+    assert b"@" not in cleaner(vendor).clean({"unknown": item, "id": "1"}, id_field="id").payload
 
 
 def test_fields_are_noted_once_by_their_path_and_dropped_ones_never() -> None:

@@ -1,13 +1,23 @@
+import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from random import Random
 
+import dataframely as dy
 import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
+from tests.transforms.drawn_objects import ANY_JSON, objects
 from transforms.history import dim_charge_station, dim_connector, dim_location, dim_user, dim_vehicle
+from transforms.vendors import STAGINGS
 from warehouse.tables.dimensions import DimChargeStation, DimConnector, DimLocation, DimUser, DimVehicle
 from warehouse.tables.staging import StagedLocation, StagedUser, StagedVehicle
 
 RowsBuilder = Callable[..., pl.DataFrame]
+Dimension = Callable[[pl.DataFrame], pl.DataFrame]
 
 JANUARY = datetime(2026, 1, 1, tzinfo=UTC)
 FEBRUARY = datetime(2026, 2, 1, tzinfo=UTC)
@@ -78,3 +88,43 @@ def test_locations_vehicles_and_users_match_their_schemas() -> None:
         (DimUser, dim_user(users)),
     ):
         assert schema.validate(dimension).height == 1
+
+
+_DIMENSIONS: list[tuple[str, str, Dimension, type[dy.Schema]]] = [
+    ("zaptec", "installations", dim_location, DimLocation),
+    ("zaptec", "chargers", dim_charge_station, DimChargeStation),
+    ("jedlix", "charging_locations", dim_location, DimLocation),
+    ("jedlix", "vehicles", dim_vehicle, DimVehicle),
+    ("jedlix", "users", dim_user, DimUser),
+    ("greenflux", "locations", dim_location, DimLocation),
+    ("greenflux", "charge_stations", dim_charge_station, DimChargeStation),
+    ("greenflux", "charge_stations", dim_connector, DimConnector),
+]
+
+
+@pytest.mark.parametrize(("vendor", "endpoint", "dimension", "schema"), _DIMENSIONS)
+@settings(max_examples=12)
+@given(data=st.data(), random=st.randoms(use_true_random=False))
+def test_whatever_is_received_each_object_has_one_history_in_any_order(
+    raw_rows: RowsBuilder,
+    vendor: str,
+    endpoint: str,
+    dimension: Dimension,
+    schema: type[dy.Schema],
+    data: st.DataObject,
+    random: Random,
+) -> None:
+    staging = STAGINGS[vendor, endpoint]
+    items = data.draw(st.lists(objects(staging.fields, ANY_JSON), max_size=6))
+    days = data.draw(st.lists(st.integers(0, 3), min_size=len(items), max_size=len(items)))
+    read_at = pl.Series([JANUARY + timedelta(day) for day in days], dtype=pl.Datetime("us", "UTC"))
+    raw = raw_rows(vendor, endpoint, *map(json.dumps, items)).with_columns(as_of=read_at, requested_at=read_at)
+    staged = staging.stage(raw, "UTC")
+    history = dimension(staged)
+    schema.validate(history)
+    key = [name for name in schema.primary_key() if name != "valid_from"]
+    assert history.filter("is_current").select(key).is_unique().all()
+    assert history.filter("is_current").height == history.select(key).n_unique()
+    assert history.filter(pl.col("valid_to") <= pl.col("valid_from")).is_empty()
+    shuffled = random.sample(range(staged.height), staged.height)
+    assert_frame_equal(history, dimension(staged[shuffled]))

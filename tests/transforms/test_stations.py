@@ -1,7 +1,12 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
+from random import Random
+from typing import Any
 
 import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from transforms.stations import station_links, station_locations, with_station
 
@@ -53,3 +58,50 @@ def test_a_session_gets_its_station_through_the_evse_and_its_location_through_th
         ("Z", "I"),
         ("Z", None),
     ]
+
+
+_SHOWN = st.lists(
+    st.tuples(
+        st.sampled_from("AB"),
+        st.sampled_from([None, "L1", "L2"]),
+        st.sampled_from([JANUARY, FEBRUARY]),
+        st.sampled_from([JANUARY, FEBRUARY]),
+        st.sets(st.sampled_from("EF")),
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=40)
+@given(_SHOWN, st.randoms(use_true_random=False))
+def test_links_depend_on_no_order_and_keep_every_session_as_it_is(
+    staged_sessions: RowsBuilder, staged_stations: RowsBuilder, shown: list[tuple[Any, ...]], random: Random
+) -> None:
+    def stations(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
+        names = ("station_id", "location_id", "version_at", "requested_at")
+        return staged_stations(
+            *(
+                {**dict(zip(names, row[:4], strict=True)), "evses": {uid: ["1"] for uid in sorted(row[4])}}
+                for row in rows
+            )
+        )
+
+    versions, shuffled = stations(shown), stations(random.sample(shown, len(shown)))
+    links, locations = station_links(versions), station_locations(versions)
+    assert_frame_equal(links, station_links(shuffled))
+    assert_frame_equal(locations, station_locations(shuffled))
+    sessions = staged_sessions(
+        *(
+            {"vendor": "greenflux", "evse_uid": uid, "station_id": station_id, "location_id": location_id}
+            for uid in ("E", "F", "G", None)
+            for station_id in ("A", "C", None)
+            for location_id in ("L9", None)
+        )
+    )
+    linked = with_station(sessions, links, locations)
+    filled_in = ["station_id", "location_id"]
+    assert_frame_equal(linked.drop(filled_in), sessions.drop(filled_in))
+    for name in filled_in:
+        given_by_itself = sessions[name].is_not_null()
+        assert linked[name].filter(given_by_itself).equals(sessions[name].filter(given_by_itself))
+    assert_frame_equal(with_station(linked, links, locations), linked)

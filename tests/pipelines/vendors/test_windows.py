@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from pipelines.vendors.contract import Position, Question, Window
 from pipelines.vendors.windows import (
+    EARLIEST_START,
     recent_and_running,
     since_modified,
     since_oldest_open,
@@ -166,3 +168,54 @@ def test_a_now_at_the_watermark_reads_the_look_back_again() -> None:
 
 def test_a_first_month_that_lies_ahead_reads_nothing() -> None:
     assert since_watermark(Question("refresh", NOW, NOW + DAY), Position(), WEEK) == []
+
+
+_AT = st.one_of(
+    st.integers(-900, 100).map(lambda days: NOW + days * DAY),
+    st.integers(-(10**10), 10**10).map(lambda milliseconds: NOW + timedelta(milliseconds=milliseconds)),
+    st.sampled_from([NOW, datetime(1970, 1, 1, tzinfo=UTC)]),
+)
+
+
+@st.composite
+def _questions(draw: st.DrawFn) -> Question:
+    kind: Literal["refresh", "reconcile", "backfill"] = draw(st.sampled_from(["refresh", "reconcile", "backfill"]))
+    from_at = None if kind == "refresh" else draw(_AT)
+    return Question(kind, draw(_AT), draw(_AT), from_at, draw(_AT) if kind == "backfill" else None)
+
+
+@given(
+    _questions(),
+    st.none() | _AT,
+    st.lists(_AT, max_size=4).map(sorted),
+    st.sampled_from([timedelta(hours=1), WEEK, timedelta(days=90)]),
+    _AT,
+)
+def test_whatever_is_asked_nothing_new_is_left_out_and_nothing_looks_past_now(
+    question: Question,
+    watermark: datetime | None,
+    open_since: list[datetime],
+    look_back: timedelta,
+    first_at: datetime,
+) -> None:
+    position = Position(watermark, () if watermark is None else tuple(open_since))
+    is_behind = watermark is not None and question.as_of < watermark
+    by_start = [
+        since_oldest_open(question, position, first_at, look_back),
+        recent_and_running(question, position, first_at, look_back),
+    ]
+    others = [since_watermark(question, position, look_back), since_modified(question, position, look_back)]
+    for windows in [*by_start, *others]:
+        bounds = [(window.from_at or datetime.min.replace(tzinfo=UTC), window.to_at) for window in windows]
+        assert not (is_behind and bounds)
+        assert all(from_at < to_at <= question.as_of for from_at, to_at in bounds)
+        if question.from_at is not None and question.to_at is not None:
+            assert all(question.from_at <= from_at and to_at <= question.to_at for from_at, to_at in bounds)
+        elif watermark is not None and not is_behind:
+            assert bounds[-1][1] == question.as_of
+            assert bounds[-1][0] <= min(watermark - look_back, question.from_at or question.as_of)
+    if question.kind != "backfill" and not is_behind:
+        for started_at in position.open_since:
+            if EARLIEST_START <= started_at < question.as_of:
+                for windows in by_start:
+                    assert any(w.from_at is not None and w.from_at <= started_at <= w.to_at for w in windows)
