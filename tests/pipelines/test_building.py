@@ -85,6 +85,9 @@ def covered(data: Path, lakes: Lakes, as_of: timedelta = timedelta()) -> pl.Data
 
 
 def test_the_coverage_reaches_to_the_newest_refresh_whatever_instant_is_asked_for(data: Path, lakes: Lakes) -> None:
+    bounds = (AS_OF - timedelta(days=40), AS_OF - timedelta(days=20))
+    behind = Reading(RUN, AS_OF, "greenflux", "cdrs", "other", "refresh", "complete", *bounds)
+    RawLog(data).append({READINGS: [readings_table([behind])]}, Positions(), ["greenflux"])
     coverage = covered(data, lakes)
     assert coverage["month"].max() == "2026-04"
     for days in (-60, 30):
