@@ -84,7 +84,7 @@ def user_id(*, primary_key: bool = False) -> dy.String:
     return dy.String(
         nullable=not primary_key,
         primary_key=primary_key,
-        description=description if primary_key else f"{description} NULL where unknown.",
+        description=description if primary_key else f"{description} NULL where unknown or forgotten.",
     )
 
 
