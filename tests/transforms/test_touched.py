@@ -156,7 +156,7 @@ def _facts(staged: pl.DataFrame, time_zone: str) -> dict[tuple[str, str], list[A
     }
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(_states(), _states(), st.sampled_from(["UTC", "Europe/Amsterdam", "Asia/Kathmandu"]))
 def test_every_month_that_differs_is_touched_and_none_in_which_nothing_stood_or_stands(
     staged_sessions: RowsBuilder, was: dict[str, Any], becomes: dict[str, Any], time_zone: str

@@ -33,7 +33,7 @@ def staged(raw_rows: RowsBuilder, vendor: str, items: list[Object]) -> pl.DataFr
 
 
 @pytest.mark.parametrize("vendor", SCOPES)
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_a_session_is_read_and_rejected_as_it_is_judged(
     raw_rows: RowsBuilder, vendor: str, data: st.DataObject
