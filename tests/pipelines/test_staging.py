@@ -1,5 +1,6 @@
 """What a load changes in the staged tables, which months of the facts it touches, and what is counted of it."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -214,3 +215,17 @@ def test_each_run_is_told_how_late_its_sessions_came_once(staged: Staged) -> Non
     rows = staged.lakes.published.scan(LATENESS).select("as_of", "sessions_new").sort("as_of").collect().rows()
     assert rows == [(days[0], 1), (days[1], 1), (days[2], 1), (days[3], 2)]
     assert staged.lakes.published.mark(LATENESS, CONSUMED) == staged.raw_log.newest_load()
+
+
+@pytest.mark.parametrize(
+    ("table", "content"),
+    [("zaptec_sessions", zaptec("a", MARCH)), ("zaptec_chargers", charger("a"))],
+    ids=["sessions", "objects of a list"],
+)
+def test_where_the_published_tables_were_lost_everything_is_taken_in_and_counted_again(
+    staged: Staged, table: str, content: dict[str, Any]
+) -> None:
+    staged.load(table, content)
+    shutil.rmtree(staged.lakes.published.root)
+    stage(staged.raw_log, staged.lakes, "UTC", AT, staged.run_id)
+    assert staged.counted(1) == {"received": 1, "new": 1}
