@@ -39,7 +39,9 @@ class FactSession(dy.Schema):
     location_id = columns.location_id()
     vehicle_id = columns.text("The vendor's id of the vehicle. NULL where unknown.")
     user_id = columns.user_id()
-    token_id = columns.text("Keyed pseudonym of the card or token that authorised the session. NULL where unknown or forgotten.")
+    token_id = columns.text(
+        "Keyed pseudonym of the card or token that authorised the session. NULL where unknown or forgotten."
+    )
     cost_amount = dy.Decimal(
         14,
         4,
