@@ -21,7 +21,7 @@ from pipelines.progress import Progress
 from pipelines.settings import Settings
 from pipelines.step_causes import step_cause
 from pipelines.table_assets import failed_readings
-from warehouse.background import Result, begin
+from warehouse.background import Result, awaited, begin
 from warehouse.errors import WarehouseError
 
 REPOSITORY = {".dagster/repository": "__repository__@chargehouse"}
@@ -108,6 +108,6 @@ def _interruptible(work: Callable[[], Result]) -> Result:
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _, done = begin(work, "run")
-        return done.result()
+        return awaited(done)
     finally:
         signal.signal(signal.SIGTERM, before)

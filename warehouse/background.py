@@ -2,10 +2,13 @@
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import TypeVar
 
 Result = TypeVar("Result")
+
+BETWEEN_LOOKS_SECONDS = 0.1
+"""Once Polars is imported, SIGINT ends no wait that has no end of its own: its handler lets it go on."""
 
 
 def begin(work: Callable[[], Result], name: str) -> tuple[threading.Thread, Future[Result]]:
@@ -21,3 +24,10 @@ def begin(work: Callable[[], Result], name: str) -> tuple[threading.Thread, Futu
     thread = threading.Thread(target=run, name=name, daemon=True)
     thread.start()
     return thread, done
+
+
+def awaited(done: Future[Result]) -> Result:
+    """What came of the work, once it is done. A signal is noticed meanwhile."""
+    while not done.done():
+        wait([done], BETWEEN_LOOKS_SECONDS)
+    return done.result()

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from warehouse.background import Result, begin
+from warehouse.background import Result, awaited, begin
 from warehouse.errors import QueryError, StatementError
 from warehouse.quoting import literal, literals
 from warehouse.scratch import scratch_folder
@@ -88,7 +88,7 @@ def interruptible(
     """
     thread, done = begin(work, "query")
     try:
-        return done.result()
+        return awaited(done)
     except KeyboardInterrupt:
         stopped.set()
         while thread.is_alive():

@@ -163,10 +163,11 @@ def _smappee_energy(payload: Payload) -> tuple[Decimal | None, str | None, bool]
     if payload.get("energy") is not None:
         energy = exact_number(payload["energy"])
         return energy, None if energy is None else "reported", energy is not None
-    start, stop = payload.get("startReading"), payload.get("stopReading")
-    if start is None or stop is None:
-        return None, None, True
-    start_kwh, stop_kwh = exact_number(start), exact_number(stop)
-    if start_kwh is None or stop_kwh is None:
+    given = [payload[name] for name in ("startReading", "stopReading") if payload.get(name) is not None]
+    readings_kwh = [reading for reading in map(exact_number, given) if reading is not None]
+    if len(readings_kwh) < len(given):
         return None, None, False
+    if len(readings_kwh) < 2:
+        return None, None, True
+    start_kwh, stop_kwh = readings_kwh
     return stop_kwh - start_kwh, "meter_readings", True

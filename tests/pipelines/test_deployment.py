@@ -75,7 +75,7 @@ def test_the_documented_command_is_called_as_the_services_call_it() -> None:
     told = (PROJECT_FOLDER / "docs" / "operations.md").read_text()
     function = told[told.index("as_service() {") : told.index("\n}\n") + 3]
     called = [line.partition("#")[0] for line in told.splitlines() if line.startswith("as_service chargehouse ")]
-    assert len(called) == 6
+    assert len(called) == 7
     for call in called:
         # Instead of systemd, which takes the words, one that prints them.
         script = f'systemd-run() {{ printf "%s\\n" "$@"; }}\n{function}{call}'
