@@ -235,17 +235,20 @@ def _forget(options: argparse.Namespace) -> int:
 
     before = counted(settings.data)
     erased = erase_from_raw_log(settings, options.vendor, options.user, tell_of_waiting)
-    print(
+    found = (
         f"Out of the raw log: the person in {len(erased.session_ids):,} sessions, which stay, and "
-        f"{len(erased.object_ids):,} objects of their own.",
-        flush=True,
+        f"{len(erased.object_ids):,} objects of their own."
+        if erased.session_ids or erased.object_ids
+        else "Nothing of this person stands in the raw log; they are kept out from now on."
     )
+    print(found, flush=True)
     outcome = run_job(settings, "rebuild", progress, (), {"staged_tables": {"from_raw": True}})
     if outcome.faults:
         print("The tables still tell of the person: mend the cause, and run this again.", file=sys.stderr)
         return _verdict(outcome.faults)
     remove_older_versions(settings.data, tell_of_waiting)
-    print(f"Before   {before}\nNow      {counted(settings.data)}\nBackups made until now still hold the person.")
+    print(f"Before   {before}\nNow      {counted(settings.data)}")
+    print("Backups and copies made before may still hold the person.")
     return DONE
 
 
