@@ -35,7 +35,7 @@ from pipelines.layout import (
     STAGING_FOLDER,
 )
 from pipelines.locks import BACKUP, LAKE, RAW_LOG, exclusive
-from warehouse.data_files import flush
+from warehouse.durable_files import flush, replacing
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -239,8 +239,5 @@ def _write_manifest(folder: Path, backup: Backup) -> None:
         "made_at": backup.made_at,
         "files": {path: asdict(file) for path, file in backup.files.items()},
     }
-    beside = folder / f"{MANIFEST}.part"
-    beside.write_text(json.dumps(content, indent=1))
-    flush(beside)
-    beside.rename(folder / MANIFEST)
-    flush(folder)
+    with replacing(folder / MANIFEST) as unfinished:
+        unfinished.write_text(json.dumps(content, indent=1))

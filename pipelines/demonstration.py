@@ -15,6 +15,7 @@ from pipelines.settings import DEMONSTRATION, VENDOR_PREFIXES, Settings, load_se
 from sandbox.generate import generate_world
 from sandbox.server import Sandbox
 from transforms.months import month_after, month_at, month_bounds
+from warehouse.durable_files import replacing
 
 SEED = 7
 SESSIONS = 6_000
@@ -77,7 +78,6 @@ def _world_of(data: Path, as_of: datetime) -> DemonstrationWorld:
     begins_at, _ = month_bounds(month_after(month_at(as_of, "UTC"), -MONTHS_BEFORE), "UTC")
     record = DemonstrationWorld(SEED, SESSIONS, begins_at.isoformat(), as_of.isoformat())
     data.mkdir(parents=True, exist_ok=True)
-    beside = data / f".{SANDBOX_RECORD}.part"
-    beside.write_text(json.dumps(asdict(record), indent=2) + "\n")
-    beside.replace(path)
+    with replacing(path) as unfinished:
+        unfinished.write_text(json.dumps(asdict(record), indent=2) + "\n")
     return record

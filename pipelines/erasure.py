@@ -25,6 +25,7 @@ from pipelines.raw_rows import content_hash
 from pipelines.settings import Settings
 from pipelines.vendors import ENDPOINTS
 from pipelines.vendors.contract import USER_SCOPE, Endpoint
+from warehouse.lake import Lake
 from warehouse.publication import published_files
 from warehouse.tables import LOAD_AUDIT, PUBLISHED_TABLES
 
@@ -84,30 +85,29 @@ def _nobody_reads_or_writes(data: Path, on_wait: Callable[[], None]) -> Iterator
 def _erase(data: Path, vendor: str, forgotten: Forgotten) -> Erased:
     lists = {endpoint.table: endpoint for endpoint in ENDPOINTS[vendor]}
     erased = Erased()
-    has_gone_scopes = False
 
     def is_kept(scope: str) -> bool:
         return not (scope.startswith(USER_SCOPE) and forgotten.has(scope.removeprefix(USER_SCOPE)))
 
     def rewritten(table: str, rows: pa.Table) -> pa.Table | None:
-        nonlocal has_gone_scopes
         if table not in lists and table != READINGS:
             return None
         frame = pl.DataFrame(rows)
         gone = [scope for scope in frame["scope"].unique() if not is_kept(scope)]
-        has_gone_scopes |= bool(gone)
         changed = frame.with_columns(pl.col("scope").replace(dict.fromkeys(gone, FORGOTTEN_SCOPE)))
         if table in lists:
             changed = _without_forgotten(changed, lists[table], forgotten, erased)
         return None if changed.equals(frame) else changed.to_arrow().cast(rows.schema)
 
     RawLog(data).rewrite(rewritten, is_kept)
-    if has_gone_scopes:
-        # What each run received stands there by scope. Without it everything is counted anew from the raw log.
-        lake = Lakes.below(data).published
-        if lake.exists(LOAD_AUDIT):
-            lake.forget(LOAD_AUDIT)
+    _forget_audit_of_gone_scopes(Lakes.below(data).published, is_kept)
     return erased
+
+
+def _forget_audit_of_gone_scopes(lake: Lake, is_kept: Callable[[str], bool]) -> None:
+    """What each run received stands there by scope. Without it everything is counted anew from the raw log."""
+    if not all(map(is_kept, lake.scan(LOAD_AUDIT).select("scope").unique().collect()["scope"])):
+        lake.forget(LOAD_AUDIT)
 
 
 def _without_forgotten(rows: pl.DataFrame, endpoint: Endpoint, forgotten: Forgotten, erased: Erased) -> pl.DataFrame:

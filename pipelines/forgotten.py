@@ -15,7 +15,7 @@ import orjson
 from pipelines.layout import FORGOTTEN
 from pipelines.personal_data import PSEUDONYM, Pseudonyms, as_json
 from pipelines.vendors.contract import Endpoint
-from warehouse.data_files import flush
+from warehouse.durable_files import replacing
 
 KINDS = ("user", "token", "customer")
 """What a vendor's id may name: a person, a card, or whoever has the contract. One that names several names them all."""
@@ -68,11 +68,8 @@ def list_as_forgotten(vendor: str, fingerprints: Collection[str], data: Path) ->
     """Add to the list; the caller keeps others from doing the same. It is on the disk when this returns."""
     listed = _listed(data)
     listed[vendor] = sorted({*listed.get(vendor, ()), *fingerprints})
-    beside = data / f".{FORGOTTEN}.part"
-    beside.write_text(json.dumps(listed, indent=1) + "\n")
-    flush(beside)
-    beside.replace(data / FORGOTTEN)
-    flush(data)
+    with replacing(data / FORGOTTEN) as unfinished:
+        unfinished.write_text(json.dumps(listed, indent=1) + "\n")
 
 
 def pseudonyms_of_person(pseudonyms: Pseudonyms, person: str) -> list[str]:

@@ -11,6 +11,7 @@ from pipelines.faults import ConfigurationError
 from pipelines.layout import DAGSTER_FOLDER
 from pipelines.locks import DAGSTER, exclusive
 from pipelines.settings import PROJECT_FOLDER
+from warehouse.durable_files import replacing
 
 
 def is_history_fault(error: Exception) -> bool:
@@ -41,10 +42,8 @@ def prepare_dagster_home(data: Path, postgres_url: SecretStr | None = None) -> P
     target = home / "dagster.yaml"
     if not target.exists() or target.read_text() != configuration:
         # Services that begin together all come here. One that died meanwhile left its file to be written over.
-        with exclusive(data, DAGSTER):
-            beside = home / ".dagster.yaml.part"
-            beside.write_text(configuration)
-            beside.replace(target)
+        with exclusive(data, DAGSTER), replacing(target) as unfinished:
+            unfinished.write_text(configuration)
     os.environ["DAGSTER_HOME"] = str(home)
     return home
 

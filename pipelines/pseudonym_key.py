@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from pipelines.faults import ConfigurationError
 from pipelines.layout import PSEUDONYM_KEY
 from pipelines.raw_log import RawLog
-from warehouse.data_files import flush
+from warehouse.durable_files import flush
 
 
 def pseudonym_key(configured: SecretStr | None, data: Path) -> bytes:

@@ -8,7 +8,6 @@ cut off before that has left behind is cleared away by the next, and its rows ar
 import logging
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,7 +29,7 @@ from pipelines.raw_rows import RAW_SCHEMA
 from pipelines.readings import READING_SCHEMA
 from pipelines.vendors.contract import Position
 from pipelines.vendors.windows import start_to_go_back_to
-from warehouse.data_files import flush
+from warehouse.durable_files import UNFINISHED, replacing
 
 # A second copy of what is loaded would be kept in dlt's working folder.
 dlt.config["load.delete_completed_jobs"] = True
@@ -39,7 +38,6 @@ PIPELINE = "chargehouse"
 READINGS = "readings"
 FIELDS = "fields"
 FORGET_OPEN_AFTER = timedelta(days=90)
-REWRITING = ".rewriting"
 _NUMBERS_IN_A_SECOND = 10_000_000
 
 
@@ -128,19 +126,20 @@ class RawLog:
         A file is whole at every instant, as it was before or as it is now. The caller keeps away whoever appends.
         """
         self._clear_away_what_was_cut_off()
-        for abandoned in self._folder.glob(f"*/.*{REWRITING}"):
+        for abandoned in self._folder.glob(f"*/.*{UNFINISHED}"):
             abandoned.unlink()
         for path in sorted(self._folder.glob("[!_]*/*.parquet")):
             rows = changed(path.parent.name, pq.read_table(path, partitioning=None))
             if rows is not None:
-                with _replacing(path) as beside:
-                    pq.write_table(rows, beside)
+                with replacing(path) as unfinished:
+                    pq.write_table(rows, unfinished)
         for path in sorted(self._folder.glob("_dlt_pipeline_state/*.jsonl")):
             record = orjson.loads(path.read_bytes())
             state = decompress_state(record["state"])
             if _forget_scopes(state.get("sources", {}).get(PIPELINE, {}).get("positions", {}), keeps_scope):
-                with _replacing(path) as beside:
-                    beside.write_bytes(orjson.dumps({**record, "state": compress_state(cast(TVersionedState, state))}))
+                changed_state = compress_state(cast(TVersionedState, state))
+                with replacing(path) as unfinished:
+                    unfinished.write_bytes(orjson.dumps({**record, "state": changed_state}))
 
     def positions(self) -> Positions:
         """The positions as they stood after the last completed load."""
@@ -238,16 +237,6 @@ class RawLog:
 def _columns(name: str) -> Any:
     schema = {READINGS: READING_SCHEMA, FIELDS: FIELDS_SCHEMA}.get(name, RAW_SCHEMA)
     return {field.name: {"name": field.name, "nullable": field.nullable} for field in schema}
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A file beside this one, to be written, which then takes its place."""
-    beside = path.with_name(f".{path.name}{REWRITING}")
-    yield beside
-    flush(beside)
-    beside.replace(path)
-    flush(path.parent)
 
 
 def _forget_scopes(positions: dict[str, Any], keeps_scope: Callable[[str], bool]) -> bool:

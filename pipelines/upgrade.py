@@ -13,7 +13,7 @@ from pathlib import Path
 from pipelines.lakes import Lakes
 from pipelines.staging import discard_staged
 from transforms.edition import EDITION
-from warehouse.data_files import flush
+from warehouse.durable_files import replacing
 from warehouse.editions import can_carry_over, fingerprint
 from warehouse.errors import LakeError
 from warehouse.lake import Lake
@@ -86,11 +86,8 @@ def _recorded(lakes: Lakes) -> dict[str, str]:
 def _record(lakes: Lakes, declared: dict[str, str]) -> None:
     path = _path(lakes)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{RECORD}.part")
-    beside.write_text(json.dumps(declared, indent=1) + "\n")
-    flush(beside)
-    beside.replace(path)
-    flush(path.parent)
+    with replacing(path) as unfinished:
+        unfinished.write_text(json.dumps(declared, indent=1) + "\n")
 
 
 def _path(lakes: Lakes) -> Path:

@@ -9,7 +9,8 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from warehouse.column_types import delta_schema
-from warehouse.data_files import flush, write_data_files
+from warehouse.data_files import write_data_files
+from warehouse.durable_files import flush
 from warehouse.errors import LakeError
 from warehouse.snapshot import DataFile, remove_action, scan_files, take_snapshot
 from warehouse.tables.table import Table

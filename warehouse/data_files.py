@@ -5,7 +5,6 @@ are on the disk before a commit names them.
 """
 
 import json
-import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 import polars as pl
 from deltalake.transaction import AddAction
 
+from warehouse.durable_files import flush
 from warehouse.tables.table import Table
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
@@ -95,12 +95,3 @@ def statistics(rows: pl.DataFrame) -> dict[str, object]:
 
 def log_instant(instant: datetime) -> str:
     return instant.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
-
-
-def flush(path: Path) -> None:
-    """Forces a file or folder to the disk, so that a loss of power cannot leave a commit without its data."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

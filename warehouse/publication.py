@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from warehouse.data_files import flush
+from warehouse.durable_files import flush
 from warehouse.errors import PublicationError
 from warehouse.lake import Lake
 from warehouse.quoting import literal

@@ -5,17 +5,21 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines import raw_log
 from pipelines.erasure import FORGOTTEN_SCOPE, erase_from_raw_log
 from pipelines.extraction import extract
 from pipelines.faults import ConfigurationError
+from pipelines.lakes import Lakes
 from pipelines.layout import FORGOTTEN, PSEUDONYM_KEY
 from pipelines.personal_data import Pseudonyms
 from pipelines.questions import refresh
 from pipelines.raw_log import READINGS, RawLog
 from pipelines.settings import Settings
+from pipelines.staging import stage
 from sandbox.server import Sandbox
 from tests.pipelines.conftest import NOW, SettingsBuilder
+from warehouse.durable_files import UNFINISHED
+from warehouse.lake import Lake
+from warehouse.tables import LOAD_AUDIT
 
 PSEUDONYMS = Pseudonyms("zaptec", b"a key for tests")
 
@@ -82,10 +86,37 @@ def test_what_was_cut_off_is_done_by_the_same_call_again(
     erased = erase_from_raw_log(settings, "jedlix", user, lambda: None)
     assert erased.session_ids
     assert not any(pseudonym in payload for payload in rows(settings, "jedlix_sessions")["payload"])
-    assert list(settings.data.rglob(f"*{raw_log.REWRITING}")) == []
+    assert list(settings.data.rglob(f"*{UNFINISHED}")) == []
     again = erase_from_raw_log(settings, "jedlix", user, lambda: None)
     assert not again.session_ids
     assert not again.object_ids
+
+
+def test_an_audit_that_still_names_them_after_a_cut_off_is_counted_anew(
+    sandbox: Sandbox, sandbox_settings: SettingsBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The raw log names them no more when the same call is made again."""
+    user = zaptec_user(sandbox)
+    read(sandbox_settings("zaptec", ZAPTEC_USER_IDS=user))
+    settings = sandbox_settings("zaptec")
+    raw_log, lakes = RawLog(settings.data), Lakes.below(settings.data)
+    stage(raw_log, lakes, "UTC", NOW, "run-1")
+    own_scope = f"user:{PSEUDONYMS.of('user', user)}"
+    assert own_scope in lakes.published.scan(LOAD_AUDIT).collect()["scope"]
+
+    def cut_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "forget", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            erase_from_raw_log(settings, "zaptec", user, lambda: None)
+    assert own_scope not in rows(settings, READINGS)["scope"]
+    erase_from_raw_log(settings, "zaptec", user, lambda: None)
+    stage(raw_log, lakes, "UTC", NOW, "run-2")
+    scopes = lakes.published.scan(LOAD_AUDIT).collect()["scope"]
+    assert own_scope not in scopes
+    assert FORGOTTEN_SCOPE in scopes
 
 
 def test_what_is_not_the_persons_is_not_written_anew(sandbox: Sandbox, sandbox_settings: SettingsBuilder) -> None:

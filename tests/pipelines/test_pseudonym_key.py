@@ -14,7 +14,7 @@ from pipelines.faults import ConfigurationError
 from pipelines.pseudonym_key import pseudonym_key
 from pipelines.raw_log import Positions, RawLog
 from pipelines.readings import READING_SCHEMA
-from warehouse.data_files import flush
+from warehouse.durable_files import flush
 
 
 def test_a_configured_key_is_used_and_none_is_made(tmp_path: Path) -> None:

@@ -1,0 +1,31 @@
+"""Files that survive a loss of power, and stand whole or not at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+UNFINISHED = ".part"
+"""How the name of a file ends that is being written beside the one whose place it is to take."""
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file beside `path`, to be written by the caller, which then takes its place.
+
+    It is on the disk when the context ends. Where writing fails, what stood at `path` stays.
+    """
+    beside = path.with_name(f".{path.name}{UNFINISHED}")
+    yield beside
+    flush(beside)
+    beside.replace(path)
+    flush(path.parent)
+
+
+def flush(path: Path) -> None:
+    """Forces a file or folder to the disk, so that a loss of power cannot leave a commit without its data."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
