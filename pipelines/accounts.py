@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pipelines.faults import ConfigurationError
 from pipelines.layout import RAW_FOLDER, SANDBOX_RECORD
+from pipelines.raw_log import Origin
 from pipelines.settings import Settings
 
 
@@ -33,10 +34,10 @@ def refuse_sandbox(data: Path) -> None:
         )
 
 
-def refuse_other_data(settings: Settings, vendors: Sequence[str], addresses: Mapping[str, str]) -> None:
+def refuse_other_data(settings: Settings, vendors: Sequence[str], origins: Mapping[str, Origin]) -> None:
     """Raise ConfigurationError where these vendors must not be read into the folder.
 
-    `addresses`: where the data of each vendor in the folder was read.
+    `origins`: of the data of each vendor in the folder.
     """
     if settings.is_demonstration:
         refuse_sandbox(settings.data)
@@ -47,10 +48,11 @@ def refuse_other_data(settings: Settings, vendors: Sequence[str], addresses: Map
         )
     for vendor in vendors:
         present = address_of(settings, vendor)
-        known = addresses.get(vendor, present)
-        if known != present and not settings.are_new_hosts_accepted:
+        origin = origins.get(vendor)
+        if origin is not None and origin.address != present and not settings.are_new_hosts_accepted:
             raise ConfigurationError(
-                f"{vendor}: what {settings.data} holds was read from {known}, and the configuration names {present}. "
-                "Of another account, nothing from before would be read: set CHARGEHOUSE_DATA to a folder of its own. "
-                f"If it is the same account, run `chargehouse refresh --vendor {vendor} --accept-new-host` once."
+                f"{vendor}: what {settings.data} holds was read from {origin.address}, and the configuration names "
+                f"{present}. Of another account, nothing from before would be read: set CHARGEHOUSE_DATA to a folder "
+                "of its own. If it is the same account, run "
+                f"`chargehouse refresh --vendor {vendor} --accept-new-host` once."
             )

@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         # With the terminal gone there is nobody to tell.
         with suppress(OSError):
-            told = "chargehouse: stopped; what was not finished is done again by the next run"
+            told = "chargehouse: stopped; the same command, run again, does what was not finished"
             print(told, file=sys.stderr, flush=True)
         # The threads that wait for a vendor must not keep the process: whatever it leaves, the next run mends.
         os._exit(STOPPED)
@@ -95,6 +95,11 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--vendor", metavar="V", nargs="+", action="extend", default=[], help="only these vendors")
         added.add_argument(
             "--accept-new-host", action="store_true", help="the vendors' base URLs have changed, the accounts have not"
+        )
+        added.add_argument(
+            "--accept-new-key",
+            action="store_true",
+            help="the pseudonym key is lost, and persons are to be others from now on",
         )
         return added
 
@@ -175,7 +180,7 @@ def _reading_settings(options: argparse.Namespace) -> Settings:
     for vendor in options.vendor:
         if vendor not in settings.vendors:
             raise ConfigurationError(f"--vendor {vendor}: not configured. Configured: {', '.join(settings.vendors)}.")
-    return replace(settings, are_new_hosts_accepted=options.accept_new_host)
+    return replace(settings, are_new_hosts_accepted=options.accept_new_host, is_new_key_accepted=options.accept_new_key)
 
 
 def _run_reading(settings: Settings, vendors: Sequence[str], question: Question, details: Mapping[str, object]) -> int:
@@ -185,15 +190,17 @@ def _run_reading(settings: Settings, vendors: Sequence[str], question: Question,
     collect_rarely()
     from pipelines.accounts import refuse_other_data
     from pipelines.progress import Progress
-    from pipelines.pseudonym_key import pseudonym_key
+    from pipelines.pseudonym_key import pseudonyms_of
     from pipelines.raw_log import RawLog
     from pipelines.runs import run_job
     from pipelines.summary import healed, received
 
     asked_vendors = [vendor for vendor in settings.vendors if not vendors or vendor in vendors]
     # The run does it again, for those that Dagster starts; a command that cannot begin is to say so and no more.
-    refuse_other_data(settings, asked_vendors, RawLog(settings.data).positions().addresses)
-    pseudonym_key(settings.pseudonym_key, settings.data)
+    origins = RawLog(settings.data).positions().origins
+    refuse_other_data(settings, asked_vendors, origins)
+    for vendor in asked_vendors:
+        pseudonyms_of(vendor, settings, origins)
     print(f"{question.kind} as of {question.as_of:%Y-%m-%d %H:%M:%S} UTC: {', '.join(asked_vendors)}", flush=True)
     reach = {"kind": question.kind, "as_of": question.as_of.isoformat(), **details}
     outcome = run_job(settings, question.kind, Progress.on_stderr(), asked_vendors, {"raw_log": reach})

@@ -18,8 +18,7 @@ from pipelines.forgotten import Forgotten, fingerprint, forgotten_of, list_as_fo
 from pipelines.lakes import Lakes
 from pipelines.layout import DATABASE, FORGETTING
 from pipelines.locks import LAKE, RAW_LOG, account_lock, exclusive
-from pipelines.personal_data import Pseudonyms
-from pipelines.pseudonym_key import pseudonym_key
+from pipelines.pseudonym_key import pseudonyms_of
 from pipelines.raw_log import READINGS, RawLog
 from pipelines.raw_rows import content_hash
 from pipelines.settings import Settings
@@ -55,7 +54,7 @@ def erase_from_raw_log(settings: Settings, vendor: str, person: str, on_wait: Ca
         raise ConfigurationError("ZAPTEC_USER_IDS asks for this person's sessions; take the id out of it first.")
     if RawLog(settings.data).newest_load() is None:
         raise ConfigurationError(f"there is nothing to erase in {settings.data}: no refresh has ever run there.")
-    pseudonyms = Pseudonyms(vendor, pseudonym_key(settings.pseudonym_key, settings.data))
+    pseudonyms = pseudonyms_of(vendor, settings, RawLog(settings.data).positions().origins)
     with _nobody_reads_or_writes(settings.data, on_wait):
         known_as = pseudonyms_of_person(pseudonyms, person)
         (settings.data / FORGETTING).touch()

@@ -24,10 +24,10 @@ from pipelines.forgotten import Forgotten, forgotten_of
 from pipelines.layout import SANDBOX_RECORD
 from pipelines.locks import account_lock, exclusive
 from pipelines.memory import collect_rarely, give_back, share_one_heap
-from pipelines.personal_data import Cleaner, Pseudonyms
+from pipelines.personal_data import Cleaner
 from pipelines.progress import SILENT, Progress
-from pipelines.pseudonym_key import pseudonym_key
-from pipelines.raw_log import FIELDS, READINGS, Positions, RawLog
+from pipelines.pseudonym_key import pseudonyms_of
+from pipelines.raw_log import FIELDS, READINGS, Origin, Positions, RawLog
 from pipelines.raw_rows import RawRows, raw_rows
 from pipelines.readings import Reading, readings_table
 from pipelines.settings import Settings
@@ -47,13 +47,13 @@ WINDOWS_WAITING = 8
 class _WindowRead:
     """What came of one window: its record and, where it was read, its rows.
 
-    `address`: host and path where it was read. `new_fields`: (endpoint, path) of the fields that the vendor's objects
-    have shown since its window before. `may_be_too_long`: it failed in a way in which a shorter one might not.
+    `origin`: where it was read, and with which key. `new_fields`: (endpoint, path) of the fields that the vendor's
+    objects have shown since its window before. `may_be_too_long`: it failed in a way in which a shorter one might not.
     """
 
     reading: Reading
     endpoint: Endpoint
-    address: str
+    origin: Origin
     rows: RawRows | None = None
     new_fields: Sequence[tuple[str, str]] = ()
     may_be_too_long: bool = False
@@ -63,7 +63,7 @@ class _WindowRead:
         reading = self.reading
         if self.rows is None:
             return
-        positions.addresses[reading.vendor] = self.address
+        positions.origins[reading.vendor] = self.origin
         sessions = positions.open_sessions.setdefault((reading.vendor, reading.scope), {})
         for session_id in self.rows.closed_ids:
             sessions.pop(session_id, None)
@@ -118,15 +118,14 @@ def extract(
 
     A line that fails is recorded as failed and leaves everything else alone, also where a fault of ours stops it; only
     one outside all windows is raised. Raises ConfigurationError, before anything is asked, where the data is that of
-    another account.
+    another account, or was written with another key.
     """
     collect_rarely()
     share_one_heap()
     raw_log = RawLog(settings.data)
-    key = pseudonym_key(settings.pseudonym_key, settings.data)
     with _held(settings, vendors):
         positions = raw_log.positions()
-        refuse_other_data(settings, vendors, positions.addresses)
+        refuse_other_data(settings, vendors, positions.origins)
         if not settings.is_demonstration:
             # There where the web UI was opened over the sandbox, and nothing was read from it.
             (settings.data / SANDBOX_RECORD).unlink(missing_ok=True)
@@ -134,7 +133,7 @@ def extract(
         known_fields = raw_log.known_fields()
         extractions = []
         for name in vendors:
-            pseudonyms = Pseudonyms(name, key)
+            pseudonyms = pseudonyms_of(name, settings, positions.origins)
             vendor = open_vendor(name, settings, pseudonyms)
             cleaner = Cleaner(
                 vendor.personal_data,
@@ -143,9 +142,9 @@ def extract(
                 known_fields=known_fields.get(name, ()),
             )
             forgotten = forgotten_of(name, pseudonyms, settings.data)
-            address = address_of(settings, name)
+            origin = Origin(address_of(settings, name), pseudonyms.key_fingerprint)
             extractions.append(
-                _VendorExtraction(vendor, address, cleaner, forgotten, question, run_id, deepcopy(positions), progress)
+                _VendorExtraction(vendor, origin, cleaner, forgotten, question, run_id, deepcopy(positions), progress)
             )
         readings = _append_as_they_come(extractions, raw_log, positions, vendors, progress)
     give_back()
@@ -213,7 +212,7 @@ class _VendorExtraction:
     def __init__(
         self,
         vendor: Vendor,
-        address: str,
+        origin: Origin,
         cleaner: Cleaner,
         forgotten: Forgotten,
         question: Question,
@@ -222,7 +221,7 @@ class _VendorExtraction:
         progress: Progress,
     ) -> None:
         self._vendor = vendor
-        self._address = address
+        self._origin = origin
         self._cleaner = cleaner
         self._forgotten = forgotten
         self._question = question
@@ -276,7 +275,7 @@ class _VendorExtraction:
         """What was to be read of a line that is not asked, since one before it failed."""
         message = f"not asked, since {failed.endpoint.name} could not be read."
         for stretch in line.stretches(self._positions.of(line.endpoint.vendor, line.endpoint.name, line.scope)):
-            yield _WindowRead(self._record(line, stretch, Tally(), None, message), line.endpoint, self._address)
+            yield _WindowRead(self._record(line, stretch, Tally(), None, message), line.endpoint, self._origin)
 
     def _read_window(self, line: Line, window: Window, tally: Tally) -> _WindowRead:
         rows, message, may_be_too_long = None, None, False
@@ -292,7 +291,7 @@ class _VendorExtraction:
         reading = self._record(line, window, tally, rows, message)
         # Where nothing was answered, only other lines have met new fields, and this record may not be kept.
         new_fields = () if may_be_too_long else self._cleaner.take_new_fields()
-        return _WindowRead(reading, line.endpoint, self._address, rows, new_fields, may_be_too_long)
+        return _WindowRead(reading, line.endpoint, self._origin, rows, new_fields, may_be_too_long)
 
     def _record(self, line: Line, window: Window, tally: Tally, rows: RawRows | None, message: str | None) -> Reading:
         return Reading(

@@ -52,6 +52,11 @@ class Pseudonyms:
         """The pseudonym `p_` and 32 hex digits of a value of this kind (user, token, customer)."""
         return self._known(kind, str(value))
 
+    @property
+    def key_fingerprint(self) -> str:
+        """Tells the key from another one, and nothing else of it."""
+        return self._digest("key", "")
+
     def _digest(self, kind: str, value: str) -> str:
         message = f"{self._vendor}\x1f{kind}\x1f{value}".encode(errors="surrogatepass")
         return "p_" + hmac.digest(self._key, message, "sha256").hex()[:32]

@@ -1,20 +1,38 @@
 """The key of the pseudonyms: the configured one, or one that is made once and kept beside the raw log.
 
-A new key beside an old raw log would give every person and card a second pseudonym, so that none is made there.
+A new key beside an old raw log would give every person and card a second pseudonym, so that none is made there, and
+another one is not taken unless somebody says so.
 """
 
 import os
 import secrets
 import shlex
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from pipelines.faults import ConfigurationError
 from pipelines.layout import PSEUDONYM_KEY
-from pipelines.raw_log import RawLog
+from pipelines.personal_data import Pseudonyms
+from pipelines.raw_log import Origin, RawLog
+from pipelines.settings import Settings
 from warehouse.durable_files import flush
+
+
+def pseudonyms_of(vendor: str, settings: Settings, origins: Mapping[str, Origin]) -> Pseudonyms:
+    """The pseudonyms of a vendor's persons and cards, with the key of what the folder of data holds of the vendor.
+
+    `origins`: of the data of each vendor in the folder. Raises ConfigurationError where that key is gone, or the
+    present one is another.
+    """
+    pseudonyms = Pseudonyms(vendor, pseudonym_key(settings.pseudonym_key, settings.data))
+    origin = origins.get(vendor)
+    known = (None, pseudonyms.key_fingerprint)
+    if origin is not None and origin.key_fingerprint not in known and not settings.is_new_key_accepted:
+        raise ConfigurationError(_another(vendor, settings.data))
+    return pseudonyms
 
 
 def pseudonym_key(configured: SecretStr | None, data: Path) -> bytes:
@@ -59,11 +77,21 @@ def _make(path: Path) -> None:
     flush(folder)
 
 
+def _another(vendor: str, data: Path) -> str:
+    return (
+        f"{vendor}: what {data} holds was written with another pseudonym key than the present one. By this one every "
+        "person and card would count as another, and whoever was forgotten would come back. Put the former key back, "
+        f"as CHARGEHOUSE_PSEUDONYM_KEY or in {data / PSEUDONYM_KEY}, which counts where the variable is not set. If it "
+        "is lost, run `chargehouse refresh --accept-new-key` once."
+    )
+
+
 def _gone(path: Path) -> str:
     made_by_hand = f"(umask 077; openssl rand -hex 32 > {shlex.quote(str(path))})"
     return (
         f"{path} is gone, and the raw log beside it holds pseudonyms that were made with it. Put the file back from a "
         "backup, or set CHARGEHOUSE_PSEUDONYM_KEY to what it held. If the key is lost, make a new one with "
-        f"`{made_by_hand}`: whatever is read from then on has other pseudonyms, so that every person and card known so "
-        "far counts as another one from there on, and no rebuild joins the two."
+        f"`{made_by_hand}`, and run `chargehouse refresh --accept-new-key` once: whatever is read from then on has "
+        "other pseudonyms, so that every person and card known so far counts as another one from there on, and no "
+        "rebuild joins the two."
     )

@@ -8,7 +8,7 @@ cut off before that has left behind is cleared away by the next, and its rows ar
 import logging
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -41,16 +41,25 @@ FORGET_OPEN_AFTER = timedelta(days=90)
 _NUMBERS_IN_A_SECOND = 10_000_000
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a vendor was read, as host and path, and by which key its persons became pseudonyms; None where that was
+    not noted yet."""
+
+    address: str
+    key_fingerprint: str | None = None
+
+
 @dataclass
 class Positions:
     """How far everything is read: watermarks by (vendor, endpoint, scope), running sessions by (vendor, scope).
 
-    `addresses`: host and path where each vendor was read.
+    `origins`: of what is read of each vendor.
     """
 
     watermarks: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
     open_sessions: dict[tuple[str, str], dict[str, tuple[datetime | None, datetime]]] = field(default_factory=dict)
-    addresses: dict[str, str] = field(default_factory=dict)
+    origins: dict[str, Origin] = field(default_factory=dict)
 
     def of(self, vendor: str, endpoint: str, scope: str) -> Position:
         """The position of one endpoint and scope."""
@@ -290,9 +299,9 @@ def _stored(positions: Positions, vendors: Collection[str]) -> dict[str, Any]:
                 session_id: [started_at.isoformat() if started_at else None, seen_at.isoformat()]
                 for session_id, (started_at, seen_at) in sessions.items()
             }
-    for vendor, address in positions.addresses.items():
+    for vendor, origin in positions.origins.items():
         if vendor in state:
-            state[vendor]["address"] = address
+            state[vendor] |= {name: value for name, value in asdict(origin).items() if value is not None}
     return state
 
 
@@ -301,7 +310,7 @@ def _restored(state: Mapping[str, Any]) -> Positions:
     for vendor, kept in state.items():
         # Positions of before have none.
         if "address" in kept:
-            positions.addresses[vendor] = kept["address"]
+            positions.origins[vendor] = Origin(kept["address"], kept.get("key_fingerprint"))
         for endpoint, scopes in kept["watermarks"].items():
             for scope, watermark in scopes.items():
                 positions.watermarks[vendor, endpoint, scope] = datetime.fromisoformat(watermark)

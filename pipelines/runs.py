@@ -95,7 +95,8 @@ def run_job(
     causes = [step_cause(event) for event in result.all_events if event.is_step_failure]
     # What a step says that failed because of these, they say better.
     others = [cause for cause in causes if not (cause.is_incomplete and unread) and not (cause.is_blocked and broken)]
-    return RunOutcome(run_id, [*unread, *broken, *(f"{cause.step}: {cause.first_line}" for cause in others)])
+    faults = [*unread, *broken, *(f"{cause.step}: {cause.first_line}" for cause in others)]
+    return RunOutcome(run_id, faults or [f"the run {run_id} did not succeed; what it recorded stands in the web UI."])
 
 
 def _interruptible(work: Callable[[], Result]) -> Result:

@@ -119,6 +119,7 @@ class Settings:
     `refresh_times` is the cron expression of the scheduled refresh; the schedules, and the sensor that builds what they
     touch, begin switched on with `are_schedules_on`. `is_demonstration`: the vendors are the sandbox that
     plays them where none is configured. `are_new_hosts_accepted`: a vendor may have moved to another host.
+    `is_new_key_accepted`: the key of the pseudonyms may be another than that of the data.
     """
 
     data: Path
@@ -139,6 +140,7 @@ class Settings:
     are_schedules_on: bool = False
     is_demonstration: bool = False
     are_new_hosts_accepted: bool = False
+    is_new_key_accepted: bool = False
 
     @property
     def vendors(self) -> tuple[str, ...]:

@@ -229,11 +229,11 @@ def test_data_of_before_takes_on_the_present_address(
     readings = extract(settings, ["smappee"], refresh(settings, NOW), "run-1")
     log = RawLog(settings.data)
     positions = log.positions()
-    assert positions.addresses == {"smappee": "127.0.0.1/smappee"}
-    positions.addresses.clear()
+    assert positions.origins["smappee"].address == "127.0.0.1/smappee"
+    positions.origins.clear()
     log.append({READINGS: [readings_table(readings)]}, positions, ["smappee"])
     assert log.positions() == positions
     moved = sandbox_settings("smappee", SMAPPEE_BASE_URL=by_another_name(sandbox))
     extract(moved, ["smappee"], refresh(moved, NOW + DAY), "run-2")
-    assert log.positions().addresses == {"smappee": "localhost/smappee"}
+    assert log.positions().origins["smappee"].address == "localhost/smappee"
     assert log.positions().watermarks.keys() == positions.watermarks.keys()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dagster._core.executor.in_process import InProcessExecutor
 
 from pipelines import command, extraction, table_assets
 from pipelines.layout import DATABASE, LAKE_FOLDER
@@ -160,6 +161,19 @@ def test_what_could_not_be_read_hides_nothing_else_that_failed(
     assert "chargehouse: smappee open_sessions (park:" in told
     assert "chargehouse: touched_month: the disk is full; make room" in told
     assert "Not everything could be read" not in told, "each fault stands there once"
+
+
+def test_a_run_that_fails_outside_its_steps_is_no_success(
+    run: Run, small: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where Dagster's own executor gives up: no step has failed, and none says why."""
+
+    def gives_up(*_: object, **__: object) -> None:
+        raise RuntimeError("the executor gave up")
+
+    monkeypatch.setattr(InProcessExecutor, "execute", gives_up)
+    told = complaint(run("refresh", "--as-of", "2026-04-10", **small), command.INCOMPLETE)
+    assert re.search(r"the run [0-9a-f-]{36} did not succeed", told)
 
 
 def test_what_was_read_and_not_staged_is_not_told_as_nothing(

@@ -4,17 +4,33 @@ import shutil
 import stat
 import subprocess
 import threading
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+from pipelines import command
 from pipelines import pseudonym_key as module
+from pipelines.erasure import erase_from_raw_log
+from pipelines.extraction import extract
 from pipelines.faults import ConfigurationError
+from pipelines.forgotten import KINDS
+from pipelines.layout import FORGOTTEN
+from pipelines.personal_data import Pseudonyms
 from pipelines.pseudonym_key import pseudonym_key
-from pipelines.raw_log import Positions, RawLog
-from pipelines.readings import READING_SCHEMA
+from pipelines.questions import refresh
+from pipelines.raw_log import READINGS, Origin, Positions, RawLog
+from pipelines.readings import READING_SCHEMA, readings_table
+from sandbox.server import Sandbox
+from tests.pipelines.conftest import NOW, SettingsBuilder
+from tests.pipelines.test_command import Run, complaint, run
 from warehouse.durable_files import flush
+
+__all__ = ["run"]
+
+DAY = timedelta(days=1)
 
 
 def test_a_configured_key_is_used_and_none_is_made(tmp_path: Path) -> None:
@@ -108,6 +124,68 @@ def test_a_key_that_is_made_while_it_is_looked_for_is_used(tmp_path: Path, monke
 
     monkeypatch.setattr(RawLog, "newest_load", once_another_has_begun)
     assert pseudonym_key(None, tmp_path) == (tmp_path / "pseudonym.key").read_bytes()
+
+
+def test_data_is_not_read_on_with_another_key_unless_somebody_says_so(sandbox_settings: SettingsBuilder) -> None:
+    settings = sandbox_settings("smappee")
+    extract(settings, ["smappee"], refresh(settings, NOW), "run-1")
+    log = RawLog(settings.data)
+    before = log.positions()
+    another = sandbox_settings("smappee", CHARGEHOUSE_PSEUDONYM_KEY="another")
+    with pytest.raises(ConfigurationError, match=r"smappee: .*another pseudonym key.*--accept-new-key") as refused:
+        extract(another, ["smappee"], refresh(another, NOW + DAY), "run-2")
+    assert before.origins["smappee"].key_fingerprint not in (None, "another")
+    assert "another pseudonym key" in str(refused.value)
+    assert "a key for tests" not in str(refused.value)
+    assert log.positions() == before
+    accepted = replace(another, is_new_key_accepted=True)
+    extract(accepted, ["smappee"], refresh(accepted, NOW + DAY), "run-3")
+    extract(another, ["smappee"], refresh(another, NOW + 2 * DAY), "run-4")
+    with pytest.raises(ConfigurationError, match="another pseudonym key"):
+        extract(settings, ["smappee"], refresh(settings, NOW + 3 * DAY), "run-5")
+
+
+def test_the_fingerprint_of_a_key_is_no_persons_pseudonym() -> None:
+    one, other = Pseudonyms("smappee", b"one"), Pseudonyms("smappee", b"other")
+    assert one.key_fingerprint == Pseudonyms("smappee", b"one").key_fingerprint
+    assert one.key_fingerprint != other.key_fingerprint
+    assert one.key_fingerprint not in {one.of(kind, "") for kind in KINDS}
+
+
+def test_nobody_is_forgotten_by_a_key_that_knows_nobody(sandbox_settings: SettingsBuilder) -> None:
+    settings = sandbox_settings("smappee")
+    extract(settings, ["smappee"], refresh(settings, NOW), "run-1")
+    another = sandbox_settings("smappee", CHARGEHOUSE_PSEUDONYM_KEY="another")
+    with pytest.raises(ConfigurationError, match="another pseudonym key"):
+        erase_from_raw_log(another, "smappee", "anybody", lambda: None)
+    assert not (settings.data / FORGOTTEN).exists()
+
+
+def test_data_of_before_takes_on_the_present_key(sandbox_settings: SettingsBuilder) -> None:
+    settings = sandbox_settings("smappee")
+    readings = extract(settings, ["smappee"], refresh(settings, NOW), "run-1")
+    log = RawLog(settings.data)
+    positions = log.positions()
+    positions.origins["smappee"] = Origin(positions.origins["smappee"].address)
+    log.append({READINGS: [readings_table(readings)]}, positions, ["smappee"])
+    assert log.positions() == positions
+    another = sandbox_settings("smappee", CHARGEHOUSE_PSEUDONYM_KEY="another")
+    extract(another, ["smappee"], refresh(another, NOW + DAY), "run-2")
+    assert log.positions().origins["smappee"].key_fingerprint == Pseudonyms("smappee", b"another").key_fingerprint
+
+
+def test_the_command_says_what_to_do_about_another_key(run: Run, sandbox: Sandbox) -> None:
+    names = {name: value for name, value in sandbox.environment().items() if name.startswith("SMAPPEE_")}
+    smappee = {**names, "CHARGEHOUSE_FIRST_MONTH": "2026-03"}
+    refreshed = ("refresh", "--as-of", "2026-04-10")
+    assert run(*refreshed, **smappee)[0] == command.DONE
+    asked = len(sandbox.requests)
+    smappee["CHARGEHOUSE_PSEUDONYM_KEY"] = "another"
+    told = complaint(run(*refreshed, **smappee), command.MISTAKE)
+    assert "--accept-new-key" in told
+    assert len(sandbox.requests) == asked
+    assert run(*refreshed, "--accept-new-key", **smappee)[0] == command.DONE
+    assert run(*refreshed, **smappee)[0] == command.DONE
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")

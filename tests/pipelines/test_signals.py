@@ -70,7 +70,7 @@ def test_a_query_that_is_told_to_stop_ends_in_one_line(
         process.kill()
     assert process.returncode == 130
     assert printed == ""
-    assert told == "chargehouse: stopped; what was not finished is done again by the next run\n"
+    assert told == "chargehouse: stopped; the same command, run again, does what was not finished\n"
     assert list(temporary.iterdir()) == []
 
 
