@@ -31,7 +31,7 @@ def pseudonyms_of(vendor: str, settings: Settings, origins: Mapping[str, Origin]
     origin = origins.get(vendor)
     known = (None, pseudonyms.key_fingerprint)
     if origin is not None and origin.key_fingerprint not in known and not settings.is_new_key_accepted:
-        raise ConfigurationError(_another(vendor, settings.data))
+        raise ConfigurationError(_another(vendor, settings))
     return pseudonyms
 
 
@@ -77,12 +77,18 @@ def _make(path: Path) -> None:
     flush(folder)
 
 
-def _another(vendor: str, data: Path) -> str:
+def _another(vendor: str, settings: Settings) -> str:
+    data = settings.data
+    without_it = (
+        f"Without it, move {data} away: what it holds is invented."
+        if settings.is_demonstration
+        else "If it is lost, run `chargehouse refresh --accept-new-key` once."
+    )
     return (
         f"{vendor}: what {data} holds was written with another pseudonym key than the present one. By this one every "
         "person and card would count as another, and whoever was forgotten would come back. Put the former key back, "
-        f"as CHARGEHOUSE_PSEUDONYM_KEY or in {data / PSEUDONYM_KEY}, which counts where the variable is not set. If it "
-        "is lost, run `chargehouse refresh --accept-new-key` once."
+        f"as CHARGEHOUSE_PSEUDONYM_KEY or in {data / PSEUDONYM_KEY}, which counts where the variable is not set. "
+        f"{without_it}"
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from pipelines import command
+from pipelines import command, demonstration
 from pipelines import pseudonym_key as module
 from pipelines.erasure import erase_from_raw_log
 from pipelines.extraction import extract
@@ -186,6 +186,15 @@ def test_the_command_says_what_to_do_about_another_key(run: Run, sandbox: Sandbo
     assert len(sandbox.requests) == asked
     assert run(*refreshed, "--accept-new-key", **smappee)[0] == command.DONE
     assert run(*refreshed, **smappee)[0] == command.DONE
+
+
+def test_of_the_sandboxs_data_nothing_is_lost_with_its_key(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demonstration, "SESSIONS", 60)
+    assert run("run", "--as-of", "2026-04-10")[0] == command.DONE
+    told = complaint(run("run", "--as-of", "2026-04-11", CHARGEHOUSE_PSEUDONYM_KEY="another"), command.MISTAKE)
+    assert "away: what it holds is invented" in told
+    assert "--accept-new-key" not in told
+    assert run("run", "--as-of", "2026-04-11")[0] == command.DONE
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
