@@ -46,8 +46,11 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Position:
-    """How far an endpoint has been read for one scope, and since when sessions run there that are known to, oldest
-    first."""
+    """How far an endpoint has been read for one scope.
+
+    `watermark`: everything that it can show up to here has been read; None before the first reading. `open_since`: the
+    starts of the sessions of the scope that were running when last seen, oldest first.
+    """
 
     watermark: datetime | None = None
     open_since: tuple[datetime, ...] = ()
@@ -58,7 +61,8 @@ class Question:
     """What a run asks of the vendors.
 
     refresh: everything new since the watermarks. reconcile: the same, but back to `from_at` at least. backfill: from
-    `from_at` to `to_at` and no further, leaving the watermarks alone. Nothing looks past `as_of`, in milliseconds.
+    `from_at` to `to_at` and no further, leaving the watermarks alone. Nothing looks past `as_of`, the run's now in
+    whole milliseconds. `first_month_at`: where a list that was never read begins, where it has a lower bound.
     """
 
     kind: Literal["refresh", "reconcile", "backfill"]
@@ -80,10 +84,10 @@ class Window:
 class Line:
     """One endpoint asked for one scope: windows that are read one after the other.
 
-    `scope` is safe to store. `stretches` says what is to be read in turn, given the position reached so far. `read`
-    yields the pages of one window; returning proves the window complete. A window holds about `rows_per_window` rows
-    and is no longer than `longest_window`, so that memory and a restart stay cheap. The first of a stretch, of which
-    nobody knows how many rows it holds, is about `first_window` long.
+    `scope` is safe to store: a person stands in it by pseudonym. `stretches` says what is to be read in turn, given the
+    position reached so far. `read` yields the pages of one window; returning proves the window complete. A window holds
+    about `rows_per_window` rows and is no longer than `longest_window`, so that memory and a restart stay cheap. The
+    first of a stretch, of which nobody knows how many rows it holds, is about `first_window` long.
     """
 
     endpoint: Endpoint
@@ -99,13 +103,19 @@ class Vendor(Protocol):
     """A charging platform: its endpoints, its personal data, and the lines that answer a question."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """As the settings and the tables call it."""
+        ...
 
     @property
-    def endpoints(self) -> Sequence[Endpoint]: ...
+    def endpoints(self) -> Sequence[Endpoint]:
+        """Every list that is read of it."""
+        ...
 
     @property
-    def personal_data(self) -> PersonalData: ...
+    def personal_data(self) -> PersonalData:
+        """Which of its fields name or describe a person."""
+        ...
 
     def rounds(self, question: Question) -> Iterator[Sequence[Sequence[Line]]]:
         """Rounds of chains of lines.

@@ -12,7 +12,7 @@ reconcile, which reads locations and stations whole, finds it. A CDR may be issu
 Known lies: Link, X-Total-Count and X-Limit headers may be missing, and the list may come bare, without its envelope.
 Source: "Intro to Charge-Location Management API"; OCPI 2.1.1, transport and CDRs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -23,16 +23,18 @@ from pipelines.settings import GreenfluxAccount, Patience
 from pipelines.vendors.contract import Endpoint, Line, Position, Question, Window
 from pipelines.vendors.http_client import AnswerFault, HttpClient, Tally
 from pipelines.vendors.instants import iso_milliseconds
-from pipelines.vendors.paging import OffsetPage, Page, read_offset_pages
-from pipelines.vendors.retirement import LINK, RELATION
+from pipelines.vendors.links import links_of
+from pipelines.vendors.paging import OffsetPage, Page, key_by_id, read_offset_pages
 from pipelines.vendors.sign_in import StaticToken
 from pipelines.vendors.windows import since_modified, since_watermark
 
 OVERLAP = timedelta(minutes=15)
+# No cap is documented: the size that clients of the API are known to use. One that caps its pages lower is followed.
 LIMIT = 100
-# A page that links back and not on is the last; links to the first and the last page alone stand on any.
+# A page that links back and not on is the last. Links to the first and to the last page prove nothing: any page may
+# carry them.
 BACK = frozenset({"prev", "previous"})
-# What stands before a proxy that ends TLS goes by another scheme, and thus by another of these.
+# All the same host: a server behind a proxy that ends TLS writes `http` into its links, and so another default port.
 DEFAULT_PORTS = (None, 80, 443)
 DOCUMENTATION = "https://developer.greenflux.com/docs/intro-to-charge-location-management-api"
 
@@ -122,7 +124,7 @@ class Greenflux:
         if self._account.cdrs_version:
             yield CDRS, f"/api/{self._account.cdrs_version}/cdrs"
 
-    def _reader(self, endpoint: Endpoint, path: str) -> Any:
+    def _reader(self, endpoint: Endpoint, path: str) -> Callable[[Window, Tally], Iterator[Page]]:
         def read(window: Window, tally: Tally) -> Iterator[Page]:
             bounds: dict[str, str | int] = {"date_to": iso_milliseconds(window.to_at)}
             if window.from_at is not None:
@@ -133,7 +135,7 @@ class Greenflux:
                 page = Page(_objects(answer.document), answer.requested_at)
                 return OffsetPage(page, _total(answer.headers), self._has_next(answer.headers))
 
-            return read_offset_pages(fetch, lambda item: _key(item, endpoint.id_field), LIMIT)
+            return read_offset_pages(fetch, key_by_id(endpoint.id_field), LIMIT)
 
         return read
 
@@ -142,27 +144,21 @@ class Greenflux:
 
         The link itself is never followed: one to another host would carry the token there, and is refused.
         """
-        links = [(target, _relations(parameters)) for target, parameters in LINK.findall(headers.get("Link", ""))]
-        for target, relations in links:
-            if "next" not in relations:
+        links = links_of(headers.get("Link", ""))
+        for link in links:
+            if "next" not in link.relations:
                 continue
-            if _host(self._account.base_url, target) != _host(self._account.base_url):
+            if _host(self._account.base_url, link.target) != _host(self._account.base_url):
                 raise ReadingError("the link to the next page leads to another host, which is refused.")
             return True
         # OCPI leaves the header out on the last page, and some servers never send it: the total decides.
-        return False if any(relations & BACK for _, relations in links) else None
-
-
-def _relations(parameters: str) -> set[str]:
-    """What a link says it leads to; it may be several. Source: RFC 8288, 3.3."""
-    found = [quoted or plain.strip("'") for quoted, plain in RELATION.findall(parameters)]
-    return {relation.lower() for relations in found for relation in relations.split()}
+        return False if any(link.relations & BACK for link in links) else None
 
 
 def _host(base_url: str, link: str = "") -> tuple[str | None, int | None, str | None] | None:
-    """Host, port and user of a link from a page below `base_url`; None for one that cannot be read.
+    """Host, port and user that a link on a page below `base_url` leads to; None for one that cannot be read.
 
-    Behind a proxy that ends TLS a server knows itself by another scheme than the world does.
+    The scheme and its default port do not count (DEFAULT_PORTS says why).
     """
     try:
         parts = urlsplit(urljoin(base_url, link))
@@ -181,10 +177,6 @@ def _objects(document: Any) -> list[Any]:
 def _total(headers: Mapping[str, str]) -> int | None:
     value = headers.get("X-Total-Count", "")
     return int(value) if value.isdecimal() else None
-
-
-def _key(item: Any, id_field: str) -> str:
-    return str(item.get(id_field) or item) if isinstance(item, dict) else repr(item)
 
 
 def _check(document: Any) -> None:

@@ -25,13 +25,25 @@ from pipelines.vendors.retirement import NOTHING_SAID, Retirement, retirement_of
 from pipelines.vendors.sign_in import SignIn
 
 ATTEMPTS = 8
+"""Tries of one request. The pauses between them double, and make up to a minute together."""
+
 LONGEST_PAUSE_SECONDS = 60.0
+"""A vendor that asks for a longer pause is asked again after this all the same."""
+
 LARGEST_BODY_BYTES = 256 * 1024 * 1024
+"""Far more than any window holds: a small answer that unpacks to more is not to fill the memory."""
+
 LONGEST_ANSWER_IN_READ_TIMEOUTS = 10
+"""The read timeout starts again with each piece of an answer; one that trickles in is given up after so many of it."""
+
 IN_FLIGHT = 6
+"""Requests to one account at once, whoever asks: as many as browsers open to one host."""
+
 SIGN_INS_AFTER_401 = 2
-# What stands before a server says that it took too long: a gateway, and Cloudflare in words of its own.
+"""The first may be by a refresh token of a sign-in that the vendor has ended; the second is by the credentials."""
+
 TIMED_OUT = (504, 524)
+"""The server behind a gateway took too long: the gateway's status, and Cloudflare's own."""
 
 T = TypeVar("T")
 
@@ -84,6 +96,7 @@ class Tally:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def add(self, *, requests: int = 0, retries: int = 0, bytes_received: int = 0, answers: int = 0) -> None:
+        """Count these along."""
         with self._lock:
             self.answers += answers
             self.requests += requests
@@ -91,6 +104,7 @@ class Tally:
             self.bytes_received += bytes_received
 
     def note(self, retirement: Retirement) -> None:
+        """Take in what one answer said of the endpoint's end."""
         with self._lock:
             self.retirement = self.retirement.merged(retirement)
 
@@ -118,6 +132,7 @@ def may_ask_too_much(fault: ReadingError) -> bool:
 
 
 DocumentCheck: TypeAlias = Callable[[Any], None]
+"""Judges the JSON document of an answer; raises AnswerFault, or ReadingError, for one that is no use."""
 
 
 class HttpClient:
@@ -145,12 +160,12 @@ class HttpClient:
         *,
         may_be_empty: bool = False,
     ) -> Answer:
-        """GET `path` and give its JSON document. `check` may find it no use by raising AnswerFault.
+        """GET `path` and give its JSON document. `check` raises AnswerFault, or ReadingError, for one that is no use.
 
         Only with `may_be_empty` is HTTP 204 an answer; elsewhere it stands for data that is not there yet.
 
-        Raises ReadingError when there is no answer to be had, Refused for a final status, SignInError for refused
-        credentials.
+        Raises Refused for a final status and for an AnswerFault that does not pass, TooMuchAsked where less might be
+        answered, SignInError for refused credentials, and ReadingError where there is no answer to be had otherwise.
         """
         url = f"{self._base_url}{path}" + (f"?{urlencode(parameters)}" if parameters else "")
 
@@ -204,7 +219,10 @@ class HttpClient:
             raise ReadingError(*fault.args) from None
 
     def _patiently(self, attempt: Callable[[], T], tally: Tally, purpose: str = "") -> T:
-        """Repeat what may pass, with growing, jittered pauses. `purpose`: what for, where it is not to read."""
+        """Repeat `attempt` while it raises faults that may pass, with growing, jittered pauses.
+
+        `purpose` ends the message of the last fault: what the tries were for, where they were not for reading.
+        """
         for number in range(1, ATTEMPTS + 1):
             try:
                 return attempt()

@@ -22,18 +22,26 @@ from pipelines.settings import JedlixAccount, Patience
 from pipelines.vendors.contract import Endpoint, Line, Position, Question, Window, text_at
 from pipelines.vendors.http_client import AnswerFault, HttpClient, Tally
 from pipelines.vendors.instants import iso_milliseconds, parsed_instant
-from pipelines.vendors.paging import KnownRows, NumberedPage, Page, read_numbered_pages
+from pipelines.vendors.paging import KnownRows, NumberedPage, Page, key_by_id, read_numbered_pages
 from pipelines.vendors.sign_in import BearerToken
 from pipelines.vendors.window_sizes import LONGEST_LENGTH
 from pipelines.vendors.windows import recent_and_running, since_watermark, whole_list
 
+# The vendor does not say how late telemetry may be. `chargehouse status` shows how much of this late sessions have
+# used, and the scheduled reconcile reaches further.
 LOOK_BACK = timedelta(days=7)
-# On the first reading nobody knows the oldest running session. What began before this is a list of its own: of it, a
-# page and two requests more tell that nothing runs, while the newer one, in which sessions come and go, is turned.
+# On the first reading nobody knows the oldest running session. What began longer ago than this is a list of its own: a
+# page of it and two requests more tell that nothing in it runs. The newer list, in which sessions come and go, is read
+# page by page.
 RECENT = timedelta(days=60)
+# A lower bound of ends that leaves none out, so that a filter by it lets every closed session through and no running
+# one.
 BEFORE_ANY_END = datetime(2000, 1, 1, tzinfo=UTC)
+# The most that the vendor allows. Source: "Smart Charging Api v2.0", paging.
 PAGE_SIZE = 100
 DOCUMENTATION = "https://developer.jedlix.com"
+
+_key = key_by_id("id")
 _start_of = text_at("startTime")
 
 
@@ -227,10 +235,6 @@ def _bounds(clock: str, window: Window) -> dict[str, str | int]:
 def _holds(window: Window, started_at: datetime) -> bool:
     """Whether a list filtered by start, both bounds inclusive, shows what began then."""
     return (window.from_at is None or window.from_at <= started_at) and started_at <= window.to_at
-
-
-def _key(item: Any) -> str:
-    return str(item.get("id") or item) if isinstance(item, dict) else repr(item)
 
 
 def _check(document: Any) -> None:

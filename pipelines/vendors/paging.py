@@ -16,11 +16,13 @@ from pipelines.faults import ReadingError
 from pipelines.vendors.http_client import Refused
 
 PASSES = 7
-"""Readings of a list that moves, at most. Where two alike in turn prove it whole, an edit spoils two pairs of them, so
-three edits do no harm.
+"""Readings of a list that moves, at most. Where it takes two alike in turn to prove it whole, an edit during one spoils
+the two pairs that it is part of. An offset list has six pairs, of which two edits leave some; a numbered one, whose
+first pass counts along, has seven, of which three do.
 """
 
 PAGES_AT_ONCE = 4
+# Millions of rows in one window: no list has as many, and a server that goes on and on is not followed for ever.
 MOST_PAGES = 100_000
 # A server that filters its pages may send some without a row; one that sends nothing else has no end.
 MOST_EMPTY_PAGES = 1_000
@@ -40,6 +42,8 @@ class Page:
 
 @dataclass(frozen=True)
 class CursorPage:
+    """`cursor` names the next page; None, or empty, where there is none."""
+
     page: Page
     cursor: str | None
     has_more: bool
@@ -61,6 +65,11 @@ class OffsetPage:
     page: Page
     total_count: int | None
     has_next: bool | None
+
+
+def key_by_id(id_field: str) -> Callable[[Any], str]:
+    """What tells a row of a list from the others: its id; where it has none, all that it holds."""
+    return lambda item: str(item.get(id_field) or item) if isinstance(item, dict) else repr(item)
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
+from pipelines.vendors.links import links_of
+
 STRUCTURED_DATE = re.compile(r"@(-?[0-9]{1,12})")
-LINK = re.compile(r"<([^<>]*)>([^<>]*)")
-RELATION = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))', re.IGNORECASE)
 LONGEST_URL = 500
+"""A longer address is not told: people read it, in a table."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,9 @@ def _http_date(text: str) -> datetime | None:
 
 def _link(text: str) -> str | None:
     """The first link about deprecation or sunset, less its query, which is none of our tables' business."""
-    for url, parameters in LINK.findall(text):
-        relations = {
-            word.lower() for quoted, plain in RELATION.findall(parameters) for word in (quoted or plain).split()
-        }
-        if relations & {"deprecation", "sunset"}:
-            return _plain_url(url)
+    for link in links_of(text):
+        if link.relations & {"deprecation", "sunset"}:
+            return _plain_url(link.target)
     return None
 
 

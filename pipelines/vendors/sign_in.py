@@ -14,6 +14,10 @@ Raises SignInError for an answer that repeating would not change, ReadingError w
 """
 
 RENEW_BEFORE_EXPIRY_SECONDS = 30.0
+"""So that a token does not run out on the way, while its request waits for a free place."""
+
+USUAL_LIFETIME_SECONDS = 3600.0
+"""Of a token whose answer names none: the lifetime of the standard's example. Source: RFC 6749, 5.1."""
 
 
 class SignIn(Protocol):
@@ -98,7 +102,7 @@ class BearerToken:
         if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
             raise ReadingError("the sign-in was answered without a usable token.")
         lifetime = answer.get("expires_in")
-        seconds = float(lifetime) if isinstance(lifetime, int | float) else 3600.0
+        seconds = float(lifetime) if isinstance(lifetime, int | float) else USUAL_LIFETIME_SECONDS
         # A lifetime shorter than the margin must still be used, or every request would sign in anew.
         self._expires = time.monotonic() + max(seconds - RENEW_BEFORE_EXPIRY_SECONDS, seconds / 2)
         refresh_token = answer.get("refresh_token")

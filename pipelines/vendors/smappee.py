@@ -20,13 +20,14 @@ from pipelines.faults import ReadingError
 from pipelines.personal_data import PersonalData
 from pipelines.settings import Patience, SmappeeAccount
 from pipelines.vendors.contract import Endpoint, Line, Question, Window
-from pipelines.vendors.http_client import AnswerFault, HttpClient, Refused, Tally
+from pipelines.vendors.http_client import Answer, AnswerFault, HttpClient, Refused, Tally
 from pipelines.vendors.instants import epoch_milliseconds
 from pipelines.vendors.paging import Page
 from pipelines.vendors.sign_in import BearerToken
 from pipelines.vendors.window_sizes import LONGEST_LENGTH
 from pipelines.vendors.windows import since_oldest_open
 
+# So that a session is found whose start was put right while it ran.
 MARGIN = timedelta(days=1)
 # A station that was offline tells late of a session that still runs; the list of those is short, whatever its range.
 RUNNING_LOOK_BACK = timedelta(days=90)
@@ -96,12 +97,11 @@ class Smappee:
 
     def check_credentials(self, tally: Tally) -> str:
         refusals = []
-        # A range such as any reading asks for: a server may refuse one that nobody can mean.
         now = datetime.now(UTC)
-        parameters = {"range": f"{epoch_milliseconds(now - MARGIN)},{epoch_milliseconds(now)}", "active": "true"}
         for park_id in self._account.park_ids:
             try:
-                self._client.get(f"/chargingparks/{park_id}/sessions", parameters, tally, _check, may_be_empty=True)
+                # A range such as any reading asks for: a server may refuse one that nobody can mean.
+                self._get(park_id, now - MARGIN, now, "true", tally)
             except Refused as refusal:
                 refusals.append(f"park {park_id}: {refusal}")
         if refusals:
@@ -112,7 +112,7 @@ class Smappee:
         completed = Line(
             SESSIONS,
             f"park:{park_id}",
-            lambda position: since_oldest_open(question, position, question.first_month_at, MARGIN),
+            lambda position: since_oldest_open(question, position, MARGIN),
             lambda window, tally: self._sessions(park_id, window, "false", tally),
             rows_per_window=ROWS_PER_WINDOW,
             longest_window=LONGEST_WINDOW,
@@ -123,7 +123,7 @@ class Smappee:
         running = Line(
             OPEN_SESSIONS,
             f"park:{park_id}",
-            lambda position: since_oldest_open(question, position, question.first_month_at, MARGIN, RUNNING_LOOK_BACK),
+            lambda position: since_oldest_open(question, position, MARGIN, RUNNING_LOOK_BACK),
             lambda window, tally: self._sessions(park_id, window, "true", tally),
             # Hardly more than a park has plugs, however long ago they began.
             first_window=LONGEST_LENGTH,
@@ -133,12 +133,14 @@ class Smappee:
     def _sessions(self, park_id: str, window: Window, active: str, tally: Tally) -> Iterator[Page]:
         if window.from_at is None:
             raise ValueError("sessions are asked for with a lower bound")
-        bounds = f"{epoch_milliseconds(window.from_at)},{epoch_milliseconds(window.to_at)}"
-        parameters = {"range": bounds, "active": active}
-        answer = self._client.get(f"/chargingparks/{park_id}/sessions", parameters, tally, _check, may_be_empty=True)
+        answer = self._get(park_id, window.from_at, window.to_at, active, tally)
         document = answer.document
         objects = document if isinstance(document, list) else [document]
         yield Page([] if document is None else objects, answer.requested_at)
+
+    def _get(self, park_id: str, from_at: datetime, to_at: datetime, active: str, tally: Tally) -> Answer:
+        parameters = {"range": f"{epoch_milliseconds(from_at)},{epoch_milliseconds(to_at)}", "active": active}
+        return self._client.get(f"/chargingparks/{park_id}/sessions", parameters, tally, _check, may_be_empty=True)
 
 
 def _check(document: Any) -> None:

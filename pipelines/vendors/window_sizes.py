@@ -5,6 +5,8 @@ from datetime import timedelta
 from pipelines.vendors.contract import Window
 
 MOST_GROWTH = 24
+"""A month that held a few rows is followed by two years at most: how full the next are is not known from so few."""
+
 MOST_GROWTH_AFTER_NOTHING = 4
 """The history may just begin, and be dense: an empty window does not tell."""
 
@@ -12,10 +14,13 @@ READ_ALONG = 0.5
 """What is left of a stretch after a window is read along with it where it is no longer than that much of it."""
 
 SHORTEST_LENGTH = timedelta(days=1)
+"""However dense the rows are: their pages take more requests than their windows."""
+
 SHORTEST_HALF = timedelta(days=7)
 """A server that refuses less than two of these has another reason."""
 
 LONGEST_LENGTH = timedelta(days=3650)
+"""Ten years: in practice no bound."""
 
 
 class WindowSizes:
@@ -25,6 +30,7 @@ class WindowSizes:
     """
 
     def __init__(self, stretch: Window, rows_per_window: int, longest: timedelta | None, first: timedelta) -> None:
+        """`rows_per_window` are aimed at; no window is longer than `longest`, and the first is `first` long."""
         self._stretch = stretch
         self._rows_per_window = rows_per_window
         self._longest = longest or LONGEST_LENGTH
@@ -47,8 +53,8 @@ class WindowSizes:
         return self._window
 
     def halve(self) -> bool:
-        """Have the last window begin again with its first half, and none after it be longer. False where it is short
-        already."""
+        """Give the first half of the last window next, and none after it that is longer. False where it is too
+        short."""
         from_at, to_at = self._window.from_at, self._window.to_at
         if from_at is None or to_at - from_at < 2 * SHORTEST_HALF:
             return False

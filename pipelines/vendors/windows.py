@@ -10,13 +10,15 @@ from datetime import UTC, datetime, timedelta
 from pipelines.vendors.contract import Position, Question, Window
 
 AROUND_A_START = timedelta(hours=1)
-"""By how much the start of a running session may yet be put right, and it is found again."""
+"""By how much a vendor may put the start of a running session right, so that the session is found again all the
+same."""
 
 NOT_WORTH_A_REQUEST = timedelta(days=1)
-"""What lies between two stretches and is read along with them."""
+"""So much between two stretches is read along with them, as one window."""
 
 EARLIEST_START = datetime(2000, 1, 1, tzinfo=UTC)
-"""No charging platform is as old. An epoch of 0 and the .NET default, written for a start that is not known, are."""
+"""Older than every charging platform. What lies before it is no start: servers write 1970 (an epoch of 0) or the year 1
+(the default of .NET) where they know none."""
 
 
 def since_watermark(question: Question, position: Position, look_back: timedelta) -> Sequence[Window]:
@@ -25,17 +27,16 @@ def since_watermark(question: Question, position: Position, look_back: timedelta
 
 
 def since_oldest_open(
-    question: Question,
-    position: Position,
-    first_at: datetime,
-    margin: timedelta,
-    look_back: timedelta = timedelta(),
+    question: Question, position: Position, margin: timedelta, look_back: timedelta = timedelta()
 ) -> Sequence[Window]:
-    """From the start of the oldest running session, or the watermark if that is older, less `margin`; first:
-    `first_at`. `look_back`: from the watermark so far back at least, but not beyond `first_at`.
+    """From the start of the oldest running session, or from the watermark if that is older, less `margin`; at first
+    from the first month.
+
+    `look_back`: from so long before the watermark at least, but for that from no earlier than the first month.
 
     A list filtered by the start of sessions shows a session under a start that may be weeks old by the time it ends.
     """
+    first_at = question.first_month_at
     if position.watermark is None:
         return _windows(_answering(question, position, first_at))
     oldest = min([position.watermark, *_running_since(position)]) - margin
@@ -45,8 +46,8 @@ def since_oldest_open(
 def recent_and_running(
     question: Question, position: Position, first_at: datetime, look_back: timedelta
 ) -> Sequence[Window]:
-    """From the watermark less `look_back` (at first: from `first_at`); of the time before that, only what surrounds the
-    starts of sessions that are known to run.
+    """From the watermark less `look_back` (at first: from `first_at`), and before that only an hour or so around the
+    start of each session that is known to run.
 
     For a list filtered by start, next to another one that shows by their end all sessions that have ended.
     """

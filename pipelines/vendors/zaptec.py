@@ -11,7 +11,7 @@ cumulative (decided per session in the transforms).
 Source: "Announcement: Upcoming Changes to Session APIs"; https://docs.zaptec.com.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -21,13 +21,16 @@ from pipelines.settings import Patience, ZaptecAccount
 from pipelines.vendors.contract import USER_SCOPE, Endpoint, Line, Question, Window, text_at
 from pipelines.vendors.http_client import AnswerFault, HttpClient, Refused, Tally
 from pipelines.vendors.instants import iso_milliseconds
-from pipelines.vendors.paging import CursorPage, NumberedPage, Page, read_cursor_pages, read_numbered_pages
+from pipelines.vendors.paging import CursorPage, NumberedPage, Page, key_by_id, read_cursor_pages, read_numbered_pages
 from pipelines.vendors.sign_in import BearerToken
 from pipelines.vendors.windows import since_watermark, whole_list
 
+# Nobody knows how long a charger may be offline. `chargehouse status` shows how much of this late sessions have used,
+# and the scheduled reconcile reaches further.
 LOOK_BACK = timedelta(days=7)
+# The most that the vendor allows. Source: https://docs.zaptec.com/reference/api_installation_get, PageSize.
 LIST_PAGE_SIZE = 100
-# The largest page seen to work; an account where it is refused takes the size that always did.
+# The largest page seen to work; where an account is refused that, the size that always did.
 ARCHIVE_PAGE_SIZES = (200, 100)
 # One installation or charger: it takes months to fill a window.
 FIRST_WINDOW = timedelta(days=62)
@@ -164,7 +167,11 @@ class Zaptec:
         return CursorPage(Page(document["sessions"], answer.requested_at), document.get("cursor"), document["hasMore"])
 
     def _list(self, path: str, tally: Tally, ids: list[str]) -> Iterator[Page]:
-        """A numbered list, 0-based, that tells its pages but not always its rows."""
+        """The pages of a numbered list, which counts them from 0 and tells their number, but not always that of its
+        rows.
+
+        `ids` takes in the ids of its objects as they come.
+        """
 
         def fetch(number: int) -> NumberedPage:
             parameters = {"PageSize": LIST_PAGE_SIZE, "PageIndex": number - 1}
@@ -173,16 +180,12 @@ class Zaptec:
             total = answer.document.get("TotalCount")
             return NumberedPage(Page(objects, answer.requested_at), total if isinstance(total, int) else None, pages)
 
-        for page in read_numbered_pages(fetch, _list_key):
+        for page in read_numbered_pages(fetch, key_by_id("Id")):
             ids.extend(id_ for item in page.objects if (id_ := _id_of(item)))
             yield page
 
 
-def _list_key(item: Any) -> str:
-    return _id_of(item) or repr(item)
-
-
-def _list_line(endpoint: Endpoint, question: Question, read: Any) -> Line:
+def _list_line(endpoint: Endpoint, question: Question, read: Callable[[Tally], Iterator[Page]]) -> Line:
     return Line(endpoint, "all", lambda position: whole_list(question, position), lambda window, tally: read(tally))
 
 

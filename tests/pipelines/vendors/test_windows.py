@@ -1,5 +1,6 @@
 """The watermark rules, one by one, and where windows begin and end."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Literal
@@ -30,7 +31,7 @@ BACKFILL = Question("backfill", NOW, FIRST, NOW - timedelta(days=60), NOW - time
 
 def test_the_first_reading_begins_at_the_first_month() -> None:
     assert since_watermark(REFRESH, Position(), WEEK) == [Window(FIRST, NOW)]
-    assert since_oldest_open(REFRESH, Position(), FIRST, DAY) == [Window(FIRST, NOW)]
+    assert since_oldest_open(REFRESH, Position(), DAY) == [Window(FIRST, NOW)]
     assert recent_and_running(REFRESH, Position(), FIRST, DAY) == [Window(FIRST, NOW)]
 
 
@@ -57,14 +58,16 @@ def test_a_list_by_start_begins_at_the_oldest_running_session(
     oldest_open_at: datetime | None, from_at: datetime
 ) -> None:
     position = Position(YESTERDAY, (oldest_open_at, NOW) if oldest_open_at else ())
-    assert since_oldest_open(REFRESH, position, FIRST, DAY) == [Window(from_at, NOW)]
+    assert since_oldest_open(REFRESH, position, DAY) == [Window(from_at, NOW)]
 
 
 def test_a_list_of_running_sessions_is_asked_for_from_before_the_oldest_known_one_but_not_from_before_the_first() -> (
     None
 ):
     def begins_at(*open_since: datetime, first_at: datetime = FIRST) -> datetime | None:
-        [window] = since_oldest_open(REFRESH, Position(YESTERDAY, open_since), first_at, DAY, 30 * DAY)
+        [window] = since_oldest_open(
+            replace(REFRESH, first_month_at=first_at), Position(YESTERDAY, open_since), DAY, 30 * DAY
+        )
         return window.from_at
 
     assert begins_at() == begins_at(YESTERDAY - 10 * DAY) == YESTERDAY - 30 * DAY
@@ -119,8 +122,8 @@ def test_a_reconcile_reads_a_list_by_modification_whole_and_a_refresh_does_not()
 )
 def test_a_running_session_whose_start_is_not_known_widens_no_window(start: datetime) -> None:
     position, known = Position(YESTERDAY, (start,)), Position(YESTERDAY, (start, YESTERDAY - 40 * DAY))
-    assert since_oldest_open(REFRESH, position, FIRST, DAY) == [Window(YESTERDAY - DAY, NOW)]
-    assert since_oldest_open(REFRESH, known, FIRST, DAY) == [Window(YESTERDAY - 41 * DAY, NOW)]
+    assert since_oldest_open(REFRESH, position, DAY) == [Window(YESTERDAY - DAY, NOW)]
+    assert since_oldest_open(REFRESH, known, DAY) == [Window(YESTERDAY - 41 * DAY, NOW)]
     assert recent_and_running(REFRESH, position, FIRST, WEEK) == [Window(YESTERDAY - WEEK, NOW)]
     assert len(recent_and_running(REFRESH, known, FIRST, WEEK)) == 2
 
@@ -129,7 +132,7 @@ def test_a_backfill_reads_its_months_whatever_the_watermark() -> None:
     asked = [Window(NOW - timedelta(days=60), NOW - timedelta(days=30))]
     for position in (Position(), Position(YESTERDAY), Position(NOW)):
         assert since_watermark(BACKFILL, position, WEEK) == asked
-        assert since_oldest_open(BACKFILL, position, FIRST, DAY) == asked
+        assert since_oldest_open(BACKFILL, position, DAY) == asked
         assert recent_and_running(BACKFILL, position, FIRST, DAY) == asked
         assert since_modified(BACKFILL, position, DAY) == asked
 
@@ -138,7 +141,7 @@ def test_a_now_behind_the_watermark_answers_nothing_whatever_is_asked() -> None:
     ahead = Position(NOW + timedelta(milliseconds=1))
     for question in (REFRESH, RECONCILE, BACKFILL):
         assert since_watermark(question, ahead, WEEK) == []
-        assert since_oldest_open(question, ahead, FIRST, DAY) == []
+        assert since_oldest_open(question, ahead, DAY) == []
         assert recent_and_running(question, ahead, FIRST, DAY) == []
         assert since_modified(question, ahead, DAY) == []
         assert whole_list(question, ahead) == []
@@ -155,7 +158,7 @@ def test_nothing_looks_past_the_runs_now() -> None:
 def test_a_now_behind_the_watermark_reads_nothing(question: Question) -> None:
     ahead = Position(NOW + timedelta(milliseconds=1))
     assert since_watermark(question, ahead, WEEK) == []
-    assert since_oldest_open(question, ahead, FIRST, DAY) == []
+    assert since_oldest_open(question, ahead, DAY) == []
     assert recent_and_running(question, Position(ahead.watermark, (FIRST,)), FIRST, DAY) == []
     assert since_modified(question, ahead, DAY) == []
     assert whole_list(question, ahead) == []
@@ -201,7 +204,7 @@ def test_whatever_is_asked_nothing_new_is_left_out_and_nothing_looks_past_now(
     position = Position(watermark, () if watermark is None else tuple(open_since))
     is_behind = watermark is not None and question.as_of < watermark
     by_start = [
-        since_oldest_open(question, position, first_at, look_back),
+        since_oldest_open(replace(question, first_month_at=first_at), position, look_back),
         recent_and_running(question, position, first_at, look_back),
     ]
     others = [since_watermark(question, position, look_back), since_modified(question, position, look_back)]
