@@ -106,6 +106,13 @@ def publish_warehouse(lakes: Lakes, data: Path) -> Publication:
     return publish(lakes.published, data / DATABASE)
 
 
+def forget_damaged(lakes: Lakes) -> None:
+    """Let go of the published tables of which something is missing, so that they are built anew."""
+    for table in PUBLISHED_TABLES:
+        if lakes.published.is_damaged(table):
+            lakes.published.forget(table)
+
+
 def unpublished_tables(lakes: Lakes, data: Path) -> dict[str, int]:
     """The tables that have changed since the publication, by name, with their current version."""
     try:

@@ -33,14 +33,21 @@ from pipelines.readings import Reading, readings_table
 from pipelines.settings import Settings
 from pipelines.vendors import open_vendor
 from pipelines.vendors.contract import Endpoint, Line, Question, Vendor, Window
-from pipelines.vendors.http_client import Tally, may_ask_too_much
+from pipelines.vendors.http_client import IN_FLIGHT, Tally, may_ask_too_much
 from pipelines.vendors.window_sizes import WindowSizes
 
 LOAD_ROWS = 200_000
 LOAD_BYTES = 128 * 1024 * 1024
 LOAD_SECONDS = 60.0
-CHAINS_AT_ONCE = 6
+"""When the windows that have come are appended: dlt takes a quarter of a second for each load, so that many windows
+share one. Rows and bytes of payload are bounded since they wait in memory, the time since a run that is killed loses
+them."""
+
+CHAINS_AT_ONCE = IN_FLIGHT
+"""Of one vendor: each has a request under way as long as it reads, and more of those are not sent at once."""
+
 WINDOWS_WAITING = 8
+"""Windows that are read and not yet taken over, at most: the vendors wait then, and memory does not fill."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +134,7 @@ def extract(
         positions = raw_log.positions()
         refuse_other_data(settings, vendors, positions.origins)
         if not settings.is_demonstration:
-            # There where the web UI was opened over the sandbox, and nothing was read from it.
+            # Left by a web UI that was opened over the sandbox while nothing had been read from it.
             (settings.data / SANDBOX_RECORD).unlink(missing_ok=True)
         positions.forget_long_unseen()
         known_fields = raw_log.known_fields()
@@ -143,9 +150,8 @@ def extract(
             )
             forgotten = forgotten_of(name, pseudonyms, settings.data)
             origin = Origin(address_of(settings, name), pseudonyms.key_fingerprint)
-            extractions.append(
-                _VendorExtraction(vendor, origin, cleaner, forgotten, question, run_id, deepcopy(positions), progress)
-            )
+            ahead = deepcopy(positions)
+            extractions.append(_VendorExtraction(vendor, origin, cleaner, forgotten, question, run_id, ahead, progress))
         readings = _append_as_they_come(extractions, raw_log, positions, vendors, progress)
     give_back()
     return readings
@@ -167,6 +173,8 @@ def _append_as_they_come(
     vendors: Sequence[str],
     progress: Progress,
 ) -> list[Reading]:
+    """Let every vendor read in a thread of its own, and append what comes in this one. Gives the record of every
+    window."""
     arrived: Queue[_WindowRead | _Finished] = Queue(WINDOWS_WAITING)
     stop = threading.Event()
     for each in extractions:
@@ -244,13 +252,13 @@ class _VendorExtraction:
     def _read_chain(
         self, chain: Sequence[Line], arrived: "Queue[_WindowRead | _Finished]", stop: threading.Event
     ) -> None:
-        for position, line in enumerate(chain):
+        for number, line in enumerate(chain, start=1):
             for window in self._read_line(line):
                 arrived.put(window)
                 if stop.is_set():
                     return
                 if window.rows is None:
-                    for left_out in chain[position + 1 :]:
+                    for left_out in chain[number:]:
                         for missing in self._left_out(left_out, line):
                             arrived.put(missing)
                     return
@@ -263,6 +271,7 @@ class _VendorExtraction:
             while (window := sizes.next()) is not None:
                 read = self._read_window(line, window, tally)
                 if read.may_be_too_long and sizes.halve():
+                    # Its requests count with the window that is read in its place.
                     continue
                 tally = Tally(self._on_retry)
                 read.advance(self._positions)
@@ -272,7 +281,7 @@ class _VendorExtraction:
                 sizes.had(read.rows.table.num_rows)
 
     def _left_out(self, line: Line, failed: Line) -> Iterator[_WindowRead]:
-        """What was to be read of a line that is not asked, since one before it failed."""
+        """The record of each stretch of a line that is not asked, since one before it failed."""
         message = f"not asked, since {failed.endpoint.name} could not be read."
         for stretch in line.stretches(self._positions.of(line.endpoint.vendor, line.endpoint.name, line.scope)):
             yield _WindowRead(self._record(line, stretch, Tally(), None, message), line.endpoint, self._origin)

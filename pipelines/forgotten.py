@@ -20,7 +20,7 @@ from warehouse.durable_files import replacing
 KINDS = ("user", "token", "customer")
 """What a vendor's id may name: a person, a card, or whoever has the contract. One that names several names them all."""
 
-_WRITTEN_PSEUDONYM = re.compile(rb'"(p_[0-9a-f]{32})"')
+_WRITTEN_PSEUDONYM = re.compile(f'"({PSEUDONYM.pattern})"'.encode())
 
 
 class Forgotten:

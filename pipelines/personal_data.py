@@ -16,11 +16,21 @@ import orjson
 
 # One character before the sign is enough to find it; more would make the search of a long text take for ever.
 E_MAIL = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
-PSEUDONYM = re.compile(r"p_[0-9a-f]{32}")
+
+PSEUDONYM_DIGITS = 32
+"""128 bits: no two persons of a vendor get the same."""
+
+PSEUDONYM = re.compile(rf"p_[0-9a-f]{{{PSEUDONYM_DIGITS}}}")
+
+PSEUDONYMS_REMEMBERED = 200_000
+"""So that a person who charges every day is not hashed for every session."""
+
 EVERYWHERE_DROPPED = frozenset(
     {"email", "useremail", "fullname", "userfullname", "firstname", "lastname", "username", "userusername"}
     | {"phone", "phonenumber", "phone_number", "telephone", "mobile", "mobilenumber"}
 )
+"""Fields that describe a person whatever the vendor and the object, in small letters: also where no document names
+them."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +56,10 @@ class Pseudonyms:
     def __init__(self, vendor: str, key: bytes) -> None:
         self._vendor = vendor
         self._key = key
-        self._known = lru_cache(maxsize=200_000)(self._digest)
+        self._known = lru_cache(maxsize=PSEUDONYMS_REMEMBERED)(self._digest)
 
     def of(self, kind: str, value: object) -> str:
-        """The pseudonym `p_` and 32 hex digits of a value of this kind (user, token, customer)."""
+        """The pseudonym, `p_` and 32 hexadecimal digits, of a value of this kind (user, token, customer)."""
         return self._known(kind, str(value))
 
     @property
@@ -58,8 +68,9 @@ class Pseudonyms:
         return self._digest("key", "")
 
     def _digest(self, kind: str, value: str) -> str:
+        # Neither a vendor nor a kind holds the character between them, so that no two values make the same message.
         message = f"{self._vendor}\x1f{kind}\x1f{value}".encode(errors="surrogatepass")
-        return "p_" + hmac.digest(self._key, message, "sha256").hex()[:32]
+        return "p_" + hmac.digest(self._key, message, "sha256").hex()[:PSEUDONYM_DIGITS]
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,10 @@ class _Shape:
 
 MOST_SHAPES = 10_000
 """Objects whose field names are data would fill the memory with shapes."""
+
+LESS_THAN_ANY_OVERFLOW = 10**300
+"""A whole number below it can be written as a float, the largest of which is 1.8e308. Those that orjson writes as they
+are have 64 bits at most."""
 
 LEVELS_KEPT = 100
 """Of an object nested too deeply. orjson writes 254 levels and reads 1,024."""
@@ -212,12 +227,12 @@ class Cleaner:
             self._note(endpoint, f"{inside}.{name}" if inside else name)
         return shape
 
-    def _note(self, endpoint: str, field: str) -> None:
+    def _note(self, endpoint: str, path: str) -> None:
         # A name may hold an address, where names are data; half a surrogate pair cannot be stored.
-        is_new = (endpoint, field) not in self._fields and len(self._fields) < MOST_FIELDS
-        if is_new and field.isprintable() and "@" not in field:
-            self._fields.add((endpoint, field))
-            self._new_fields.append((endpoint, field))
+        is_new = (endpoint, path) not in self._fields and len(self._fields) < MOST_FIELDS
+        if is_new and path.isprintable() and "@" not in path:
+            self._fields.add((endpoint, path))
+            self._new_fields.append((endpoint, path))
 
 
 def _lowered(names: Iterable[str]) -> frozenset[str]:
@@ -260,7 +275,7 @@ def _encodable(value: Any) -> Any:
         case str():
             return value.encode(errors="replace").decode()
         case int() if not -(2**63) <= value < 2**64:
-            return float(value) if abs(value) < 10**300 else str(value)
+            return float(value) if abs(value) < LESS_THAN_ANY_OVERFLOW else str(value)
         case _:
             return value
 

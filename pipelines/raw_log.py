@@ -38,7 +38,12 @@ PIPELINE = "chargehouse"
 READINGS = "readings"
 FIELDS = "fields"
 FORGET_OPEN_AFTER = timedelta(days=90)
-_NUMBERS_IN_A_SECOND = 10_000_000
+"""So much of reading that shows a running session in no list is enough to give it up."""
+
+_DECIMALS = 7
+"""Of the seconds by which dlt names a load, at most."""
+
+_NUMBERS_IN_A_SECOND: int = 10**_DECIMALS
 
 
 @dataclass(frozen=True)
@@ -52,9 +57,11 @@ class Origin:
 
 @dataclass
 class Positions:
-    """How far everything is read: watermarks by (vendor, endpoint, scope), running sessions by (vendor, scope).
+    """How far everything is read.
 
-    `origins`: of what is read of each vendor.
+    `watermarks`: by (vendor, endpoint, scope), up to where everything has been read. `open_sessions`: by (vendor,
+    scope) and session, its start, where that can be read from, and the now of the run that last saw it running.
+    `origins`: by vendor, of what was read.
     """
 
     watermarks: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
@@ -97,7 +104,11 @@ class RawFile:
 
 
 class RawLog:
-    """The raw log below `data`: rows in `raw/`, dlt's working folder in `dlt/`. Nothing after `last_load` is read."""
+    """The raw log below `data`: rows in `raw/`, dlt's working folder in `dlt/`.
+
+    With `last_load`, no file of a later load is given; positions and load numbers are those of the whole log all the
+    same.
+    """
 
     def __init__(self, data: Path, last_load: int | None = None) -> None:
         self._data = data
@@ -105,7 +116,7 @@ class RawLog:
         self._folder = data / RAW_FOLDER
 
     def append(self, tables: dict[str, list[pa.Table]], positions: Positions, vendors: Collection[str]) -> None:
-        """Append rows, and the positions of these vendors with them, in one load.
+        """Append rows by the name of their table, and the positions of these vendors with them, in one load.
 
         `tables` is empty afterwards: dlt's objects hold each other, and the frames of their callers, until garbage is
         collected, and that is rarely.
@@ -249,7 +260,7 @@ def _columns(name: str) -> Any:
 
 
 def _forget_scopes(positions: dict[str, Any], keeps_scope: Callable[[str], bool]) -> bool:
-    """Takes the positions of the scopes that are not kept out of the stored ones; gives whether there were any."""
+    """Take the positions of the scopes that are not kept out of the stored ones; gives whether there were any."""
     has_forgotten = False
     for kept in positions.values():
         for scopes in (*kept["watermarks"].values(), kept["open_sessions"]):
@@ -260,6 +271,7 @@ def _forget_scopes(positions: dict[str, Any], keeps_scope: Callable[[str], bool]
 
 
 def _is_whole(path: Path) -> bool:
+    """Whether a JSON file is there and was written to its end."""
     try:
         orjson.loads(path.read_bytes())
     except (FileNotFoundError, orjson.JSONDecodeError):
@@ -268,15 +280,15 @@ def _is_whole(path: Path) -> bool:
 
 
 def _load_of(path: Path) -> int:
-    """dlt's own records carry the load in the middle of their name."""
+    """The load of one of dlt's own records, which carry it in the middle of their name."""
     return _load_number(path.name.split("__")[1])
 
 
 def _load_number(name: str) -> int:
-    """dlt names a load by the second of its making, with up to seven decimals; here as a whole number, which sorts."""
+    """The load in a file's name, which dlt gives as the second of its making with decimals, as a number that sorts."""
     seconds, _, rest = name.partition(".")
     decimals = rest.partition(".")[0]
-    return int(seconds) * _NUMBERS_IN_A_SECOND + int(decimals.ljust(7, "0")[:7])
+    return int(seconds) * _NUMBERS_IN_A_SECOND + int(decimals.ljust(_DECIMALS, "0")[:_DECIMALS])
 
 
 def _number_above(newest: int) -> None:
@@ -308,7 +320,7 @@ def _stored(positions: Positions, vendors: Collection[str]) -> dict[str, Any]:
 def _restored(state: Mapping[str, Any]) -> Positions:
     positions = Positions()
     for vendor, kept in state.items():
-        # Positions of before have none.
+        # Older versions stored none.
         if "address" in kept:
             positions.origins[vendor] = Origin(kept["address"], kept.get("key_fingerprint"))
         for endpoint, scopes in kept["watermarks"].items():
@@ -317,7 +329,7 @@ def _restored(state: Mapping[str, Any]) -> Positions:
         for scope, sessions in kept["open_sessions"].items():
             positions.open_sessions[vendor, scope] = {
                 session_id: (
-                    # Versions before kept any start, from which no list can be read again.
+                    # Older versions stored any start, also one that no list can be read again from.
                     start_to_go_back_to(datetime.fromisoformat(started_at) if started_at else None),
                     datetime.fromisoformat(seen_at),
                 )

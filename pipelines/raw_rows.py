@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -37,14 +36,13 @@ RAW_COLUMNS: tuple[tuple[pa.Field, str], ...] = (
 
 RAW_SCHEMA = pa.schema([field for field, _ in RAW_COLUMNS])
 
-TEXTS = ("object_id", "vendor_started", "vendor_ended", "vendor_modified", "payload", "signed_readings")
-"""The columns that come out of the object itself."""
-
 
 @dataclass(frozen=True)
 class RawRows:
-    """The rows of one window, ready to be appended, and the sessions among them: running ones with their start, where
-    that can be read from."""
+    """The rows of one window, ready to be appended, and the sessions among them.
+
+    `open_sessions`: those that run, by id, with their start; None for a start that no list can be read again from.
+    """
 
     table: pa.Table
     payload_bytes: int
@@ -61,14 +59,20 @@ def raw_rows(
     run_id: str,
     forgotten: Forgotten | None = None,
 ) -> RawRows:
-    """The rows of a window's pages, in the order received, without what tells of the vendor's forgotten persons."""
-    texts: dict[str, list[Any]] = {name: [] for name in TEXTS}
+    """The rows of a window's pages in RAW_SCHEMA, in the order received, without personal data and without what tells
+    of the vendor's forgotten persons. A session that came more than once is what it was at last: running or closed.
+    """
+    ids: list[str | None] = []
+    started: list[str | None] = []
+    ended: list[str | None] = []
+    modified: list[str | None] = []
+    payloads: list[bytes] = []
+    signed: list[str | None] = []
     hashes: list[int] = []
     requested: list[pa.Array] = []
     payload_bytes = 0
     open_sessions: dict[str, datetime | None] = {}
     closed_ids: set[str] = set()
-    ids, started, ended, modified, payloads, signed = texts.values()
     id_of, start_of, end_of, modification_of = map(
         text_at, (endpoint.id_field, endpoint.started_field, endpoint.ended_field, endpoint.modified_field)
     )
@@ -98,7 +102,12 @@ def raw_rows(
     constants = {"vendor": endpoint.vendor, "endpoint": endpoint.name, "scope": scope, "as_of": as_of, "run_id": run_id}
     arrays = {
         **{name: pa.repeat(pa.scalar(value, RAW_SCHEMA.field(name).type), count) for name, value in constants.items()},
-        **{name: pa.array(values, pa.string()) for name, values in texts.items()},
+        "object_id": pa.array(ids, pa.string()),
+        "vendor_started": pa.array(started, pa.string()),
+        "vendor_ended": pa.array(ended, pa.string()),
+        "vendor_modified": pa.array(modified, pa.string()),
+        "payload": pa.array(payloads, pa.string()),
+        "signed_readings": pa.array(signed, pa.string()),
         "content_hash": pa.array(hashes, pa.int64()),
         "position": pa.array(range(count), pa.int64()),
         "requested_at": pa.chunked_array(requested, INSTANT),
@@ -108,7 +117,7 @@ def raw_rows(
 
 
 def _storable(text: str | None) -> str | None:
-    # Half a surrogate pair, which JSON can spell, is no text that can be stored.
+    """The text; with `?` for half a surrogate pair, which JSON can spell and Arrow cannot store."""
     return text if text is None or text.isascii() else text.encode(errors="replace").decode()
 
 
@@ -118,5 +127,5 @@ def _without_forgotten(clean: CleanObject, endpoint: Endpoint, forgotten: Forgot
 
 
 def content_hash(payload: bytes) -> int:
-    """The fingerprint of a payload."""
+    """The fingerprint of a payload: 64 bits of BLAKE2b, as a number with a sign."""
     return int.from_bytes(blake2b(payload, digest_size=8).digest(), signed=True)

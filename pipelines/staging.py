@@ -35,13 +35,17 @@ from warehouse.tables import (
     STAGED_SESSION,
     STAGED_USER,
     STAGED_VEHICLE,
-    TABLES,
 )
 from warehouse.tables.table import Table
 
 ROWS_AT_ONCE = 20_000
+"""Objects that are decoded at once: their payloads take many times the memory of the rows that come of them."""
+
 ROWS_IN_A_ROUND = 100_000
+"""Sessions taken in before they are written, in whole loads, so that a first load of millions fits in memory."""
+
 ROWS_WRITTEN_AT_ONCE = 50_000
+"""Of a round, in whole months: the rows that are known already stand in memory beside those that come."""
 
 DIMENSION_KEYS = {
     STAGED_LOCATION: "location_id",
@@ -49,12 +53,19 @@ DIMENSION_KEYS = {
     STAGED_VEHICLE: "vehicle_id",
     STAGED_USER: "user_id",
 }
+"""What names an object in each staged dimension, beside its vendor."""
+
 VERSION_COLUMNS = ("version_at", "is_clocked", "read_at", "requested_at")
+"""Which version of an object a row is; the other columns are its attributes."""
+
+NEWS_BITS = 62
+"""Of the number at random that stands for a change: a mark is a whole number of 64 bits with a sign."""
+
 _RECEIPT = ["run_id", "vendor", "endpoint", "scope", "load_number"]
 
 
 @dataclass(frozen=True)
-class _Staged:
+class _Intake:
     """What a staged table has to take in: the rows to write, and every row received with what came of it.
 
     `receipts`: run_id, vendor, endpoint, scope, load_number, outcome (new, changed, unchanged), is_rejected.
@@ -95,13 +106,6 @@ def _remove_discarded(lakes: Lakes) -> None:
         shutil.rmtree(discarded)
 
 
-def forget_damaged(lakes: Lakes) -> None:
-    """Let go of the published tables of which something is missing, so that they are built anew."""
-    for table in TABLES:
-        if table.group != "staging" and lakes.published.is_damaged(table):
-            lakes.published.forget(table)
-
-
 def stage(
     raw_log: RawLog,
     lakes: Lakes,
@@ -110,9 +114,10 @@ def stage(
     run_id: str,
     rebuilt_months: Collection[str] | None = None,
 ) -> StagingOutcome:
-    """Take in every load that a staged table has not consumed; all of them where months have come to begin elsewhere.
+    """Take in every load that a staged table has not consumed; all loads where the months begin elsewhere than before,
+    or where the audit of what was received is lost.
 
-    `rebuilt_months`: build exactly these months of the facts, whatever the loads touch.
+    `rebuilt_months`: touch exactly these months of the facts, whatever the loads touch.
     """
     _remove_discarded(lakes)
     newest = raw_log.newest_load()
@@ -129,7 +134,7 @@ def stage(
     months: set[str] = set()
     for last in _rounds(raw_log, lakes.staging.mark(STAGED_SESSION, CONSUMED), newest):
         read = raw_log.until(last)
-        staged_tables, touched = _taken_in(read, lakes, time_zone)
+        intakes, touched = _taken_in(read, lakes, time_zone)
         unaudited = read.readings(lakes.published.mark(LOAD_AUDIT, CONSUMED))
         if rebuilt_months is not None:
             touched = _to_rebuild(rebuilt_months)
@@ -137,11 +142,11 @@ def stage(
             asked_again = touched_by_backfills(unaudited, time_zone)
             touched = pl.concat([touched, _to_rebuild(stale), asked_again])
         note_touched(touched, lakes.published, as_of, run_id)
-        note_vocabulary(read, [staged.words for staged in staged_tables], lakes.published)
-        note_received(unaudited, [staged.receipts for staged in staged_tables], lakes.published, last)
-        for staged in staged_tables:
-            _write(staged, lakes.staging, {CONSUMED: last}, zone_number)
-        received.update({staged.table.name: staged.receipts.height for staged in staged_tables})
+        note_vocabulary(read, [intake.words for intake in intakes], lakes.published)
+        note_received(unaudited, [intake.receipts for intake in intakes], lakes.published, last)
+        for intake in intakes:
+            _write(intake, lakes.staging, {CONSUMED: last}, zone_number)
+        received.update({intake.table.name: intake.receipts.height for intake in intakes})
         months.update(touched["month"])
     note_lateness(raw_log, lakes, newest)
     return StagingOutcome(dict(received), tuple(sorted(months - {NO_MONTH})))
@@ -163,38 +168,38 @@ def _rounds(raw_log: RawLog, after: int | None, newest: int) -> Iterator[int]:
     yield newest
 
 
-def _taken_in(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[list[_Staged], pl.DataFrame]:
+def _taken_in(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[list[_Intake], pl.DataFrame]:
     """What the staged tables have not consumed of the log, and the months of the facts that it touches."""
-    dimensions = [staged for table in DIMENSION_KEYS if (staged := _dimension(table, raw_log, lakes, time_zone))]
+    dimensions = [intake for table in DIMENSION_KEYS if (intake := _dimension(table, raw_log, lakes, time_zone))]
     sessions, touched = _sessions(raw_log, lakes, time_zone)
     relinked = _months_relinked(dimensions, lakes, time_zone)
     return [*dimensions, *([sessions] if sessions else [])], pl.concat([touched, relinked])
 
 
-def _write(staged: _Staged, staging: Lake, marks: Mapping[str, int], zone_number: int) -> None:
-    news = {NEWS: secrets.randbits(62)} if staged.rows.height else {}
-    if not staged.table.partitioned_by_month:
-        staging.append(staged.table, staged.rows, {**marks, **news})
+def _write(intake: _Intake, staging: Lake, marks: Mapping[str, int], zone_number: int) -> None:
+    news = {NEWS: secrets.randbits(NEWS_BITS)} if intake.rows.height else {}
+    if not intake.table.partitioned_by_month:
+        staging.append(intake.table, intake.rows, {**marks, **news})
         return
-    batches = _batches(staged, staging)
+    batches = _batches(intake, staging)
     for batch in batches:
-        kept = staging.scan(staged.table, batch).collect().join(staged.rows, on=["vendor", "session_id"], how="anti")
-        added = staged.rows.filter(pl.col("month").is_in(batch, nulls_equal=True))
+        kept = staging.scan(intake.table, batch).collect().join(intake.rows, on=["vendor", "session_id"], how="anti")
+        added = intake.rows.filter(pl.col("month").is_in(batch, nulls_equal=True))
         frame = pl.concat([kept, added]).sort("month", "vendor", "started_at", "session_id")
         vouched = marks if batch is batches[-1] else {}
-        staging.replace_months(staged.table, frame, batch, {**vouched, **news, TIME_ZONE: zone_number})
+        staging.replace_months(intake.table, frame, batch, {**vouched, **news, TIME_ZONE: zone_number})
 
 
-def _batches(staged: _Staged, staging: Lake) -> list[list[str | None]]:
+def _batches(intake: _Intake, staging: Lake) -> list[list[str | None]]:
     """The months to write, in groups that fit in memory together.
 
     A run that is cut off between two finds the load pending still, and the months written equal to what it brings. Not
     so a session that left one month for another: it would stand in both.
     """
-    months = sorted(staged.months, key=lambda month: month or "")
-    if staged.are_moved or not months:
+    months = sorted(intake.months, key=lambda month: month or "")
+    if intake.are_moved or not months:
         return [months]
-    rows = Counter(staging.row_counts(staged.table)) + Counter(staged.rows["month"].to_list())
+    rows = Counter(staging.row_counts(intake.table)) + Counter(intake.rows["month"].to_list())
     return month_batches(months, rows, ROWS_WRITTEN_AT_ONCE)
 
 
@@ -228,7 +233,7 @@ def _pending(
                 yield received, staging.stage(raw, time_zone)
 
 
-def _dimension(table: Table, raw_log: RawLog, lakes: Lakes, time_zone: str) -> _Staged | None:
+def _dimension(table: Table, raw_log: RawLog, lakes: Lakes, time_zone: str) -> _Intake | None:
     key = DIMENSION_KEYS[table]
     pieces = list(_pending(table, raw_log, lakes, time_zone))
     if not pieces:
@@ -255,10 +260,10 @@ def _dimension(table: Table, raw_log: RawLog, lakes: Lakes, time_zone: str) -> _
             pl.col(key).is_null().alias("is_rejected"),
         )
     )
-    return _Staged(table, fresh, receipts)
+    return _Intake(table, fresh, receipts)
 
 
-def _sessions(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[_Staged | None, pl.DataFrame]:
+def _sessions(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[_Intake | None, pl.DataFrame]:
     """The sessions received since, merged with the versions known, and the months of the facts that change."""
     pieces = list(_pending(STAGED_SESSION, raw_log, lakes, time_zone))
     if not pieces:
@@ -286,7 +291,7 @@ def _sessions(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[_Staged | 
     ).select(*_RECEIPT, "outcome", pl.col("reason").is_not_null().alias("is_rejected"))
     first_seen = changed.join(known, on=["vendor", "session_id"], how="anti")
     moved = was.join(changed, on=["vendor", "session_id", "month"], how="anti", nulls_equal=True)
-    staged = _Staged(
+    intake = _Intake(
         STAGED_SESSION,
         changed,
         receipts,
@@ -295,7 +300,7 @@ def _sessions(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[_Staged | 
         words=pl.concat([seen_words(raw, staged) for raw, staged in pieces]),
     )
     late = late_sessions(first_seen, raw_log.readings()) if first_seen.height else None
-    return staged, touched_by_sessions(was, changed, time_zone, late)
+    return intake, touched_by_sessions(was, changed, time_zone, late)
 
 
 def _known_versions(received: pl.DataFrame, lakes: Lakes) -> pl.DataFrame:
@@ -311,9 +316,9 @@ def _known_versions(received: pl.DataFrame, lakes: Lakes) -> pl.DataFrame:
     )
 
 
-def _months_relinked(dimensions: Iterable[_Staged], lakes: Lakes, time_zone: str) -> pl.DataFrame:
+def _months_relinked(dimensions: Iterable[_Intake], lakes: Lakes, time_zone: str) -> pl.DataFrame:
     """Months of sessions whose station or location becomes known, or another, through newly read charge stations."""
-    fresh = [staged.rows for staged in dimensions if staged.table == STAGED_CHARGE_STATION and staged.rows.height]
+    fresh = [each.rows for each in dimensions if each.table == STAGED_CHARGE_STATION and each.rows.height]
     if not fresh:
         return NOTHING_TOUCHED
     known = lakes.staging.scan(STAGED_CHARGE_STATION).collect()

@@ -12,6 +12,7 @@ from pipelines.building import (
     build_coverage,
     build_dimension,
     build_open_sessions,
+    forget_damaged,
     publish_warehouse,
 )
 from pipelines.column_lineage import lineage_metadata
@@ -30,7 +31,7 @@ from pipelines.raw_assets import raw_key, raw_metadata_of
 from pipelines.raw_log import RawLog
 from pipelines.readings import run_as_of
 from pipelines.settings import Settings
-from pipelines.staging import discard_staged, forget_damaged, stage
+from pipelines.staging import discard_staged, stage
 from pipelines.step_causes import incomplete
 from pipelines.upgrade import refuse_outdated, upgrade
 from pipelines.vendors import ENDPOINTS
