@@ -11,7 +11,7 @@ import polars as pl
 from pipelines.lakes import BUILT, MONTHLY_FACTS, NEWEST, Lakes, partitions_of
 from transforms.energy import fact_energy
 from transforms.months import month_batches, month_bounds
-from transforms.sessions import fact_session, rejected_session
+from transforms.sessions import IS_COUNTED, fact_session, rejected_session
 from transforms.stations import station_links, station_locations, with_station
 from transforms.touched import NO_MONTH
 from warehouse.tables import (
@@ -25,6 +25,7 @@ from warehouse.tables import (
 from warehouse.tables.table import Table
 
 SESSIONS_AT_ONCE = 15_000
+"""Sessions of a batch of months, whose quarter-hours stand in memory together: some dozen to a session."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,7 @@ def _slots(lakes: Lakes, month: str, links: pl.DataFrame, locations: pl.DataFram
     if month == NO_MONTH:
         return FACT_ENERGY.schema.create_empty()
     sessions = (
-        lakes.staging.scan_overlapping(STAGED_SESSION, *month_bounds(month, time_zone))
-        .filter(pl.col("reason").is_null() & ~pl.col("is_open"))
-        .collect()
+        lakes.staging.scan_overlapping(STAGED_SESSION, *month_bounds(month, time_zone)).filter(IS_COUNTED).collect()
     )
     return fact_energy(with_station(sessions, links, locations), time_zone, month)
 

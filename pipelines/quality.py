@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.lakes import MONTHLY_FACTS, NEWS, Lakes, partitions_of
-from transforms.months import month_bounds, month_of, months_between
+from transforms.months import month_after, month_bounds, month_of, months_between
 from transforms.quality import (
     SESSION_COLUMNS,
     Places,
@@ -33,6 +33,7 @@ from warehouse.tables import (
 from warehouse.tables.table import Table
 
 SLOTS_AT_ONCE = 1_500_000
+"""Quarter-hours of months that are counted together, so that they fit in memory."""
 
 PLACE_TABLES = {"stations": STAGED_CHARGE_STATION, "locations": STAGED_LOCATION}
 """What sessions refer to. The news of each that were last looked at are marks of the same names."""
@@ -124,7 +125,7 @@ def _stretches(months: Sequence[str], slots: Sequence[DataFile]) -> Iterator[lis
     stretch, size = [months[0]], counts[months[0]]
     for before, month in pairwise(months):
         rows = counts[month]
-        if months_between(before, month) != [before, month] or size + rows > SLOTS_AT_ONCE:
+        if month != month_after(before) or size + rows > SLOTS_AT_ONCE:
             yield stretch
             stretch, size = [], 0
         stretch.append(month)

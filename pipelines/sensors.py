@@ -23,7 +23,7 @@ from pipelines.locks import LAKE, is_held
 from pipelines.monthly_facts import pending_news
 from pipelines.settings import Settings
 from pipelines.upgrade import outdated_tables
-from transforms.months import months_between
+from transforms.months import month_after
 
 INTERVAL_SECONDS = 30
 
@@ -135,7 +135,7 @@ def stretches(months: Sequence[str]) -> list[list[str]]:
     """Months in order as stretches without a gap."""
     found: list[list[str]] = [[month] for month in months[:1]]
     for before, month in pairwise(months):
-        if months_between(before, month) == [before, month]:
+        if month == month_after(before):
             found[-1].append(month)
         else:
             found.append([month])

@@ -5,6 +5,8 @@ import polars as pl
 from warehouse.tables.operations import LoadAudit
 
 _PLACE = ["run_id", "vendor", "endpoint", "scope"]
+_OUTCOMES = ("new", "changed", "unchanged")
+_RECEIVED_COUNTS = [*(f"rows_{outcome}" for outcome in _OUTCOMES), "rows_rejected"]
 
 _AS_OF = pl.col("as_of").max()
 _STATE = (
@@ -33,10 +35,9 @@ def load_audit(readings: pl.DataFrame, receipts: list[pl.DataFrame]) -> pl.DataF
             pl.col("is_rejected").sum().cast(pl.Int64).alias("rows_rejected"),
         )
     )
-    counts = [*(f"rows_{outcome}" for outcome in _OUTCOMES), "rows_rejected"]
     return (
         read.join(received, on=_PLACE, how="left")
-        .with_columns(pl.col(counts).fill_null(0))
+        .with_columns(pl.col(_RECEIVED_COUNTS).fill_null(0))
         .select(LoadAudit.column_names())
         .sort(_PLACE)
     )
@@ -44,14 +45,13 @@ def load_audit(readings: pl.DataFrame, receipts: list[pl.DataFrame]) -> pl.DataF
 
 def added_up(known: pl.DataFrame, fresh: pl.DataFrame) -> pl.DataFrame:
     """Two audits, each matching LoadAudit, as one: what they counted of the same run, endpoint and scope together."""
-    counts = ["rows_received", *(f"rows_{outcome}" for outcome in _OUTCOMES), "rows_rejected", "requests", "retries"]
     return (
         pl.concat([known, fresh])
         .group_by(_PLACE)
         .agg(
             _AS_OF,
             _STATE,
-            pl.col(counts).sum(),
+            pl.col("rows_received", *_RECEIVED_COUNTS, "requests", "retries").sum(),
             _MESSAGE,
         )
         .select(LoadAudit.column_names())
@@ -62,6 +62,3 @@ def added_up(known: pl.DataFrame, fresh: pl.DataFrame) -> pl.DataFrame:
 def _empty_receipts() -> pl.DataFrame:
     schema = {**dict.fromkeys(_PLACE, pl.String), "outcome": pl.String, "is_rejected": pl.Boolean}
     return pl.DataFrame(schema=schema)
-
-
-_OUTCOMES = ("new", "changed", "unchanged")

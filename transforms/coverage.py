@@ -9,11 +9,14 @@ from typing import Any
 
 import polars as pl
 
-from transforms.months import month_at, month_bounds, month_of, months_between
+from transforms.months import last_month_of, month_at, month_bounds, month_of, months_between
 from warehouse.tables.operations import Coverage
 
 BEGINNING_OF_TIME = datetime(1970, 1, 1, tzinfo=UTC)
-INSTANT = timedelta(microseconds=1)
+"""Before anything that a vendor can know of."""
+
+SHORTEST_STRETCH = timedelta(microseconds=1)
+"""Of a reading that failed at an instant: one of no length would lie in no month."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +83,9 @@ def _asked(readings: pl.DataFrame, lists_in_use: Collection[tuple[str, str]]) ->
 
 
 def _with_months(readings: pl.DataFrame, time_zone: str) -> pl.DataFrame:
-    last_moment = pl.max_horizontal("from_at", pl.col("to_at") - pl.duration(microseconds=1))
     return readings.with_columns(
         month_of(pl.col("from_at"), time_zone).alias("from_month"),
-        month_of(last_moment, time_zone).alias("to_month"),
+        last_month_of(pl.col("from_at"), pl.col("to_at"), time_zone).alias("to_month"),
         month_of(pl.col("as_of"), time_zone).alias("as_of_month"),
     )
 
@@ -96,7 +98,7 @@ def _add(place: _Place, row: dict[str, Any]) -> None:
     place.months.update(months)
     if row["state"] == "failed":
         from_at = row["as_of"] if is_whole else row["from_at"]
-        place.failures.append(_Failure(from_at, max(row["to_at"], from_at + INSTANT), row["message"]))
+        place.failures.append(_Failure(from_at, max(row["to_at"], from_at + SHORTEST_STRETCH), row["message"]))
         return
     from_at = BEGINNING_OF_TIME if is_whole else row["from_at"]
     place.intervals.append((from_at, row["to_at"]))
@@ -138,14 +140,16 @@ def _months_of(place: _Place, calendar: list[tuple[str, datetime, datetime, date
 
 @lru_cache(maxsize=64)
 def _calendar(first: str, last: str, as_of: datetime, time_zone: str) -> list[tuple[str, datetime, datetime, datetime]]:
-    """The months with what can have been read of each by `as_of`, [from, until), and their ends. The same for nearly
-    every place."""
+    """The months: each with its beginning, up to where it can have been read by `as_of`, and its end.
+
+    Remembered, since nearly all places have the same.
+    """
     bounds = [(month, *month_bounds(month, time_zone)) for month in months_between(first, last)]
     return [(month, from_at, min(to_at, as_of), to_at) for month, from_at, to_at in bounds]
 
 
 def _merged(intervals: list[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
-    """The intervals that they make up together, none of which touches another."""
+    """The same time in as few intervals as possible: what overlaps or touches is one."""
     merged: list[tuple[datetime, datetime]] = []
     for from_at, to_at in sorted(intervals):
         if merged and from_at <= merged[-1][1]:

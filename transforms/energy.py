@@ -17,7 +17,7 @@ from warehouse.tables.facts import FactEnergy
 
 _SLOT = timedelta(minutes=15)
 _SLOT_MS = _SLOT // timedelta(milliseconds=1)
-# Slots are numbered from 1970; every instant that can be read lies in between.
+# Slots are numbered from 1970. These reach to the year 2255, beyond every instant that can be read.
 _ALL_SLOTS = (0, 10_000_000)
 _DESCRIBED_BY = ("vendor", "session_id", "station_id", "location_id")
 
@@ -50,7 +50,7 @@ def fact_energy(sessions: pl.DataFrame | pl.LazyFrame, time_zone: str, month: st
         # Rows are picked from one piece of memory at a fraction of what it costs to pick them from several.
         .rechunk()
     )
-    slot_start_at = (pl.col("slot") * (_SLOT_MS * 1000)).cast(INSTANT)
+    slot_start_at = (pl.col("slot") * (_SLOT // timedelta(microseconds=1))).cast(INSTANT)
     columns = {
         "vendor": pl.col("vendor"),
         "session_id": pl.col("session_id"),

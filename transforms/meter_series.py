@@ -9,7 +9,10 @@ import polars as pl
 
 from transforms.micro_kwh import micro_kwh
 
+# A watt-hour, which is what registers count in: rounding alone may let one fall by so much.
 _GREATEST_FALL_MICRO_KWH = 1_000
+# No vendor says how exactly a series adds up. What misses the session's energy by more than both of these is that of
+# another session, or is not understood; a smaller miss is scaled away.
 _GREATEST_MISS_MICRO_KWH = 10_000
 _GREATEST_MISS_PER_CENT = 1
 # Far above any session, and the sum of millions far below what 64 bits hold.

@@ -17,6 +17,11 @@ def month_of(instant: pl.Expr, time_zone: str) -> pl.Expr:
     return instant.dt.convert_time_zone(time_zone).dt.strftime("%Y-%m")
 
 
+def last_month_of(from_at: pl.Expr, to_at: pl.Expr, time_zone: str) -> pl.Expr:
+    """Month (YYYY-MM) of the last moment of [from_at, to_at); that of `from_at` where the stretch has no length."""
+    return month_of(pl.max_horizontal(from_at, to_at - pl.duration(microseconds=1)), time_zone)
+
+
 def month_at(instant: datetime, time_zone: str) -> str:
     """The month in which one instant lies, as of `month_of`."""
     month: str = pl.select(month_of(pl.lit(instant), time_zone)).item()

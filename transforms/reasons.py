@@ -6,6 +6,7 @@ from transforms.micro_kwh import micro_kwh
 
 REASONS = ("void", "replaced", "negative_energy", "ends_before_start", "implausible_energy", "unreadable")
 
+# Five MWh and a megawatt are more than any vehicle takes in one session: what exceeds them is a fault of a meter.
 _GREATEST_ENERGY_KWH = 5_000.0
 # The greatest average power: a megawatt is so many micro-kWh in so many milliseconds.
 _MEGAWATT_MICRO_KWH, _MEGAWATT_MILLISECONDS = 5_000, 18

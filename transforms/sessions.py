@@ -6,9 +6,10 @@ from transforms.micro_kwh import kwh, micro_kwh
 from transforms.reasons import seconds_between
 from warehouse.tables.facts import FactSession, OpenSession, RejectedSession
 
-COUNTS = pl.col("reason").is_null() & ~pl.col("is_open")
-_IS_REJECTED = pl.col("reason").is_not_null()
+IS_COUNTED = pl.col("reason").is_null() & ~pl.col("is_open")
 IS_RUNNING = pl.col("reason").is_null() & pl.col("is_open")
+_IS_REJECTED = pl.col("reason").is_not_null()
+"""Which of the three a staged session belongs to: fact_session, open_session or rejected_session."""
 
 _COST = pl.Decimal(14, 4)
 
@@ -16,7 +17,7 @@ _COST = pl.Decimal(14, 4)
 def fact_session(staged: pl.DataFrame) -> pl.DataFrame:
     """The closed, valid sessions among linked StagedSession rows, as FactSession."""
     connected_seconds = seconds_between(pl.col("started_at"), pl.col("ended_at"))
-    facts = staged.filter(COUNTS).with_columns(
+    facts = staged.filter(IS_COUNTED).with_columns(
         connected_seconds=connected_seconds,
         idle_seconds=(connected_seconds - pl.col("charging_seconds")).round(3).clip(lower_bound=0),
         energy_kwh=kwh(micro_kwh(pl.col("energy_kwh"))),

@@ -22,25 +22,26 @@ def _never() -> pl.Expr:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """A value and whether the vendor gave one: given and yet without a value is unreadable."""
+class ParsedValue:
+    """What the text of a field means, NULL where it means nothing, and whether the vendor gave it at all."""
 
     value: pl.Expr
     is_given: pl.Expr
 
     @property
     def is_unreadable(self) -> pl.Expr:
+        """Given, and yet without a meaning."""
         return self.is_given & self.value.is_null()
 
 
-def iso_reading(text: pl.Expr) -> Reading:
+def parsed_iso_instant(text: pl.Expr) -> ParsedValue:
     """An instant written in ISO 8601."""
-    return Reading(instant_from_iso(text), text.is_not_null())
+    return ParsedValue(instant_from_iso(text), text.is_not_null())
 
 
-def number_reading(text: pl.Expr) -> Reading:
+def parsed_number(text: pl.Expr) -> ParsedValue:
     """A number."""
-    return Reading(finite_number(text), text.is_not_null())
+    return ParsedValue(finite_number(text), text.is_not_null())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +52,9 @@ class SessionMeaning:
     """
 
     session_id: pl.Expr
-    started: Reading
-    ended: Reading
-    energy: Reading
+    started: ParsedValue
+    ended: ParsedValue
+    energy: ParsedValue
     is_closed: pl.Expr
     status: pl.Expr
     energy_source: pl.Expr = field(default_factory=lambda: pl.lit("reported"))

@@ -2,7 +2,8 @@
 
 import polars as pl
 
-from transforms.months import month_of, months_between
+from transforms.months import last_month_of, month_of, months_between
+from transforms.sessions import IS_COUNTED, IS_RUNNING
 
 NO_MONTH = "none"
 """Stands for the rejected sessions that have no readable start, and so no month."""
@@ -13,7 +14,7 @@ NOTHING_TOUCHED = pl.DataFrame(schema={"month": pl.String, "reason": pl.String})
 def touched_by_sessions(
     was: pl.DataFrame, becomes: pl.DataFrame, time_zone: str, late: pl.DataFrame | None = None
 ) -> pl.DataFrame:
-    """The months in which a session stood or will stand, by its start and by every slot of it.
+    """The months of the facts in which a session stood or will stand, by its start and by every slot of it.
 
     `was` and `becomes` are StagedSession frames of the changed sessions; a session that is only in `becomes` is new, or
     late where it is one of `late` (vendor, session_id). One that still runs stands in no fact.
@@ -22,17 +23,16 @@ def touched_by_sessions(
     """
     key = ["vendor", "session_id"]
     late = becomes.clear().select(key) if late is None else late
-    stands = ~pl.col("is_open") | pl.col("reason").is_not_null()
-    counted, counts = was.filter(stands), becomes.filter(stands)
-    corrected = counts.join(counted, on=key, how="semi")
-    new = counts.join(counted, on=key, how="anti")
+    stood, will_stand = was.filter(~IS_RUNNING), becomes.filter(~IS_RUNNING)
+    corrected = will_stand.join(stood, on=key, how="semi")
+    new = will_stand.join(stood, on=key, how="anti")
     pairs = [
         (month, reason)
         for frame, reason in (
             (new.join(late, on=key, how="anti"), "new"),
             (new.join(late, on=key, how="semi"), "late"),
             (corrected, "corrected"),
-            (counted, "corrected"),
+            (stood, "corrected"),
         )
         for month in sorted(_months(frame, time_zone))
     ]
@@ -46,18 +46,18 @@ def touched_by_backfills(readings: pl.DataFrame, time_zone: str) -> pl.DataFrame
     """
     asked = readings.filter(pl.col("kind") == "backfill", pl.col("from_at") < pl.col("to_at")).select(
         first=month_of(pl.col("from_at"), time_zone),
-        last=month_of(pl.col("to_at") - pl.duration(microseconds=1), time_zone),
+        last=last_month_of(pl.col("from_at"), pl.col("to_at"), time_zone),
     )
     months = {month for first, last in asked.unique().iter_rows() for month in months_between(first, last)}
     return pl.DataFrame([(month, "backfill") for month in sorted(months)], NOTHING_TOUCHED.schema, orient="row")
 
 
 def _months(sessions: pl.DataFrame, time_zone: str) -> set[str]:
-    last_moment = pl.max_horizontal("started_at", pl.col("ended_at") - pl.duration(microseconds=1))
-    has_slots = pl.col("reason").is_null() & ~pl.col("is_open")
+    """The months of the sessions' starts and, of those that have slots, of every slot."""
+    last_slot_month = last_month_of(pl.col("started_at"), pl.col("ended_at"), time_zone)
     spans = sessions.select(
-        pl.col("month").fill_null(NO_MONTH).alias("first"),
-        pl.when(has_slots).then(month_of(last_moment, time_zone)).otherwise("month").fill_null(NO_MONTH).alias("last"),
+        first=pl.col("month").fill_null(NO_MONTH),
+        last=pl.when(IS_COUNTED).then(last_slot_month).otherwise("month").fill_null(NO_MONTH),
     ).unique()
     months: set[str] = set()
     for first, last in spans.iter_rows():

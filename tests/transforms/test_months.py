@@ -1,10 +1,19 @@
 from datetime import UTC, datetime, timedelta
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.months import month_after, month_at, month_batches, month_bounds, months_before, months_between
+from transforms.months import (
+    last_month_of,
+    month_after,
+    month_at,
+    month_batches,
+    month_bounds,
+    months_before,
+    months_between,
+)
 
 ZONES = ["UTC", "Europe/Amsterdam", "America/New_York", "Asia/Kathmandu", "Pacific/Auckland"]
 
@@ -24,6 +33,24 @@ def test_an_instant_lies_in_a_month_exactly_within_its_bounds(year: int, number:
     instant = timedelta(microseconds=1)
     assert month_at(first, time_zone) == month == month_at(end - instant, time_zone)
     assert month_at(first - instant, time_zone) < month < month_at(end, time_zone)
+
+
+@pytest.mark.parametrize(
+    ("beyond_midnight", "length", "month"),
+    [
+        (timedelta(), timedelta(hours=1), "2026-03"),
+        (timedelta(hours=-1), timedelta(hours=1), "2026-02"),
+        (timedelta(hours=-1), timedelta(hours=1, microseconds=1), "2026-03"),
+        (timedelta(), timedelta(), "2026-03"),
+        (timedelta(), timedelta(hours=-1), "2026-03"),
+    ],
+)
+def test_a_stretch_that_ends_at_midnight_ends_in_the_month_before(
+    beyond_midnight: timedelta, length: timedelta, month: str
+) -> None:
+    from_at = datetime(2026, 2, 28, 23, tzinfo=UTC) + beyond_midnight
+    last = last_month_of(pl.lit(from_at), pl.lit(from_at + length), "Europe/Amsterdam")
+    assert pl.select(last).item() == month
 
 
 def test_a_month_whose_midnight_the_clocks_skip_begins_with_the_skip() -> None:

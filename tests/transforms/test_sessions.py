@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.transforms.drawn_objects import ANY_JSON, objects
 from transforms.energy import fact_energy
 from transforms.latest import winning_versions
-from transforms.sessions import COUNTS, fact_session, open_session, rejected_session
+from transforms.sessions import IS_COUNTED, fact_session, open_session, rejected_session
 from transforms.vendors import SESSION_LISTS, STAGINGS
 from warehouse.tables.facts import FactEnergy, FactSession, OpenSession, RejectedSession
 from warehouse.tables.staging import StagedSession
@@ -88,7 +88,7 @@ def test_whatever_is_received_is_in_exactly_one_table_and_all_of_its_energy_in_s
     found = [session_id for table in (facts, rejected, running) for session_id in table["session_id"]]
     assert sorted(found) == sorted(received["session_id"].unique())
     assert facts.filter((pl.col("energy_kwh") < 0) | (pl.col("ended_at") < pl.col("started_at"))).is_empty()
-    energy = fact_energy(staged.filter(COUNTS), "Europe/Amsterdam")
+    energy = fact_energy(staged.filter(IS_COUNTED), "Europe/Amsterdam")
     FactEnergy.validate(energy)
     by_session = {session_id: slots["energy_kwh"] for (session_id,), slots in energy.group_by("session_id")}
     for session_id, energy_kwh in facts.select("session_id", "energy_kwh").iter_rows():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from transforms.energy import fact_energy
 from transforms.months import month_bounds, month_of
-from transforms.sessions import COUNTS, fact_session, rejected_session
+from transforms.sessions import IS_COUNTED, fact_session, rejected_session
 from transforms.touched import NO_MONTH, touched_by_backfills, touched_by_sessions
 from warehouse.tables.staging import StagedSession
 
@@ -147,7 +147,7 @@ def _facts(staged: pl.DataFrame, time_zone: str) -> dict[tuple[str, str], list[A
     tables = {
         "fact_session": fact_session(staged),
         "rejected_session": rejected_session(staged),
-        "fact_energy": fact_energy(staged.filter(COUNTS), time_zone),
+        "fact_energy": fact_energy(staged.filter(IS_COUNTED), time_zone),
     }
     return {
         (name, month or NO_MONTH): rows.rows()

@@ -15,7 +15,7 @@ from transforms.instants import instant_from_iso
 from transforms.numbers import finite_number
 from transforms.objects import decode_objects
 from transforms.staged_dimensions import staged_dimension
-from transforms.staged_sessions import SessionMeaning, iso_reading, number_reading, staged_sessions
+from transforms.staged_sessions import SessionMeaning, parsed_iso_instant, parsed_number, staged_sessions
 from transforms.texts import text_or_null
 from transforms.time_zones import iana_time_zone
 from warehouse.tables.staging import StagedChargeStation, StagedLocation
@@ -100,9 +100,9 @@ def stage_cdrs(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
     charging_seconds = (charging_hours * _SECONDS_PER_HOUR).round(3).clip(lower_bound=0)
     meaning = SessionMeaning(
         session_id=pl.col("id"),
-        started=iso_reading(pl.col("start_date_time")),
-        ended=iso_reading(pl.col("stop_date_time")),
-        energy=number_reading(pl.col("total_energy")),
+        started=parsed_iso_instant(pl.col("start_date_time")),
+        ended=parsed_iso_instant(pl.col("stop_date_time")),
+        energy=parsed_number(pl.col("total_energy")),
         is_closed=pl.col("stop_date_time").is_not_null(),
         status=pl.lit("completed"),
         charging_seconds=pl.when(charging_seconds.is_finite()).then(charging_seconds),

@@ -15,7 +15,7 @@ from transforms.instants import instant_from_iso
 from transforms.numbers import finite_number
 from transforms.objects import decode_objects
 from transforms.staged_dimensions import staged_dimension
-from transforms.staged_sessions import SessionMeaning, iso_reading, number_reading, staged_sessions
+from transforms.staged_sessions import SessionMeaning, parsed_iso_instant, parsed_number, staged_sessions
 from transforms.texts import text_or_null
 from warehouse.tables.staging import StagedLocation, StagedUser, StagedVehicle
 
@@ -60,9 +60,9 @@ def stage_sessions(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
     end = text_or_null(pl.col("endTime"))
     meaning = SessionMeaning(
         session_id=pl.col("id"),
-        started=iso_reading(pl.col("startTime")),
-        ended=iso_reading(end),
-        energy=number_reading(text_or_null(pl.col("energyCharged"))),
+        started=parsed_iso_instant(pl.col("startTime")),
+        ended=parsed_iso_instant(end),
+        energy=parsed_number(text_or_null(pl.col("energyCharged"))),
         is_closed=end.is_not_null(),
         status=pl.col("status").str.to_lowercase().replace_strict(STATUS_BY_WORD, default="unknown"),
         vendor_status=pl.col("status"),

@@ -12,7 +12,7 @@ import polars as pl
 from transforms.instants import instant_from_epoch_milliseconds
 from transforms.numbers import finite_number
 from transforms.objects import decode_objects
-from transforms.staged_sessions import Reading, SessionMeaning, staged_sessions
+from transforms.staged_sessions import ParsedValue, SessionMeaning, staged_sessions
 from transforms.texts import scoped_id, text_or_null
 
 SESSION = pl.Struct(
@@ -37,11 +37,11 @@ RUNNING_STATUSES = ("INITIAL", "STARTED", "CHARGING", "SUSPENDED", "STOPPING")
 _READING_DECIMALS = 6
 
 
-def _epoch_reading(text: pl.Expr) -> Reading:
-    return Reading(instant_from_epoch_milliseconds(text), text.is_not_null())
+def _parsed_epoch_instant(text: pl.Expr) -> ParsedValue:
+    return ParsedValue(instant_from_epoch_milliseconds(text), text.is_not_null())
 
 
-def _energy_reading() -> Reading:
+def _parsed_energy() -> ParsedValue:
     """`energy` where present, else the difference of the registers; without both registers there is no energy."""
     energy, start, stop = (text_or_null(pl.col(name)) for name in ("energy", "startReading", "stopReading"))
     difference_kwh = (finite_number(stop) - finite_number(start)).round(_READING_DECIMALS)
@@ -49,7 +49,7 @@ def _energy_reading() -> Reading:
     unreadable_register = (start.is_not_null() & finite_number(start).is_null()) | (
         stop.is_not_null() & finite_number(stop).is_null()
     )
-    return Reading(
+    return ParsedValue(
         value=pl.when(has_energy).then(finite_number(energy)).otherwise(difference_kwh),
         is_given=has_energy | unreadable_register,
     )
@@ -60,9 +60,9 @@ def stage_sessions(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
     is_closed = (pl.col("status").str.to_uppercase() == CLOSED_STATUS).fill_null(False)
     meaning = SessionMeaning(
         session_id=pl.col("id"),
-        started=_epoch_reading(pl.col("from")),
-        ended=_epoch_reading(text_or_null(pl.col("to"))),
-        energy=_energy_reading(),
+        started=_parsed_epoch_instant(pl.col("from")),
+        ended=_parsed_epoch_instant(text_or_null(pl.col("to"))),
+        energy=_parsed_energy(),
         energy_source=pl.when(text_or_null(pl.col("energy")).is_not_null())
         .then(pl.lit("reported"))
         .otherwise(pl.lit("meter_readings")),

@@ -16,7 +16,7 @@ from transforms.instants import instant_from_iso
 from transforms.numbers import finite_number
 from transforms.objects import decode_objects
 from transforms.staged_dimensions import staged_dimension
-from transforms.staged_sessions import SessionMeaning, iso_reading, number_reading, staged_sessions
+from transforms.staged_sessions import SessionMeaning, parsed_iso_instant, parsed_number, staged_sessions
 from transforms.texts import flag, scoped_id, text_or_null
 from transforms.time_zones import iana_time_zone
 from warehouse.tables.staging import StagedChargeStation, StagedLocation
@@ -62,9 +62,9 @@ def stage_sessions(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
     details = pl.col("energyDetails")
     meaning = SessionMeaning(
         session_id=pl.col("id"),
-        started=iso_reading(pl.col("startDateTime")),
-        ended=iso_reading(pl.col("endDateTime")),
-        energy=number_reading(pl.col("energy")),
+        started=parsed_iso_instant(pl.col("startDateTime")),
+        ended=parsed_iso_instant(pl.col("endDateTime")),
+        energy=parsed_number(pl.col("energy")),
         is_closed=pl.col("endDateTime").is_not_null(),
         is_void=flag(pl.col("voided")),
         is_replaced=text_or_null(pl.col("replacedBySessionId")).is_not_null(),

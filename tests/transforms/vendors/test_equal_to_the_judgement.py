@@ -15,7 +15,7 @@ from sandbox.judgement.session import read_session
 from sandbox.world import SESSION_ENDPOINTS
 from tests.transforms.drawn_objects import BEGINNINGS, MILLISECONDS, NOTHING_READABLE, Object, objects, written
 from transforms.energy import fact_energy
-from transforms.sessions import COUNTS
+from transforms.sessions import IS_COUNTED
 from transforms.vendors import STAGINGS
 
 RowsBuilder = Callable[..., pl.DataFrame]
@@ -105,7 +105,7 @@ def test_energy_lies_in_the_slots_where_it_is_judged_to_lie(
 ) -> None:
     drawn = data.draw(st.lists(metered_sessions(vendor), min_size=1, max_size=8))
     items = [{"id": f"s{number}", **item} for number, item in enumerate(drawn)]
-    energy = fact_energy(staged(raw_rows, vendor, items).filter(COUNTS), "UTC")
+    energy = fact_energy(staged(raw_rows, vendor, items).filter(IS_COUNTED), "UTC")
     for item in items:
         own = energy.filter(session_id=item["id"])
         judged = read_session(vendor, item, None)
