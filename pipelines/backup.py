@@ -5,7 +5,7 @@ entries of the Delta logs), so that a copy taken while nobody writes is a state 
 original. The locks of the runs keep writers away meanwhile; readers notice nothing.
 
     FOLDER/20261120T031500000000Z/manifest.json, raw/, lake/, staging/, pseudonym.key, forgotten.json,
-    sandbox.json
+    forgetting, sandbox.json
 
 A generation is built under another name and renamed, so one that is there is whole. Not in it are Dagster's history of
 runs, and the DuckDB file, which names files by absolute paths and is published anew after a restore.
