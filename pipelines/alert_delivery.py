@@ -23,7 +23,8 @@ PATIENCE_SECONDS = 10.0
 """For a connection and for each answer. Dagster ends a tick that takes more than a minute."""
 
 LONGEST_TEXT = 3_500
-"""Slack cuts a message at 4,000 characters. Source: Slack, "chat.postMessage", truncating content."""
+"""Slack cuts a message at 4,000 characters, of which the headline and what is escaped take some. Source: Slack,
+"chat.postMessage", truncating content."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class Alert:
         text = "\n".join(self.lines)
         if len(text) <= LONGEST_TEXT:
             return text
-        last = self.lines[-1]
-        return f"{text[: LONGEST_TEXT - len(last) - 8]} ...\n{last}"
+        end = f" ...\n{self.lines[-1]}"
+        return f"{text[: LONGEST_TEXT - len(end)]}{end}"
 
 
 class Target(Protocol):

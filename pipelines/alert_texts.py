@@ -17,6 +17,7 @@ from pipelines.step_causes import StepCause, step_cause
 
 MOST_LINES = 8
 LONGEST_LINE = 600
+"""What a person reads on a telephone; the rest stands in the run. More would be cut off by `LONGEST_TEXT` anyhow."""
 NUMBERS = re.compile(r"\d+(?:[.,:]\d+)*")
 
 

@@ -38,10 +38,12 @@ class Memory:
     failing: dict[str, str] = field(default_factory=dict)
 
     def as_text(self) -> str:
+        """As a sensor's cursor."""
         return json.dumps({"event": self.event, "failing": self.failing})
 
     @classmethod
     def from_text(cls, text: str) -> "Memory":
+        """Out of a sensor's cursor."""
         remembered = json.loads(text)
         return cls(int(remembered["event"]), dict(remembered["failing"]))
 

@@ -10,6 +10,9 @@ from pipelines.faults import AnotherRunError
 from pipelines.layout import LOCKS_FOLDER
 
 PATIENCE_SECONDS = 3600.0
+"""An hour, as the message has it: a run that takes longer is a first reading, or hangs."""
+
+BETWEEN_TRIES_SECONDS = 0.1
 
 LAKE = "lake"
 """The lock of whoever writes tables: one at a time, so that no two build the same month. Also the pool of the runs that
@@ -64,5 +67,5 @@ def exclusive(data: Path, name: str, on_wait: Callable[[], None] | None = None) 
                 if on_wait is not None and not has_told:
                     on_wait()
                     has_told = True
-                time.sleep(0.1)
+                time.sleep(BETWEEN_TRIES_SECONDS)
         yield

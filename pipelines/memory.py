@@ -13,6 +13,8 @@ from functools import cache
 import pyarrow as pa
 
 ALLOCATIONS_BETWEEN_COLLECTIONS = 100_000
+COLLECTIONS_BETWEEN_OLDER = 20
+"""After so many collections of the youngest objects the older ones are looked through as well, and so on."""
 
 _M_ARENA_MAX = -8
 """From malloc.h of the GNU C library: the most heaps that threads may be spread over."""
@@ -20,7 +22,7 @@ _M_ARENA_MAX = -8
 
 def collect_rarely() -> None:
     """Look for garbage in cycles a hundred times less often than usual."""
-    gc.set_threshold(ALLOCATIONS_BETWEEN_COLLECTIONS, 20, 20)
+    gc.set_threshold(ALLOCATIONS_BETWEEN_COLLECTIONS, COLLECTIONS_BETWEEN_OLDER, COLLECTIONS_BETWEEN_OLDER)
 
 
 @cache

@@ -24,6 +24,7 @@ class Progress:
 
     @classmethod
     def on_stderr(cls) -> "Progress":
+        """For a command: standard output is for its result."""
         return cls(sys.stderr)
 
     def on_reading(self, reading: Reading) -> None:

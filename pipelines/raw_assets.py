@@ -41,6 +41,7 @@ class Reach(dg.Config):
 
 
 def raw_key(endpoint: Endpoint) -> dg.AssetKey:
+    """The key of an endpoint's raw asset."""
     return dg.AssetKey(["raw", endpoint.vendor, endpoint.name])
 
 

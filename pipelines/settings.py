@@ -33,7 +33,7 @@ there."""
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait for a vendor, and between two tries. All in seconds."""
+    """How long to wait for a vendor: to connect, and for each piece of an answer; and after the first try in vain."""
 
     connect_seconds: float = 10.0
     read_seconds: float = 60.0
@@ -42,6 +42,8 @@ class Patience:
 
 @dataclass(frozen=True)
 class ZaptecAccount:
+    """An account at Zaptec, and the scopes whose sessions are asked for; none: every installation that it can list."""
+
     username: str
     password: SecretStr
     base_url: str
@@ -53,6 +55,8 @@ class ZaptecAccount:
 
 @dataclass(frozen=True)
 class JedlixAccount:
+    """A tenant at Jedlix. `audience` is what the token is asked for. `api_key` is None where the tenant has none."""
+
     client_id: str
     client_secret: SecretStr
     api_key: SecretStr | None
@@ -64,7 +68,7 @@ class JedlixAccount:
 
 @dataclass(frozen=True)
 class GreenfluxAccount:
-    """`*_version` is the version in the path; None leaves the endpoint out."""
+    """A platform subscription at GreenFlux. `*_version` is the version in the path; None leaves the endpoint out."""
 
     token: SecretStr
     base_url: str
@@ -76,6 +80,8 @@ class GreenfluxAccount:
 
 @dataclass(frozen=True)
 class SmappeeAccount:
+    """An account at Smappee. `park_ids` are the service locations that are charging parks."""
+
     client_id: str
     client_secret: SecretStr
     username: str

@@ -39,6 +39,7 @@ class StepCause:
 
     @property
     def first_line(self) -> str:
+        """The first line of the words; the kind where there are none."""
         return next(iter(self.words.splitlines()), self.kind)
 
 

@@ -18,7 +18,10 @@ NAMES_OF_NO_ZONE = re.compile(r"(posix|right)/|(localtime|posixrules|Factory)\Z"
 
 MAIL_ADDRESS = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+", re.ASCII)
 LONGEST_SECONDS = 86_400
+"""A day: whoever waits longer for an answer has mistaken the unit."""
+
 SLOWEST_RATE, QUICKEST_RATE = 0.001, 1_000_000
+"""Requests a second. One in a quarter of an hour would never come to an end; more than the most is no limit."""
 
 
 class Variables:
@@ -28,6 +31,7 @@ class Variables:
         self._values = {name: value.strip() for name, value in values.items()}
 
     def text(self, name: str, default: str = "") -> str:
+        """Its text, which has to be UTF-8; the default where it is not set."""
         value = self._values.get(name) or default
         try:
             value.encode()
@@ -36,6 +40,7 @@ class Variables:
         return value
 
     def secret(self, name: str) -> SecretStr | None:
+        """A secret, None where it is not set."""
         value = self.text(name)
         return SecretStr(value) if value else None
 
@@ -47,6 +52,7 @@ class Variables:
         return SecretStr(value) if value else None
 
     def flag(self, name: str) -> bool:
+        """0 or 1; 0 where it is not set."""
         value = self.text(name, "0")
         if value not in ("0", "1"):
             raise ConfigurationError(f"{name} must be 0 or 1, not {value!r}.")
@@ -82,6 +88,7 @@ class Variables:
         return rate
 
     def number(self, name: str, default: float, most: int) -> float:
+        """A number from 0 to `most`."""
         value = self.text(name, str(default))
         try:
             number = float(value)
@@ -92,12 +99,14 @@ class Variables:
         return number
 
     def month(self, name: str) -> str | None:
+        """A month (YYYY-MM) of this millennium, None where it is not set."""
         value = self.text(name)
         if value and not MONTH.match(value):
             raise ConfigurationError(f"{name} must be a month such as 2026-01, not {value!r}.")
         return value or None
 
     def time_zone(self, name: str, default: str) -> str:
+        """The name of a zone of the IANA database."""
         value = self.text(name, default)
         try:
             ZoneInfo(value)
@@ -109,9 +118,11 @@ class Variables:
         return value
 
     def identifiers(self, name: str) -> tuple[str, ...]:
+        """Ids between commas, each once, in their order."""
         return tuple(dict.fromkeys(part.strip() for part in self.text(name).split(",") if part.strip()))
 
     def url(self, name: str, default: str) -> str:
+        """A base URL to which credentials may go (`url_fault`), without a slash at its end."""
         value = self.text(name, default).rstrip("/")
         fault = url_fault(value)
         if fault:
@@ -119,18 +130,21 @@ class Variables:
         return value
 
     def choice(self, name: str, default: str, choices: Collection[str]) -> str:
+        """One of several words."""
         value = self.text(name, default)
         if value not in choices:
             raise ConfigurationError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
         return value
 
     def port(self, name: str, default: int) -> int:
+        """A port of TCP."""
         value = self.text(name, str(default))
         if not re.fullmatch(r"[0-9]{1,5}", value) or not 1 <= int(value) <= 65_535:
             raise ConfigurationError(f"{name} must be a port from 1 to 65535, not {value!r}.")
         return int(value)
 
     def mail_addresses(self, name: str) -> tuple[str, ...]:
+        """E-mail addresses between commas, each once, in their order."""
         addresses = self.identifiers(name)
         for address in addresses:
             if not MAIL_ADDRESS.fullmatch(address):
@@ -138,6 +152,7 @@ class Variables:
         return addresses
 
     def api_version(self, name: str, default: str) -> str | None:
+        """The version in the path of an endpoint, None for `off`."""
         value = self.text(name, default)
         if value == "off":
             return None
@@ -153,6 +168,7 @@ class Variables:
         return not missing
 
     def required_secret(self, name: str) -> SecretStr:
+        """A secret that `are_set` has shown to be set."""
         return SecretStr(self.text(name))
 
 
@@ -181,6 +197,7 @@ def url_fault(url: str) -> str | None:
 
 
 def is_this_machine(host: str) -> bool:
+    """Whether a host, by name or address, is the machine itself."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -8,6 +8,7 @@ import dataframely as dy
 
 
 def vendor(*, primary_key: bool = False) -> dy.String:
+    """The vendor's name, part of the key wherever there is one."""
     return dy.String(
         nullable=False,
         primary_key=primary_key,
@@ -16,6 +17,7 @@ def vendor(*, primary_key: bool = False) -> dy.String:
 
 
 def session_id(*, primary_key: bool = False) -> dy.String:
+    """The vendor's id of a session; the key together with the vendor."""
     return dy.String(
         nullable=False,
         primary_key=primary_key,
@@ -24,7 +26,9 @@ def session_id(*, primary_key: bool = False) -> dy.String:
 
 
 def month(of: str, *, null_where: str | None = None) -> dy.String:
-    """`null_where` says of which rows it is NULL; of none by default."""
+    """The month by which the rows are partitioned: that of `of`, an instant. `null_where` says of which rows it is
+    NULL; of none by default.
+    """
     null = f", NULL where {null_where}" if null_where else ""
     return dy.String(
         nullable=null_where is not None,
@@ -45,22 +49,27 @@ def instant(description: str, *, nullable: bool = True, primary_key: bool = Fals
 
 
 def seconds(description: str, *, nullable: bool = True) -> dy.Float64:
+    """A length of time in seconds."""
     return dy.Float64(nullable=nullable, description=description, metadata={"unit": "s"})
 
 
 def energy_kwh(description: str) -> dy.Decimal:
+    """An energy in kWh, exact to the millionth, never negative; NULL where it is not known."""
     return dy.Decimal(14, 6, nullable=True, min=0, description=description, metadata={"unit": "kWh"})
 
 
 def text(description: str, *, nullable: bool = True, primary_key: bool = False) -> dy.String:
+    """A text of one table's own."""
     return dy.String(nullable=nullable, primary_key=primary_key, description=description)
 
 
 def count(description: str, *, nullable: bool = False) -> dy.Int64:
+    """A number of rows."""
     return dy.Int64(nullable=nullable, description=description, metadata={"unit": "rows"})
 
 
 def station_id() -> dy.String:
+    """The vendor's id of the charge station of a session."""
     return dy.String(
         nullable=True,
         description=(
@@ -71,6 +80,7 @@ def station_id() -> dy.String:
 
 
 def location_id() -> dy.String:
+    """The vendor's id of the location of a session or a station."""
     return dy.String(
         nullable=True,
         description=(
@@ -80,6 +90,7 @@ def location_id() -> dy.String:
 
 
 def user_id(*, primary_key: bool = False) -> dy.String:
+    """The pseudonym of a person; never NULL where it is the key."""
     description = "Keyed pseudonym of the person, the same wherever this vendor names that person."
     return dy.String(
         nullable=not primary_key,
@@ -89,6 +100,7 @@ def user_id(*, primary_key: bool = False) -> dy.String:
 
 
 def valid_from(*, primary_key: bool = False) -> dy.Datetime:
+    """From when on a version of an object holds."""
     return instant(
         "When this version began: the vendor's modification time, else when it was first read.",
         nullable=False,
@@ -97,8 +109,10 @@ def valid_from(*, primary_key: bool = False) -> dy.Datetime:
 
 
 def valid_to() -> dy.Datetime:
+    """Until when a version of an object holds."""
     return instant("When the next version began. NULL for the newest.")
 
 
 def is_current() -> dy.Bool:
+    """Whether a version of an object is its newest."""
     return dy.Bool(nullable=False, description="True for the newest version, also of a removed or deprecated object.")

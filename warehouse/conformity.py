@@ -22,7 +22,7 @@ def conform(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
     if missing:
         raise LakeError(f"{table.name}: the frame lacks {', '.join(missing)}; build it from the table's schema")
     conforming = frame.select(
-        cast_without_loss(table, frame.get_column(name), dtype) for name, dtype in polars_schema(table).items()
+        _cast_without_loss(table, frame.get_column(name), dtype) for name, dtype in polars_schema(table).items()
     )
     for name, column in table.schema.columns().items():
         if not column.nullable and conforming.get_column(name).has_nulls():
@@ -43,7 +43,7 @@ def check_month(table: Table, month: str | None) -> None:
         raise LakeError(f"{table.name}.month: {month!r} is not a month; write YYYY-MM")
 
 
-def cast_without_loss(table: Table, column: pl.Series, dtype: pl.DataType) -> pl.Series:
+def _cast_without_loss(table: Table, column: pl.Series, dtype: pl.DataType) -> pl.Series:
     if column.dtype == dtype:
         return column
     fault = LakeError(f"{table.name}.{column.name}: {column.dtype} does not fit {dtype} without loss; convert it first")

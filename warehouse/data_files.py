@@ -31,10 +31,15 @@ def write_data_files(folder: Path, table: Table, frame: pl.DataFrame) -> list[Ad
 
     Nothing refers to the files until the returned actions are committed.
     """
-    return [write_data_file(folder, part, values) for values, part in partitions(table, frame)]
+    return [_write_data_file(folder, part, values) for values, part in partitions(table, frame)]
 
 
 def partitions(table: Table, frame: pl.DataFrame) -> Iterator[tuple[dict[str, str | None], pl.DataFrame]]:
+    """The frame in parts of one file each: the value of the partition column, and the rows without that column.
+
+    One part for each month, None among them; of a table that is not partitioned the whole frame, with no value. A frame
+    without rows has no part.
+    """
     if frame.is_empty():
         return
     if not table.partitioned_by_month:
@@ -57,7 +62,7 @@ def _runs(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.get_column("month").rle().struct.unnest()
 
 
-def write_data_file(folder: Path, rows: pl.DataFrame, values: dict[str, str | None]) -> AddAction:
+def _write_data_file(folder: Path, rows: pl.DataFrame, values: dict[str, str | None]) -> AddAction:
     name = f"part-{uuid.uuid4()}.zstd.parquet"
     parents = [f"{column}={value or NULL_PARTITION}" for column, value in values.items()]
     relative = "/".join([*parents, name])
@@ -72,20 +77,21 @@ def write_data_file(folder: Path, rows: pl.DataFrame, values: dict[str, str | No
         partition_values=values,
         modification_time=now_milliseconds(),
         data_change=True,
-        stats=json.dumps(statistics(rows)),
+        stats=json.dumps(_statistics(rows)),
     )
 
 
-def statistics(rows: pl.DataFrame) -> dict[str, object]:
+def _statistics(rows: pl.DataFrame) -> dict[str, object]:
     """Row count, and the earliest and latest value and the NULLs of every instant, as the Delta protocol words them."""
     instants = [column for column in rows if isinstance(column.dtype, pl.Datetime)]
     ranges = {column.name: (column.min(), column.max()) for column in instants}
     return {
         "numRecords": rows.height,
-        "minValues": {name: log_instant(low) for name, (low, _) in ranges.items() if isinstance(low, datetime)},
-        # The log keeps milliseconds: a bound that were rounded down would hide rows from a reader that skips files.
+        "minValues": {name: _log_instant(low) for name, (low, _) in ranges.items() if isinstance(low, datetime)},
+        # The log keeps milliseconds: an upper bound that is rounded down would hide rows from a reader that skips
+        # files.
         "maxValues": {
-            name: log_instant(high + timedelta(microseconds=999))
+            name: _log_instant(high + timedelta(microseconds=999))
             for name, (_, high) in ranges.items()
             if isinstance(high, datetime)
         },
@@ -93,5 +99,5 @@ def statistics(rows: pl.DataFrame) -> dict[str, object]:
     }
 
 
-def log_instant(instant: datetime) -> str:
+def _log_instant(instant: datetime) -> str:
     return instant.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

@@ -38,10 +38,10 @@ One row per Parquet file of the lake that this publication reads: `table_name`, 
 
 def data_dictionary() -> str:
     """The whole document."""
-    return "\n".join([PREAMBLE, *("\n".join(section(table)) for table in PUBLISHED_TABLES), PUBLISHED_FILE])
+    return "\n".join([PREAMBLE, *("\n".join(_section(table)) for table in PUBLISHED_TABLES), PUBLISHED_FILE])
 
 
-def section(table: Table) -> Iterator[str]:
+def _section(table: Table) -> Iterator[str]:
     name = table.name if table.database_schema == "main" else f"{table.database_schema}.{table.name}"
     yield f"## {name}\n"
     yield f"{table.description}\n"

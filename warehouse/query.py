@@ -18,6 +18,7 @@ ROWS_AT_ONCE = 10_000
 """Fetching cannot be interrupted, so that it is done in pieces."""
 
 BETWEEN_INTERRUPTS_SECONDS = 0.1
+"""An interrupt may come between two statements and be lost, so that it is repeated until the query has ended."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ def query(path: str | Path, sql: str, most_rows: int | None = None) -> Answer:
     if not target.exists():
         raise QueryError(f"nothing is published at {target} yet: run `chargehouse refresh` first")
     with scratch_folder() as scratch, duckdb.connect(":memory:") as connection:
-        files = open_publication(connection, target, str(scratch))
-        elsewhere = next((file for file in files if not is_beside(target, file)), None)
+        files = _open_publication(connection, target, str(scratch))
+        elsewhere = next((file for file in files if not _is_beside(target, file)), None)
         if elsewhere is not None:
             raise QueryError(
                 f"{target} was moved or copied and still reads {elsewhere}: run `chargehouse refresh`, which publishes "
@@ -59,18 +60,18 @@ def query(path: str | Path, sql: str, most_rows: int | None = None) -> Answer:
         stopped = threading.Event()
 
         def fetch() -> list[tuple[Any, ...]]:
-            check_reads_only(connection, sql)
+            _check_reads_only(connection, sql)
             connection.execute(sql)
-            return fetched(connection, most_rows, stopped)
+            return _fetched(connection, most_rows, stopped)
 
         try:
-            rows = interruptible(connection, fetch, stopped)
+            rows = _interruptible(connection, fetch, stopped)
             description = connection.description or []
         except duckdb.Error as error:
             gone = next((file for file in files if not Path(file).exists()), None)
             if gone is not None:
                 raise QueryError(f"{gone} is published and gone: run `chargehouse rebuild`") from error
-            raise sql_fault(error) from error
+            raise _sql_fault(error) from error
     return Answer(
         columns=tuple(column[0] for column in description),
         types=tuple(str(column[1]) for column in description),
@@ -79,7 +80,7 @@ def query(path: str | Path, sql: str, most_rows: int | None = None) -> Answer:
     )
 
 
-def interruptible(
+def _interruptible(
     connection: duckdb.DuckDBPyConnection, work: Callable[[], Result], stopped: threading.Event
 ) -> Result:
     """Does the work in a thread of its own, and ends it where a signal raises KeyboardInterrupt here.
@@ -92,13 +93,12 @@ def interruptible(
     except KeyboardInterrupt:
         stopped.set()
         while thread.is_alive():
-            # One that comes between two statements is lost.
             connection.interrupt()
             thread.join(BETWEEN_INTERRUPTS_SECONDS)
         raise
 
 
-def fetched(
+def _fetched(
     connection: duckdb.DuckDBPyConnection, most_rows: int | None, stopped: threading.Event
 ) -> list[tuple[Any, ...]]:
     """The rows of what was executed, one more than `most_rows` where there are more."""
@@ -112,7 +112,7 @@ def fetched(
     return rows
 
 
-def open_publication(connection: duckdb.DuckDBPyConnection, path: Path, scratch: str) -> list[str]:
+def _open_publication(connection: duckdb.DuckDBPyConnection, path: Path, scratch: str) -> list[str]:
     """Attaches the publication as the default database and shuts out everything but the files it names; returns these.
 
     It is attached to a database in memory, because DuckDB keeps an opened file per path and process: a connection to
@@ -133,12 +133,12 @@ def open_publication(connection: duckdb.DuckDBPyConnection, path: Path, scratch:
     return files
 
 
-def is_beside(publication: Path, file: str) -> bool:
+def _is_beside(publication: Path, file: str) -> bool:
     """Whether the lake's file lies in the folder of the publication, where every refresh leaves both."""
     return Path(file).is_relative_to(publication.resolve().parent)
 
 
-def check_reads_only(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+def _check_reads_only(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     """Raises duckdb.Error unless the SQL is a single statement that only reads.
 
     A file that may be read may also be written: DuckDB 2.0 knows no other permission, and it counts
@@ -148,7 +148,7 @@ def check_reads_only(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     connection.execute(f"EXPLAIN SELECT * FROM query({literal(sql)})")
 
 
-def sql_fault(error: duckdb.Error) -> QueryError:
+def _sql_fault(error: duckdb.Error) -> QueryError:
     text, _, _ = str(error).partition("\n\nLINE ")
     if "Expected a single SELECT statement" in text or "must be at the top level" in text:
         return StatementError(
@@ -160,9 +160,9 @@ def sql_fault(error: duckdb.Error) -> QueryError:
 
 def render(answer: Answer) -> str:
     """The answer as a plain text table: numbers to the right, NULL as NULL, decimals and instants as they are."""
-    texts = [[cell(value) for value in row] for row in answer.rows]
+    texts = [[_cell(value) for value in row] for row in answer.rows]
     widths = [max(len(text) for text in column) for column in zip(answer.columns, *texts, strict=True)]
-    is_number = [is_numeric(kind) for kind in answer.types]
+    is_number = [_is_numeric(kind) for kind in answer.types]
 
     def line(row: Sequence[str]) -> str:
         aligned = [
@@ -177,7 +177,7 @@ def render(answer: Answer) -> str:
     return "\n".join([line(answer.columns), rule, *(line(row) for row in texts), footer])
 
 
-def cell(value: object) -> str:
+def _cell(value: object) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, bool):
@@ -190,5 +190,5 @@ def cell(value: object) -> str:
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in str(value))
 
 
-def is_numeric(sql_type: str) -> bool:
+def _is_numeric(sql_type: str) -> bool:
     return sql_type.startswith(("DECIMAL", "DOUBLE", "FLOAT")) or sql_type.endswith("INT") or sql_type == "INTEGER"

@@ -18,7 +18,7 @@ MAKING_SECONDS = 60.0
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
     """A folder of its own for as long as the context lasts; what killed processes left behind is removed first."""
-    remove_abandoned()
+    _remove_abandoned()
     with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
         held = os.open(folder, os.O_RDONLY)
         try:
@@ -29,7 +29,7 @@ def scratch_folder() -> Iterator[Path]:
             os.close(held)
 
 
-def remove_abandoned() -> None:
+def _remove_abandoned() -> None:
     """Removes the folders of this user that no process holds any more."""
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with suppress(OSError):

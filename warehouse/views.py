@@ -9,7 +9,7 @@ from warehouse.snapshot import Snapshot
 from warehouse.tables.table import Table
 
 
-def view_name(table: Table) -> str:
+def _view_name(table: Table) -> str:
     return f"{identifier(table.database_schema)}.{identifier(table.name)}"
 
 
@@ -21,11 +21,11 @@ def view_statement(table: Table, snapshot: Snapshot | None) -> str:
     files = () if snapshot is None else snapshot.files
     stored = frozenset[str]() if snapshot is None else snapshot.columns
     columns = ", ".join(
-        f"CAST({source(table, name, name in stored and bool(files))} AS {duckdb_type(dtype)}) AS {identifier(name)}"
+        f"CAST({_source(table, name, name in stored and bool(files))} AS {duckdb_type(dtype)}) AS {identifier(name)}"
         for name, dtype in polars_schema(table).items()
     )
     if not files:
-        return f"CREATE VIEW {view_name(table)} AS SELECT {columns} WHERE false"
+        return f"CREATE VIEW {_view_name(table)} AS SELECT {columns} WHERE false"
     # The month of a Delta partition is in the folder's name alone, and `2025-03` must not be taken for a date.
     options = (
         "hive_partitioning=true, hive_types={'month': VARCHAR}"
@@ -33,10 +33,11 @@ def view_statement(table: Table, snapshot: Snapshot | None) -> str:
         else "hive_partitioning=false"
     )
     paths = literals(file.path for file in files)
-    return f"CREATE VIEW {view_name(table)} AS SELECT {columns} FROM read_parquet({paths}, {options})"
+    return f"CREATE VIEW {_view_name(table)} AS SELECT {columns} FROM read_parquet({paths}, {options})"
 
 
-def source(table: Table, column: str, is_stored: bool) -> str:
+def _source(table: Table, column: str, is_stored: bool) -> str:
+    """What a column of the view is cast from: the column of the files; NULL where these are older than the column."""
     if not is_stored:
         return "NULL"
     if column == "month" and table.partitioned_by_month and table.schema.columns()["month"].nullable:
@@ -47,6 +48,6 @@ def source(table: Table, column: str, is_stored: bool) -> str:
 
 def comment_statements(table: Table) -> Iterator[str]:
     """What the schema says of the table and of each column, its unit in brackets."""
-    yield f"COMMENT ON VIEW {view_name(table)} IS {literal(table.description)}"
+    yield f"COMMENT ON VIEW {_view_name(table)} IS {literal(table.description)}"
     for name, column in table.schema.columns().items():
-        yield f"COMMENT ON COLUMN {view_name(table)}.{identifier(name)} IS {literal(described(column))}"
+        yield f"COMMENT ON COLUMN {_view_name(table)}.{identifier(name)} IS {literal(described(column))}"

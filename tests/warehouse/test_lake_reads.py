@@ -94,7 +94,7 @@ def test_rows_without_an_end_span_no_time(lake, rejected):
 
 @pytest.mark.parametrize("known", [{}, {"numRecords": 1}])
 def test_files_without_statistics_are_read(lake, sessions, monkeypatch, known):
-    monkeypatch.setattr("warehouse.data_files.statistics", lambda _: known)
+    monkeypatch.setattr("warehouse.data_files._statistics", lambda _: known)
     lake.append(FACT_SESSION, sessions("a", MARCH))
     assert len(lake.files_overlapping(FACT_SESSION, MAY, MAY + timedelta(days=1))) == 1
     assert lake.scan_since(FACT_SESSION, "started_at", MARCH).collect().height == 1

@@ -6,14 +6,17 @@ from warehouse import columns
 
 
 def run_id() -> dy.String:
+    """The Dagster run, part of the key."""
     return columns.text("Id of the Dagster run.", nullable=False, primary_key=True)
 
 
 def endpoint() -> dy.String:
+    """The list that was read, part of the key."""
     return columns.text("Endpoint, as the raw log names it.", nullable=False, primary_key=True)
 
 
 def scope() -> dy.String:
+    """What the list was asked for, part of the key."""
     return columns.text(
         "What the endpoint was asked for: an installation, a park ...; `all` where it takes none. Users by pseudonym.",
         nullable=False,
@@ -22,6 +25,7 @@ def scope() -> dy.String:
 
 
 def session_count(description: str, *, nullable: bool = False) -> dy.Int64:
+    """A number of sessions."""
     return dy.Int64(nullable=nullable, description=description, metadata={"unit": "sessions"})
 
 

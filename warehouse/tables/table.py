@@ -32,6 +32,7 @@ class Table:
 
     @property
     def is_published(self) -> bool:
+        """Whether the DuckDB file shows the table."""
         return self.group != "staging"
 
     @property
