@@ -1,7 +1,7 @@
 """The jobs: selections of the same assets, asked in different ways. Each run stays in one process.
 
 On the command line one run does everything: it reads, builds the months it touched and publishes. By schedule `load`
-only reads and stages; the sensor of the touched months asks for `build_months` and `publish`.
+reads, stages and builds all but the facts; the sensor of the touched months asks for `build_months` and `publish`.
 """
 
 from collections.abc import Mapping, Sequence
