@@ -36,7 +36,7 @@ def hold_run(data: Path, run_id: str) -> None:
 
 
 def let_go_of_run(data: Path, run_id: str) -> None:
-    """The run has ended, and its process goes on."""
+    """Take the lock of a run away that has ended, while its process goes on."""
     path = _lock_path(data, run_id)
     descriptor = _held.pop(path, None)
     path.unlink(missing_ok=True)

@@ -19,6 +19,8 @@ from pipelines.faults import AlertError
 from pipelines.settings import Settings
 
 INTERVAL_SECONDS = 30
+"""Between two looks for runs that have ended; also until an alert that could not be delivered is sent again."""
+
 RUNS_AT_ONCE = 5
 """Runs told of in one tick, which has to end within a minute."""
 
@@ -57,7 +59,7 @@ class _EndedRun:
 
 
 Tell = Callable[[dg.DagsterInstance, _EndedRun, Memory, Target], bool]
-"""Tells of one run what there is to tell, and remembers it. Whether there was anything. Raises AlertError."""
+"""Tells of one run what there is to tell, and remembers it; gives whether there was anything. Raises AlertError."""
 
 
 def build_alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:

@@ -38,12 +38,15 @@ from pipelines.locks import BACKUP, LAKE, RAW_LOG, exclusive
 from warehouse.durable_files import flush, replacing
 
 FORMAT = 1
+"""Of the manifest: another number for one that this version could not read."""
+
 MANIFEST = "manifest.json"
 BUILDING = ".building"
 RESTORING = "restoring"
 # The raw log comes last in a restore: it is what says that there is data.
 CONTENT = (SANDBOX_RECORD, PSEUDONYM_KEY, FORGOTTEN, FORGETTING, STAGING_FOLDER, LAKE_FOLDER, RAW_FOLDER)
 PIECE_BYTES = 1 << 20
+"""Read and written at once, so that a large file does not fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class Backup:
 
     @property
     def size_bytes(self) -> int:
+        """The size of all its files, those among them that are links into the generation before."""
         return sum(file.size_bytes for file in self.files.values())
 
 

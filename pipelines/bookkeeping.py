@@ -17,7 +17,9 @@ from warehouse.tables import LATENESS, LOAD_AUDIT, STAGED_SESSION, TOUCHED_MONTH
 
 
 def note_touched(touched: pl.DataFrame, published: Lake, as_of: datetime, run_id: str) -> None:
-    """Months and reasons, with a number above all that the facts were ever built for; each once in a run."""
+    """Append months and reasons (columns of NOTHING_TOUCHED) to the touched months, each once in a run, with a number
+    above all that the facts were ever built for.
+    """
     known = published.scan(TOUCHED_MONTH)
     # Also above what the facts were built for, should these entries have been lost.
     last = max(
@@ -36,7 +38,9 @@ def note_touched(touched: pl.DataFrame, published: Lake, as_of: datetime, run_id
 
 
 def note_vocabulary(raw_log: RawLog, words: Iterable[pl.DataFrame], published: Lake) -> None:
-    """The names that the vendors' answers have shown and nobody knew: fields, and status words (columns of SEEN)."""
+    """Append the names that the vendors' answers have shown and that are not in the vocabulary yet: the fields of the
+    loads that the audit has not taken in, and status words (columns of SEEN).
+    """
     after = published.mark(LOAD_AUDIT, CONSUMED) if published.exists(VOCABULARY) else None
     fields = raw_log.fields(after).select("vendor", "endpoint", "field", seen_at="as_of")
     fresh = new_vocabulary(published.scan(VOCABULARY).collect(), pl.concat([seen_fields(fields), *words]))
@@ -45,7 +49,7 @@ def note_vocabulary(raw_log: RawLog, words: Iterable[pl.DataFrame], published: L
 
 
 def note_received(readings: pl.DataFrame, receipts: list[pl.DataFrame], published: Lake, newest: int) -> None:
-    """What each run received of each list, up to the load `newest`, and what came of it.
+    """Add to the audit what each run received of each list, up to the load `newest`, and what came of it.
 
     `readings`: the records of the loads that are not in the audit yet. `receipts`: the rows received of every table.
     """
@@ -65,7 +69,11 @@ def note_received(readings: pl.DataFrame, receipts: list[pl.DataFrame], publishe
 
 
 def note_lateness(raw_log: RawLog, lakes: Lakes, newest: int) -> None:
-    """How late the sessions came, counted from what is staged, in however many rounds and runs that came to be."""
+    """Count how late the sessions came that the runs since the last count saw first.
+
+    From what is staged by now, so that it is the same in however many rounds and runs that came to be. `newest`: the
+    load up to which they are staged.
+    """
     runs = raw_log.readings(lakes.published.mark(LATENESS, CONSUMED))["as_of"].unique().sort()
     if runs.is_empty():
         return

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.lakes import NEWS, Lakes
+from pipelines.lakes import NEWS, Lakes, row_count
 from pipelines.layout import DATABASE
 from pipelines.questions import first_month
 from pipelines.raw_log import RawLog
@@ -131,11 +131,12 @@ def unpublished_tables(lakes: Lakes, data: Path) -> dict[str, int]:
 
 
 def _rebuild_if_changed(lakes: Lakes, table: Table, sources: Sequence[Table], build: Callable[[], pl.DataFrame]) -> int:
+    """Replace the table by what is built, unless none of its staged sources has changed since. Gives the rows."""
     told = [news for source in sources if (news := lakes.staging.mark(source, NEWS)) is not None]
     # Numbers at random: none of them changes without changing this.
     news = reduce(xor, told) if told else None
     if news is not None and news == lakes.published.mark(table, NEWS):
-        return sum(lakes.published.row_counts(table).values())
+        return row_count(lakes.published, table)
     rows = build()
     lakes.published.replace(table, rows, {} if news is None else {NEWS: news})
     return rows.height

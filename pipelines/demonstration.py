@@ -20,6 +20,7 @@ from warehouse.durable_files import replacing
 SEED = 7
 SESSIONS = 6_000
 MONTHS_BEFORE = 5
+"""The world of a first `make run`: half a year in which no month of a vendor is empty, and which is read in seconds."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pipelines.layout import LAKE_FOLDER, STAGING_FOLDER
 from transforms.touched import NO_MONTH
 from warehouse.lake import Lake
 from warehouse.tables import FACT_ENERGY, FACT_SESSION, REJECTED_SESSION
+from warehouse.tables.table import Table
 
 CONSUMED = "raw"
 """The mark by which a table remembers the last load of the raw log that it has consumed."""
@@ -39,6 +40,11 @@ class Lakes:
     def below(cls, data: Path) -> "Lakes":
         """The lakes of one root of everything written."""
         return cls(Lake(data / STAGING_FOLDER), Lake(data / LAKE_FOLDER))
+
+
+def row_count(lake: Lake, table: Table) -> int:
+    """How many rows a table has, by its log, without reading it."""
+    return sum(lake.row_counts(table).values())
 
 
 def partitions_of(months: Iterable[str]) -> list[str | None]:

@@ -18,6 +18,7 @@ MonthTotals = Mapping[tuple[Table, str], tuple[int, float]]
 """Rows and kWh of a month of a fact."""
 
 MONTHS_PICTURED = 36
+"""The newest: more bars than that cannot be told apart in the picture."""
 
 
 def month_totals(lakes: Lakes, months: Collection[str]) -> MonthTotals:

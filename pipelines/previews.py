@@ -8,7 +8,11 @@ import polars as pl
 from pipelines.personal_data import PSEUDONYM
 
 ROWS_SHOWN = 5
+"""Of a table: enough to see what its rows look like."""
+
 MONTHS_SHOWN = 60
+"""Rows of a list by month, at most: five years."""
+
 TEXT_SHOWN = 60
 """So many characters of a text are shown: a payload would fill the page."""
 

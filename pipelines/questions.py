@@ -16,6 +16,8 @@ MONTHS_AT_FIRST = 24
 """How many months before its own a first refresh begins, unless the settings say where."""
 
 MOST_MONTHS = 600
+"""Fifty years: more is a mistake in a year's digits, and would take a request for each stretch of it."""
+
 FROM, TO = "--from (from_month)", "--to (to_month)"
 """As the command line calls it, and the launchpad of the web UI."""
 

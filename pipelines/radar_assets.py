@@ -114,12 +114,11 @@ def verdict(radar: pl.DataFrame) -> Verdict:
         if row["months_at_risk"]:
             is_error = True
             sentences.insert(0, _months_sentence(place, row))
+        more = f"; see {row['retirement_url']}" if row["retirement_url"] else ""
         if row["sunset_at"] is not None:
             is_error = is_error or row["sunset_at"] < row["seen_at"] + HORIZON
-            more = f"; see {row['retirement_url']}" if row["retirement_url"] else ""
             sentences.append(f"{place} ends on {row['sunset_at']:%Y-%m-%d}{more}.")
         elif row["deprecated_at"] is not None:
-            more = f"; see {row['retirement_url']}" if row["retirement_url"] else ""
             sentences.append(f"{place} is deprecated as of {row['deprecated_at']:%Y-%m-%d}{more}.")
     numbers = {
         name: int(radar[name].sum() or 0)

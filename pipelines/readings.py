@@ -60,7 +60,7 @@ class Reading:
 
     @property
     def place(self) -> str:
-        """Vendor, endpoint and scope, as a person reads them."""
+        """Vendor, endpoint and scope, as people read them."""
         return f"{self.vendor} {self.endpoint}" + ("" if self.scope == "all" else f" ({self.scope})")
 
 
@@ -70,7 +70,8 @@ def readings_table(readings: list[Reading]) -> pa.Table:
 
 
 def run_as_of(readings: pl.DataFrame, run_id: str) -> datetime:
-    """The run's now: that of its readings; where it read nothing, of the last that did; before any, the clock's."""
+    """The run's now: that of its readings; where it read nothing, the newest that any run had; before any, the
+    clock's."""
     mine = readings.filter(pl.col("run_id") == run_id)
     told = (mine if mine.height else readings)["as_of"]
     return max(told) if told.len() else run_instant("")

@@ -18,6 +18,7 @@ KEPT_OPEN = 4
 """Databases kept open at once: the index, and those of the runs written or looked at last."""
 
 BUSY_SECONDS = 30
+"""How long a process waits for another that writes to the same database."""
 
 
 class RunHistory(DagsterSqliteStorage):

@@ -26,6 +26,7 @@ from pipelines.upgrade import outdated_tables
 from transforms.months import month_after
 
 INTERVAL_SECONDS = 30
+"""Between two looks at what is pending, each of which takes a fraction of a second."""
 
 NEWS = "chargehouse/news"
 """The tag that names what a requested run is to take in: the same news is not asked for twice."""
@@ -154,6 +155,7 @@ def _busy(instance: dg.DagsterInstance, settings: Settings) -> str | None:
 
 
 def _requested(tasks: Sequence[Task], instance: dg.DagsterInstance, zone: ZoneInfo) -> dg.SensorResult:
+    """The runs to ask for: those that were not tried yet, or in vain so long ago that it is time to try again."""
     requests: list[dg.RunRequest] = []
     waiting: list[str] = []
     for task in tasks:

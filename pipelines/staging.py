@@ -133,16 +133,16 @@ def stage(
     received: Counter[str] = Counter()
     months: set[str] = set()
     for last in _rounds(raw_log, lakes.staging.mark(STAGED_SESSION, CONSUMED), newest):
-        read = raw_log.until(last)
-        intakes, touched = _taken_in(read, lakes, time_zone)
-        unaudited = read.readings(lakes.published.mark(LOAD_AUDIT, CONSUMED))
+        log = raw_log.until(last)
+        intakes, touched = _taken_in(log, lakes, time_zone)
+        unaudited = log.readings(lakes.published.mark(LOAD_AUDIT, CONSUMED))
         if rebuilt_months is not None:
             touched = _to_rebuild(rebuilt_months)
         else:
             asked_again = touched_by_backfills(unaudited, time_zone)
             touched = pl.concat([touched, _to_rebuild(stale), asked_again])
         note_touched(touched, lakes.published, as_of, run_id)
-        note_vocabulary(read, [intake.words for intake in intakes], lakes.published)
+        note_vocabulary(log, [intake.words for intake in intakes], lakes.published)
         note_received(unaudited, [intake.receipts for intake in intakes], lakes.published, last)
         for intake in intakes:
             _write(intake, lakes.staging, {CONSUMED: last}, zone_number)

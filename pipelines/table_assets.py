@@ -18,7 +18,7 @@ from pipelines.building import (
 from pipelines.column_lineage import lineage_metadata
 from pipelines.column_metadata import table_metadata
 from pipelines.extraction import extract
-from pipelines.lakes import MONTHLY_FACTS, NEWS, Lakes
+from pipelines.lakes import MONTHLY_FACTS, NEWS, Lakes, row_count
 from pipelines.layout import DATABASE
 from pipelines.locks import LAKE, exclusive
 from pipelines.month_metadata import MonthTotals, metadata_by_month, month_totals
@@ -31,7 +31,7 @@ from pipelines.raw_assets import raw_key, raw_metadata_of
 from pipelines.raw_log import RawLog
 from pipelines.readings import run_as_of
 from pipelines.settings import Settings
-from pipelines.staging import discard_staged, stage
+from pipelines.staging import StagingOutcome, discard_staged, stage
 from pipelines.step_causes import incomplete
 from pipelines.upgrade import refuse_outdated, upgrade
 from pipelines.vendors import ENDPOINTS
@@ -102,36 +102,26 @@ def _staged_tables(settings: Settings, lakes: Lakes, progress: Progress) -> dg.A
         ],
     )
     def staged_tables(context: dg.AssetExecutionContext, config: Anew) -> Iterator[dg.MaterializeResult[None]]:
-        hold_run(settings.data, context.run.run_id)
-        raw_log = RawLog(settings.data)
+        run_id = context.run.run_id
+        hold_run(settings.data, run_id)
         progress.on_read()
         with exclusive(
             settings.data, LAKE, lambda: progress.on_stage("waiting for another run that writes the tables")
         ):
-            run_id, rebuilt = context.run.run_id, None
-            as_of = run_as_of(raw_log.readings(), run_id)
             upgrade(lakes, progress.on_stage)
-            if config.from_raw:
-                rebuilt = _asked_months(config)
-                if rebuilt is not None:
-                    # What has come since touches months of its own, which are to be built as well.
-                    stage(raw_log, lakes, settings.time_zone, as_of, run_id)
-                progress.on_stage("staging the whole raw log again")
-                discard_staged(lakes)
-                forget_damaged(lakes)
-            outcome = stage(raw_log, lakes, settings.time_zone, as_of, run_id, rebuilt)
+            outcome = _stage_what_is_asked(RawLog(settings.data), lakes, settings, config, run_id, progress)
         newest_touched = lakes.published.scan(TOUCHED_MONTH).select(pl.col("number").max()).collect().item()
         for table in staged:
             yield _result(
                 table,
-                sum(lakes.staging.row_counts(table).values()),
+                row_count(lakes.staging, table),
                 # A session that was seen running once more is news, and changes nothing of what is built.
                 newest_touched if table == STAGED_SESSION else lakes.staging.mark(table, NEWS),
                 rows_received=outcome.rows_received.get(table.name, 0),
             )
         yield _result(
             LOAD_AUDIT,
-            sum(lakes.published.row_counts(LOAD_AUDIT).values()),
+            row_count(lakes.published, LOAD_AUDIT),
             months_touched=", ".join(outcome.touched_months) or "none",
             months_touched_and_why=touched_in_words(lakes, run_id),
             preview=table_preview(lakes.published.scan(LOAD_AUDIT).filter(pl.col("run_id") == run_id)),
@@ -139,11 +129,29 @@ def _staged_tables(settings: Settings, lakes: Lakes, progress: Progress) -> dg.A
         for table in (LATENESS, VOCABULARY):
             yield _result(
                 table,
-                sum(lakes.published.row_counts(table).values()),
+                row_count(lakes.published, table),
                 preview=table_preview(lakes.published.scan(table), last=True),
             )
 
     return staged_tables
+
+
+def _stage_what_is_asked(
+    raw_log: RawLog, lakes: Lakes, settings: Settings, config: Anew, run_id: str, progress: Progress
+) -> StagingOutcome:
+    """Stage what has come since the last time; the whole raw log where that is asked. The caller holds the lake's
+    lock."""
+    as_of = run_as_of(raw_log.readings(), run_id)
+    if not config.from_raw:
+        return stage(raw_log, lakes, settings.time_zone, as_of, run_id)
+    months = _asked_months(config)
+    if months is not None:
+        # What has come since touches months of its own, which are to be built as well.
+        stage(raw_log, lakes, settings.time_zone, as_of, run_id)
+    progress.on_stage("staging the whole raw log again")
+    discard_staged(lakes)
+    forget_damaged(lakes)
+    return stage(raw_log, lakes, settings.time_zone, as_of, run_id, months)
 
 
 def _monthly_facts(settings: Settings, lakes: Lakes, months: dg.MonthlyPartitionsDefinition) -> dg.AssetsDefinition:
@@ -251,13 +259,13 @@ def _touched_months(settings: Settings, lakes: Lakes, progress: Progress) -> dg.
             progress.on_stage(f"built {len(months)} month(s): {months[0]} to {months[-1]}")
         yield _result(
             TOUCHED_MONTH,
-            sum(lakes.published.row_counts(TOUCHED_MONTH).values()),
+            row_count(lakes.published, TOUCHED_MONTH),
             months_built=", ".join(months) or "none",
             months_touched_and_why=touched_in_words(lakes, context.run.run_id),
         )
         yield _result(
             MONTH_QUALITY,
-            sum(lakes.published.row_counts(MONTH_QUALITY).values()),
+            row_count(lakes.published, MONTH_QUALITY),
             preview=table_preview(lakes.published.scan(MONTH_QUALITY).sort("month", "vendor"), last=True),
         )
 
@@ -267,7 +275,7 @@ def _touched_months(settings: Settings, lakes: Lakes, progress: Progress) -> dg.
 def _measure(context: dg.AssetExecutionContext, lakes: Lakes, months: Sequence[str], time_zone: str) -> None:
     """Count what stands in the months that a partitioned run has built, and record that, which is no partition."""
     measure_months(lakes, months, time_zone)
-    rows = sum(lakes.published.row_counts(MONTH_QUALITY).values())
+    rows = row_count(lakes.published, MONTH_QUALITY)
     context.log_event(dg.AssetMaterialization(table_key(MONTH_QUALITY), metadata={"dagster/row_count": rows}))
 
 
@@ -377,7 +385,11 @@ def _spec(table: Table, deps: Sequence[dg.AssetKey], *, skippable: bool = False)
 
 
 def _result(table: Table, rows: int, version: int | None = None, **told: Any) -> dg.MaterializeResult[None]:
-    """`version`: another number after every change of the table; only then is out of date what is built of it."""
+    """What a step tells of a table that it has written.
+
+    `version`: another number after every change of the table, by which Dagster tells that what is built of it is out of
+    date; without it every run counts as a change.
+    """
     metadata = {"dagster/row_count": rows, **told, **lineage_metadata(table)}
     data_version = None if version is None else dg.DataVersion(str(version))
     return dg.MaterializeResult(asset_key=table_key(table), metadata=metadata, data_version=data_version)
@@ -413,6 +425,7 @@ def touched_in_words(lakes: Lakes, run_id: str) -> dg.MarkdownMetadataValue:
 
 
 def _asked_months(config: Anew) -> list[str] | None:
+    """The months between the two that are asked for, both included; None for all. Raises ConfigurationError."""
     if not config.from_month and not config.to_month:
         return None
     check_months(config.from_month, config.to_month)

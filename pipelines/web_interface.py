@@ -20,6 +20,7 @@ from pipelines.settings import PROJECT_FOLDER, Settings
 
 HOST = "127.0.0.1"
 PATIENCE_SECONDS = 8.0
+"""How long the two services may take to end by themselves."""
 
 _PR_SET_PDEATHSIG = 1
 """From linux/prctl.h: the signal that a process gets when the one that started it dies."""
