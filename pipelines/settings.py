@@ -263,7 +263,7 @@ def _jedlix(variables: Variables) -> JedlixAccount | None:
     return JedlixAccount(
         client_id=variables.text("JEDLIX_CLIENT_ID"),
         client_secret=variables.required_secret("JEDLIX_CLIENT_SECRET"),
-        api_key=variables.header_secret("JEDLIX_API_KEY"),
+        api_key=variables.ascii_secret("JEDLIX_API_KEY"),
         base_url=base_url,
         token_url=variables.url("JEDLIX_TOKEN_URL", "https://jedlix-b2e.eu.auth0.com/oauth/token"),
         audience=variables.text("JEDLIX_AUDIENCE", base_url),
@@ -272,7 +272,7 @@ def _jedlix(variables: Variables) -> JedlixAccount | None:
 
 
 def _greenflux(variables: Variables) -> GreenfluxAccount | None:
-    token = variables.header_secret("GREENFLUX_TOKEN")
+    token = variables.ascii_secret("GREENFLUX_TOKEN")
     if token is None:
         return None
     return GreenfluxAccount(
@@ -322,8 +322,8 @@ def _mail(variables: Variables) -> Mail | None:
     host = variables.text("CHARGEHOUSE_ALERT_SMTP_HOST")
     if not re.fullmatch(r"[A-Za-z0-9.:_-]+", host):
         raise ConfigurationError("CHARGEHOUSE_ALERT_SMTP_HOST must be the name of a mail server.")
-    username = variables.text("CHARGEHOUSE_ALERT_SMTP_USERNAME")
-    password = variables.secret("CHARGEHOUSE_ALERT_SMTP_PASSWORD")
+    username = variables.ascii_text("CHARGEHOUSE_ALERT_SMTP_USERNAME")
+    password = variables.ascii_secret("CHARGEHOUSE_ALERT_SMTP_PASSWORD")
     if bool(username) != (password is not None):
         raise ConfigurationError(
             "alerting by mail is only half configured: set both CHARGEHOUSE_ALERT_SMTP_USERNAME and _PASSWORD, or none."

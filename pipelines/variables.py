@@ -44,11 +44,16 @@ class Variables:
         value = self.text(name)
         return SecretStr(value) if value else None
 
-    def header_secret(self, name: str) -> SecretStr | None:
-        """A secret that goes into a header. HTTP libraries quote one that cannot stand there."""
+    def ascii_text(self, name: str) -> str:
+        """Printable ASCII. HTTP libraries quote a header of anything else, and Python's SMTP client cannot send it."""
         value = self.text(name)
         if not value.isascii() or not value.isprintable():
             raise ConfigurationError(f"{name} must be printable ASCII text.")
+        return value
+
+    def ascii_secret(self, name: str) -> SecretStr | None:
+        """A secret of printable ASCII, None where it is not set."""
+        value = self.ascii_text(name)
         return SecretStr(value) if value else None
 
     def flag(self, name: str) -> bool:

@@ -427,6 +427,14 @@ def test_a_mail_setting_that_cannot_be_meant_is_a_mistake(name: str, value: str)
     assert name.rpartition("_")[2] in mistake({**MAIL, name: value})
 
 
+@pytest.mark.parametrize("name", list(SIGN_IN))
+@pytest.mark.parametrize("value", ["gr\xfcn", "bell\x07"])
+def test_a_mail_sign_in_that_smtp_cannot_carry_is_a_mistake(name: str, value: str) -> None:
+    told = mistake({**MAIL, **SIGN_IN, name: value})
+    assert name in told
+    assert value not in told
+
+
 @pytest.mark.parametrize("port", ["0", "99999", "smtp"])
 def test_a_mail_port_that_is_none_is_a_mistake_also_without_a_mail_server(port: str) -> None:
     assert "CHARGEHOUSE_ALERT_SMTP_PORT" in mistake({"CHARGEHOUSE_ALERT_SMTP_PORT": port})
