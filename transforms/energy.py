@@ -6,6 +6,7 @@ exactly, and none is negative.
 """
 
 from datetime import timedelta
+from math import ceil
 
 import polars as pl
 
@@ -79,7 +80,8 @@ def _may_have_slots_in(month: str | None, time_zone: str) -> pl.Expr:
 
 def _slots_of_month(month: str, time_zone: str) -> tuple[int, int]:
     """The slots that start in the month, as [from, to)."""
-    first, end = (-int(-bound.timestamp() * 1000 // _SLOT_MS) for bound in month_bounds(month, time_zone))
+    # Rounded up: where a zone breaks the month inside a slot, that slot is of the month before.
+    first, end = (ceil(bound.timestamp() * 1000 / _SLOT_MS) for bound in month_bounds(month, time_zone))
     return first, end
 
 

@@ -116,3 +116,23 @@ def valid_to() -> dy.Datetime:
 def is_current() -> dy.Bool:
     """Whether a version of an object is its newest."""
     return dy.Bool(nullable=False, description="True for the newest version, also of a removed or deprecated object.")
+
+
+def version_at() -> dy.Datetime:
+    """When a staged version of an object begins."""
+    return instant("Beginning of the version: vendor's clock, else first reading.", nullable=False)
+
+
+def is_clocked() -> dy.Bool:
+    """Whether a staged version of an object carries a clock of the vendor's."""
+    return dy.Bool(nullable=False, description="Whether version_at is the vendor's own clock.")
+
+
+def version_read_at() -> dy.Datetime:
+    """The now of the run that read a staged version."""
+    return instant("As-of instant of the run that read this version.", nullable=False)
+
+
+def requested_at() -> dy.Datetime:
+    """When a staged version was asked for, by the clock of this machine."""
+    return instant("When the request that brought this version was sent.", nullable=False)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Se
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from math import ceil
 from typing import Any
 
 from pipelines.faults import ReadingError
@@ -289,6 +290,7 @@ def read_numbered_pages(
 
 
 def _pages_at_once(fetch: Callable[[int], NumberedPage]) -> Iterator[list[NumberedPage]]:
+    """The first page by itself, then as many as it says there are, several at a time."""
     first = fetch(1)
     yield [first]
     pages = range(2, min(first.total_pages, MOST_PAGES) + 1)
@@ -302,7 +304,7 @@ def _pages_at_once(fetch: Callable[[int], NumberedPage]) -> Iterator[list[Number
 def _hides_more(
     fetch: Callable[[int], NumberedPage], last: NumberedPage, key: Callable[[Any], Hashable], reading: _Pass
 ) -> bool:
-    """Whether behind the last of several pages, which is full, stands yet another."""
+    """Whether the last of several pages is full, and another stands behind it."""
     if last.total_pages <= 1 or len(last.page.objects) < reading.page_size:
         return False
     beyond = _page_beyond(fetch, last.total_pages + 1, reading)
@@ -310,7 +312,7 @@ def _hides_more(
 
 
 def _page_beyond(fetch: Callable[[int], NumberedPage], number: int, reading: _Pass) -> NumberedPage | None:
-    """A page that the vendor did not promise, so that it may refuse it, or fail to answer.
+    """A page that the vendor did not promise; None where it refuses it, or fails to answer.
 
     Raises ReadingError where the total is proved wrong: the list may well go on there.
     """
@@ -327,6 +329,7 @@ def _page_beyond(fetch: Callable[[int], NumberedPage], number: int, reading: _Pa
 def _pages_in_turn(
     fetch: Callable[[int], NumberedPage], key: Callable[[Any], Hashable], reading: _Pass
 ) -> Iterator[NumberedPage]:
+    """Pages from the first to the end, one after the other, and back by as many as the total fell by."""
     number = 1
     pages = 1
     for _ in range(MOST_PAGES):
@@ -339,7 +342,7 @@ def _pages_in_turn(
         fallen = reading.fall(answer.total_count)
         if fallen and number > 1:
             reading.step_back()
-            number = max(1, number - -(-fallen // reading.page_size))
+            number = max(1, number - ceil(fallen / reading.page_size))
             continue
         rows = len(answer.page.objects)
         is_news = reading.take(answer.page.objects, key, (number - 1) * reading.page_size + rows)
@@ -380,7 +383,7 @@ def read_offset_pages(fetch: Callable[[int], OffsetPage], key: Callable[[Any], H
 def _offset_pass(
     fetch: Callable[[int], OffsetPage], key: Callable[[Any], Hashable], limit: int, reading: _Pass
 ) -> Iterator[OffsetPage]:
-    """Pages from offset 0 to the end."""
+    """Pages from offset 0 to the end, each asked for from the last row of the one before: its anchor."""
     offset = 0
     largest = 1
     has_anchor = False
@@ -403,7 +406,8 @@ def _offset_pass(
             continue
         if objects and offset > 0 and not has_anchor:
             reading.is_anchored = False
-        is_cut = len(objects) >= limit or (offset > 0 and len(objects) >= largest)
+        # As full as a page gets here: more may stand behind it, whatever the total says.
+        is_full = len(objects) >= limit or (offset > 0 and len(objects) >= largest)
         largest = max(largest, len(objects))
         reached = offset + len(objects)
         reading.take(objects, key, reached)
@@ -413,7 +417,7 @@ def _offset_pass(
         yield replace(answer, page=replace(answer.page, objects=objects[1:])) if is_repeated else answer
         if not objects or (answer.has_next is False and answer.total_count in (None, reached)):
             return
-        if answer.has_next is None and answer.total_count == reached and not is_cut:
+        if answer.has_next is None and answer.total_count == reached and not is_full:
             return
         # A page of one row has none to spare as the anchor of the next.
         has_anchor = len(objects) > 1

@@ -114,7 +114,10 @@ class TouchedMonth(dy.Schema):
         primary_key=True,
     )
     touched_at = columns.instant("As-of instant of the run.", nullable=False)
-    number = dy.Int64(nullable=False, description="Place in the order in which the months are rebuilt.")
+    number = dy.Int64(
+        nullable=False,
+        description="Rises each time that months are touched; each fact remembers up to which it was built.",
+    )
 
 
 class MonthQuality(dy.Schema):

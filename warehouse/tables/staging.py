@@ -47,8 +47,8 @@ class StagedSession(dy.Schema):
     )
     payload = columns.text("The object as JSON, kept only where the session cannot count.")
     version_at = columns.instant("The vendor's own clock of this version. NULL where it has none.")
-    requested_at = columns.instant("When the request that brought this version was sent.", nullable=False)
-    read_at = columns.instant("As-of instant of the run that read this version.", nullable=False)
+    requested_at = columns.requested_at()
+    read_at = columns.version_read_at()
     first_read_at = columns.instant("As-of instant of the run that first read the session.", nullable=False)
     content_hash = dy.Int64(nullable=False, description="Fingerprint of the whole object.")
 
@@ -64,10 +64,10 @@ class StagedLocation(dy.Schema):
     latitude = dy.Float64(nullable=True, description="Latitude.", metadata={"unit": "degree"})
     longitude = dy.Float64(nullable=True, description="Longitude.", metadata={"unit": "degree"})
     time_zone = columns.text("IANA zone.")
-    version_at = columns.instant("Beginning of the version: vendor's clock, else first reading.", nullable=False)
-    is_clocked = dy.Bool(nullable=False, description="Whether version_at is the vendor's own clock.")
-    read_at = columns.instant("The run's now when this version was read.", nullable=False)
-    requested_at = columns.instant("When the request that brought this version was sent.", nullable=False)
+    version_at = columns.version_at()
+    is_clocked = columns.is_clocked()
+    read_at = columns.version_read_at()
+    requested_at = columns.requested_at()
 
 
 class StagedChargeStation(dy.Schema):
@@ -94,10 +94,10 @@ class StagedChargeStation(dy.Schema):
         nullable=True,
         description="Its connectors, each with its EVSE; an EVSE without connectors stands once, connector_id NULL.",
     )
-    version_at = columns.instant("Beginning of the version: vendor's clock, else first reading.", nullable=False)
-    is_clocked = dy.Bool(nullable=False, description="Whether version_at is the vendor's own clock.")
-    read_at = columns.instant("The run's now when this version was read.", nullable=False)
-    requested_at = columns.instant("When the request that brought this version was sent.", nullable=False)
+    version_at = columns.version_at()
+    is_clocked = columns.is_clocked()
+    read_at = columns.version_read_at()
+    requested_at = columns.requested_at()
 
 
 class StagedVehicle(dy.Schema):
@@ -109,10 +109,10 @@ class StagedVehicle(dy.Schema):
     brand = columns.text("Make.")
     model = columns.text("Model.")
     version = columns.text("Model version.")
-    version_at = columns.instant("Beginning of the version: vendor's clock, else first reading.", nullable=False)
-    is_clocked = dy.Bool(nullable=False, description="Whether version_at is the vendor's own clock.")
-    read_at = columns.instant("The run's now when this version was read.", nullable=False)
-    requested_at = columns.instant("When the request that brought this version was sent.", nullable=False)
+    version_at = columns.version_at()
+    is_clocked = columns.is_clocked()
+    read_at = columns.version_read_at()
+    requested_at = columns.requested_at()
 
 
 class StagedUser(dy.Schema):
@@ -121,7 +121,7 @@ class StagedUser(dy.Schema):
     vendor = columns.vendor(primary_key=True)
     user_id = columns.user_id(primary_key=True)
     created_at = columns.instant("When the vendor created the user.")
-    version_at = columns.instant("Beginning of the version: vendor's clock, else first reading.", nullable=False)
-    is_clocked = dy.Bool(nullable=False, description="Whether version_at is the vendor's own clock.")
-    read_at = columns.instant("The run's now when this version was read.", nullable=False)
-    requested_at = columns.instant("When the request that brought this version was sent.", nullable=False)
+    version_at = columns.version_at()
+    is_clocked = columns.is_clocked()
+    read_at = columns.version_read_at()
+    requested_at = columns.requested_at()
