@@ -117,6 +117,8 @@ def stage(
     """Take in every load that a staged table has not consumed; all loads where the months begin elsewhere than before,
     or where the audit of what was received is lost.
 
+    The caller holds the lock of the lake. Files of older versions of the staged tables are removed.
+
     `rebuilt_months`: touch exactly these months of the facts, whatever the loads touch.
     """
     _remove_discarded(lakes)
@@ -149,6 +151,9 @@ def stage(
         received.update({intake.table.name: intake.receipts.height for intake in intakes})
         months.update(touched["month"])
     note_lateness(raw_log, lakes, newest)
+    for table in (STAGED_SESSION, *DIMENSION_KEYS):
+        # Every reader holds the lock that the caller holds, so that nobody asks for an older version.
+        lakes.staging.tidy(table, retention_hours=0)
     return StagingOutcome(dict(received), tuple(sorted(months - {NO_MONTH})))
 
 

@@ -9,6 +9,7 @@ from _pytest.mark import ParameterSet
 from tests.crashes.conftest import REFRESHES
 from tests.crashes.flaw import Flaw
 from tests.crashes.house import KILLED, House
+from warehouse.tables import TABLES
 
 DLT = "dlt.pipeline.pipeline:Pipeline"
 DLT_FILES = "dlt.destinations.impl.filesystem.filesystem:FilesystemClient"
@@ -19,6 +20,7 @@ MANY_ROUNDS = {
     "pipelines.staging:ROWS_WRITTEN_AT_ONCE": 10,
 }
 MANY_BATCHES = {"pipelines.monthly_facts:SESSIONS_AT_ONCE": 1}
+STAGED_TABLES = sum(table.group == "staging" for table in TABLES)
 
 POINTS = {
     "while Dagster's home is prepared": Flaw("pipelines.runs:build_definitions"),
@@ -52,6 +54,7 @@ POINTS = {
         "deltalake:DeltaTable.create_write_transaction",
         nth=7,
     ),
+    "before old staged files are removed": Flaw("warehouse.lake:Lake.tidy"),
     "between staging and facts": Flaw("pipelines.table_assets:build_months"),
     "between fact_session and rejected_session": Flaw("warehouse.lake:commit", named="fact_session", moment="after"),
     "between rejected_session and fact_energy": Flaw("warehouse.lake:commit", named="rejected_session", moment="after"),
@@ -68,7 +71,7 @@ POINTS = {
     "inside the publication": Flaw("warehouse.publication:comment_statements", nth=4),
     "before the rename": Flaw("pathlib:Path.replace", named=".building"),
     "after the rename": Flaw("pathlib:Path.replace", named=".building", moment="after"),
-    "before old files are removed": Flaw("warehouse.lake:Lake.tidy"),
+    "before old files are removed": Flaw("warehouse.lake:Lake.tidy", nth=STAGED_TABLES + 1),
 }
 QUICK = (
     "between two months of the staged sessions",

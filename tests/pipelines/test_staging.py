@@ -17,7 +17,7 @@ from pipelines.staging import stage
 from pipelines.vendors import ENDPOINTS
 from pipelines.vendors.paging import Page
 from tests.faults.scene import iso
-from warehouse.tables import LATENESS, LOAD_AUDIT, STAGED_SESSION, TOUCHED_MONTH
+from warehouse.tables import LATENESS, LOAD_AUDIT, STAGED_CHARGE_STATION, STAGED_SESSION, TOUCHED_MONTH
 
 AT = datetime(2026, 4, 1, 6, tzinfo=UTC)
 JANUARY, FEBRUARY, MARCH = (datetime(2026, month, 19, 8, tzinfo=UTC) for month in (1, 2, 3))
@@ -203,6 +203,17 @@ def test_the_months_to_rebuild_are_touched_and_no_others(staged: Staged) -> None
     assert staged.touched() == {("2026-02", "rebuild"), ("none", "rebuild")}
     assert outcome.touched_months == ("2026-02",)
     assert [name for (name,) in staged.sessions("session_id")] == ["a", "b"]
+
+
+def test_no_file_is_kept_that_the_staged_tables_do_not_name(staged: Staged) -> None:
+    for energy in range(3):
+        staged.load("zaptec_sessions", zaptec("a", MARCH, energy=energy), zaptec("b", FEBRUARY, energy=energy))
+        staged.load("zaptec_chargers", charger(f"c{energy}"))
+    staged.load("zaptec_sessions", zaptec("a", JANUARY))
+    staging = staged.lakes.staging
+    named = {file.path for table in (STAGED_SESSION, STAGED_CHARGE_STATION) for file in staging.files(table)}
+    assert {str(path) for path in staging.root.rglob("*.parquet")} == named
+    assert len(named) == 2 + 3
 
 
 def test_each_run_is_told_how_late_its_sessions_came_once(staged: Staged) -> None:
