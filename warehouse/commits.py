@@ -10,7 +10,7 @@ from deltalake.transaction import AddAction, RemoveAction, create_table_with_add
 
 from warehouse.column_types import delta_schema
 from warehouse.data_files import write_data_files
-from warehouse.durable_files import flush
+from warehouse.durable_files import flush, make_folder
 from warehouse.errors import LakeError
 from warehouse.snapshot import DataFile, remove_action, scan_files, take_snapshot
 from warehouse.tables.table import Table
@@ -60,6 +60,8 @@ def commit(
                         actions += write_data_files(folder, table, scan_files(table, [file]).collect())
             else:
                 actions += [remove_action(file, folder, table.partitioned_by_month) for file in removed]
+            # The table does not learn of its own commit, which without retries is the next version or none.
+            version = delta.version() + 1
             try:
                 delta.create_write_transaction(actions, mode, schema, partition_by, commit_properties=properties)
                 break
@@ -67,7 +69,7 @@ def commit(
                 if attempt == MOST_ATTEMPTS:
                     raise
                 delta = rebased(delta, folder, removed, replaces, marks or {})
-        flush_log(folder, delta.version())
+        flush_log(folder, version)
     except (DeltaError, OSError) as error:
         reason = " ".join(str(error).split())
         raise LakeError(f"{table.name}: not written, the stored version stands; run again ({reason})") from error
@@ -94,13 +96,14 @@ def rebased(
 
 def create(table: Table, folder: Path, schema: Schema, partition_by: list[str]) -> DeltaTable:
     """An empty table, or the one that another writer created at the same instant."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     try:
         create_table_with_add_actions(str(folder), schema, [], partition_by=partition_by, name=table.name)
     except DeltaError:
         if not DeltaTable.is_deltatable(str(folder)):
             raise
     flush_log(folder, 0)
+    flush(folder)
     return DeltaTable(str(folder))
 
 
@@ -122,8 +125,11 @@ def is_outdated(table: Table, stored: Schema, declared: Schema) -> bool:
 
 
 def flush_log(folder: Path, version: int) -> None:
+    """Forces the version's entry of the log to the disk, and the checkpoint that Delta Lake has made of it, if any."""
     log = folder / "_delta_log"
-    entry = log / f"{version:020d}.json"
-    if entry.exists():
-        flush(entry)
+    flush(log / f"{version:020d}.json")
+    checkpoint = log / f"{version:020d}.checkpoint.parquet"
+    if checkpoint.exists():
+        flush(checkpoint)
+        flush(log / "_last_checkpoint")
     flush(log)

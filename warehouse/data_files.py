@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 from deltalake.transaction import AddAction
 
-from warehouse.durable_files import flush
+from warehouse.durable_files import flush, make_folder
 from warehouse.tables.table import Table
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
@@ -67,7 +67,7 @@ def _write_data_file(folder: Path, rows: pl.DataFrame, values: dict[str, str | N
     parents = [f"{column}={value or NULL_PARTITION}" for column, value in values.items()]
     relative = "/".join([*parents, name])
     path = folder / relative
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     rows.write_parquet(path, compression="zstd")
     flush(path)
     flush(path.parent)

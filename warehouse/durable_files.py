@@ -22,6 +22,14 @@ def replacing(path: Path) -> Iterator[Path]:
     flush(path.parent)
 
 
+def make_folder(path: Path) -> None:
+    """Makes the folder and those above it, so that a loss of power cannot take it away with what is in it by then."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        flush(path.parent)
+
+
 def flush(path: Path) -> None:
     """Forces a file or folder to the disk, so that a loss of power cannot leave a commit without its data."""
     descriptor = os.open(path, os.O_RDONLY)

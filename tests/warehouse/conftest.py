@@ -1,5 +1,6 @@
 """Rows for real tables in a temporary lake."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -66,3 +67,17 @@ def rejected() -> Sessions:
         return pl.DataFrame(rows, schema=polars_schema(REJECTED_SESSION))
 
     return build
+
+
+@pytest.fixture
+def flushed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What was forced to the disk, in order, by its inode: a file may get its name afterwards."""
+    flush = os.fsync
+    inodes: list[int] = []
+
+    def noted(descriptor: int) -> None:
+        flush(descriptor)
+        inodes.append(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    return inodes
