@@ -22,17 +22,15 @@ class OpenTable:
 
     def is_still_there(self) -> bool:
         """Whether the folder still holds this table, and not another one that was begun anew in its place."""
-        version = self.delta.version()
-        identity = self._identity_of(version)
-        if version != self._version:
-            # A commit through `delta` took it there.
-            self._version, self._identity = version, identity
+        identity = self._identity_of(self._version)
         return identity is not None and identity == self._identity
 
     def catch_up(self) -> None:
-        """Take in what others have committed since."""
-        if self._entry(self.delta.version() + 1).exists():
+        """Take in what others have committed since, and what was committed through `delta`, which does not learn it."""
+        if self._entry(self._version + 1).exists():
             self.delta.update_incremental()
+            self._version = self.delta.version()
+            self._identity = self._identity_of(self._version)
 
     @property
     def snapshot(self) -> Snapshot:
