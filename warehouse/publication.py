@@ -5,6 +5,7 @@ nobody waits for a lock. `ops.published_file` inside it lists every file of the 
 """
 
 import os
+import re
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from warehouse.durable_files import flush
+from warehouse.durable_files import flush, make_folder
 from warehouse.errors import PublicationError
 from warehouse.lake import Lake
 from warehouse.quoting import literal
@@ -60,7 +61,7 @@ def publish(lake: Lake, path: str | Path, tables: Collection[Table] = PUBLISHED_
         PublicationError: the file cannot be built; what was published before stays.
     """
     target = Path(path).absolute()
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     remove_abandoned_builds(target)
     aside = target.with_name(f"{target.name}.{os.getpid()}-{uuid.uuid4().hex}.{BUILDING}")
     snapshots = {table: lake.snapshot(table) for table in tables}
@@ -154,10 +155,14 @@ def published_file_rows(snapshots: Mapping[Table, Snapshot | None]) -> pl.DataFr
 
 
 def remove_abandoned_builds(target: Path) -> None:
-    """Removes what killed runs left beside the publication; a build whose process lives is left alone."""
+    """Removes what killed runs left beside the publication; a build of another process that lives is left alone.
+
+    One that names this process is of a process before it: in a container all have the same number.
+    """
+    name = re.compile(rf"{re.escape(target.name)}\.(\d+)-.*\.{BUILDING}")
     for path in target.parent.glob(f"*.{BUILDING}"):
-        owner, _, _ = path.name.removeprefix(f"{target.name}.").partition("-")
-        if path.name.startswith(f"{target.name}.") and owner.isdigit() and not is_running(int(owner)):
+        found = name.fullmatch(path.name)
+        if found and (int(found[1]) == os.getpid() or not is_running(int(found[1]))):
             remove_build(path)
 
 

@@ -84,16 +84,20 @@ def test_every_view_and_column_is_commented_with_its_unit(lake, path):
 
 def test_the_views_show_the_rows_as_they_are(lake, path, sessions, rejected):
     lake.append(FACT_SESSION, sessions("a", MARCH, APRIL))
-    lake.append(REJECTED_SESSION, rejected("b", None, "2025-03"))
+    lake.append(REJECTED_SESSION, rejected("b", None, "2025-03", None))
     publication = publish(lake, path)
-    assert (publication.rows["fact_session"], publication.rows["rejected_session"], publication.files) == (2, 2, 4)
+    assert (publication.rows["fact_session"], publication.rows["rejected_session"], publication.files) == (2, 3, 4)
     assert (publication.versions["fact_session"], publication.versions["fact_energy"]) == (1, None)
     columns = "month, started_at::VARCHAR, energy_kwh::VARCHAR, station_id"
     assert select(path, f"SELECT {columns} FROM fact_session ORDER BY month") == [
         ("2025-03", "2025-03-10 08:00:00+00", "12.345678", None),
         ("2025-04", "2025-04-10 08:00:00+00", "12.345678", None),
     ]
-    assert select(path, "SELECT month FROM rejected_session ORDER BY month") == [("2025-03",), (None,)]
+    assert select(path, "SELECT month FROM rejected_session ORDER BY month") == [
+        ("2025-03",),
+        (None,),
+        (None,),
+    ]
 
 
 def test_a_month_is_read_from_its_own_files_alone(lake, path, sessions):
@@ -140,8 +144,8 @@ def test_paths_are_data(tmp_path, sessions):
     folder = tmp_path / 'o\'Brien "& Söhne" #1; DROP'
     lake = Lake(folder / "lake")
     lake.append(FACT_SESSION, sessions("a", MARCH))
-    publish(lake, folder / "ware'house.duckdb")
-    assert select(folder / "ware'house.duckdb", "SELECT session_id FROM fact_session") == [("a-0",)]
+    publish(lake, folder / "new" / "ware'house.duckdb")
+    assert select(folder / "new" / "ware'house.duckdb", "SELECT session_id FROM fact_session") == [("a-0",)]
 
 
 def test_a_reader_in_another_process_keeps_the_publication_that_it_opened(lake, path, sessions):
@@ -163,6 +167,8 @@ for _ in sys.stdin:
         return reader.stdout.readline().strip()
 
     assert asks() == "[('old-0',)]"
+    # Also read here, which a writer in this process would not allow, nor the reader a writer.
+    assert len(published_files(path)) == 1
     lake.replace(FACT_SESSION, sessions("new", MARCH))
     publish(lake, path)
     lake.tidy(FACT_SESSION, keep=published_files(path))
@@ -192,23 +198,42 @@ publication.publish(Lake(sys.argv[1]), sys.argv[2])
     assert select(path, "SELECT session_id FROM fact_session") == [("old-0",)]
     assert len(list(path.parent.glob("*.building*"))) == 1
 
-    alive = path.with_name(f"{path.name}.{os.getpid()}-0.building")
-    alive.touch()
+    alive = path.with_name(f"{path.name}.{os.getppid()}-0.building")
+    others = [path.with_name(f"{path.name}.notes.building"), path.with_name("999999999-0.building")]
+    for kept in (alive, *others):
+        kept.touch()
+    # In a container every process may have the number of the one before it.
+    for ending in ("building", "building.wal"):
+        path.with_name(f"{path.name}.{os.getpid()}-0.{ending}").touch()
     publish(lake, path)
     assert select(path, "SELECT session_id FROM fact_session") == [("new-0",)]
-    assert list(path.parent.glob("*.building*")) == [alive]
+    assert set(path.parent.glob("*.building*")) == {alive, *others}
 
 
 def test_a_build_that_fails_leaves_the_old_publication_and_nothing_beside_it(lake, path, sessions):
     lake.append(FACT_SESSION, sessions("old", MARCH))
     publish(lake, path)
     before = path.read_bytes()
-    Path(lake.files(FACT_SESSION)[0].path).unlink()
+    file = Path(lake.files(FACT_SESSION)[0].path)
+    file.write_bytes(b"x" * file.stat().st_size)
     with pytest.raises(PublicationError, match="is not published anew; mend the cause and run again") as fault:
         publish(lake, path)
     assert "\n" not in str(fault.value)
     assert path.read_bytes() == before
     assert not list(path.parent.glob("*.building*"))
+
+
+def test_a_place_that_cannot_be_taken_is_told_and_nothing_is_left_beside_it(lake, path):
+    path.mkdir()
+    with pytest.raises(PublicationError, match="is not published anew; mend the cause and run again"):
+        publish(lake, path)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_publication_is_on_the_disk_before_and_after_it_takes_its_place(lake, path, flushed, monkeypatch):
+    monkeypatch.chdir(path.parent)
+    assert publish(lake, path.name).path == path
+    assert flushed == [path.stat().st_ino, path.parent.stat().st_ino]
 
 
 @pytest.mark.parametrize("month", ["2025-03", "2025-04"])
