@@ -103,17 +103,20 @@ class Lake:
             LakeError: months are given for a table that is not partitioned, or a file is gone or cut short.
         """
         if months is None:
-            return scan_files(table, checked(self.files(table)))
+            return scan_files(table, self.files(table))
         check_partitioned(table)
-        return scan_files(table, checked([file for file in self.files(table) if file.month in months]))
+        return scan_files(table, [file for file in self.files(table) if file.month in months])
 
     def scan_overlapping(self, table: Table, from_at: datetime, to_at: datetime) -> pl.LazyFrame:
         """The rows that started before `to_at` and ended at or after `from_at`.
 
         Files whose statistics rule that out are not read. A row without started_at or ended_at spans no time and is
         left out.
+
+        Raises:
+            LakeError: a file is gone or cut short.
         """
-        return scan_files(table, checked(self.files_overlapping(table, from_at, to_at))).filter(
+        return scan_files(table, self.files_overlapping(table, from_at, to_at)).filter(
             pl.col("started_at") < to_at, pl.col("ended_at") >= from_at
         )
 
@@ -128,7 +131,7 @@ class Lake:
             LakeError: a file is gone or cut short.
         """
         files = [file for file in self.files(table) if (latest := file.latest.get(column)) is None or latest >= from_at]
-        return scan_files(table, checked(files)).filter(pl.col(column) >= from_at)
+        return scan_files(table, files).filter(pl.col(column) >= from_at)
 
     def append(self, table: Table, frame: pl.DataFrame, marks: Mapping[str, int] | None = None) -> None:
         """Adds the rows; with an empty frame only the marks.
@@ -187,18 +190,22 @@ class Lake:
         Only the files that hold such rows are written anew, together with the frame.
 
         Raises:
-            LakeError: the frame does not fit the schema, or another writer changed one of the files meanwhile.
+            LakeError: the frame does not fit the schema, a file is gone or cut short, or another writer changed one of
+                the files, or added such rows, meanwhile.
         """
         rows = conform(table, frame)
         is_replaced = pl.col(column).is_in(list(values)).fill_null(False)
+        answers: dict[str, bool] = {}
+
+        def holds_some(file: DataFile) -> bool:
+            if file.path not in answers:
+                answers[file.path] = scan_files(table, [file]).select(is_replaced.any()).collect().item()
+            return answers[file.path]
+
         delta = self._open(table)
-        removed = [
-            file
-            for file in self._files(table, delta)
-            if scan_files(table, [file]).select(is_replaced.any()).collect().item()
-        ]
+        removed = [file for file in self._files(table, delta) if holds_some(file)]
         kept = scan_files(table, removed).filter(~is_replaced).collect()
-        self._replace_files(table, delta, removed, pl.concat([kept, rows]), marks)
+        commit(table, self.folder(table), delta, pl.concat([kept, rows]), holds_some, marks)
 
     def tidy(self, table: Table, keep: Collection[str] = (), retention_hours: int = RETENTION_HOURS) -> list[str]:
         """Removes the files that no version of the last days and no publication names; returns their paths.
@@ -212,7 +219,7 @@ class Lake:
                 writers away, whose files no version names yet.
 
         Raises:
-            LakeError: another writer changed a partition while it was written anew.
+            LakeError: a file is gone or cut short, or another writer changed a partition while it was written anew.
         """
         self._merge_small_files(table)
         delta = self._open(table)
@@ -238,26 +245,17 @@ class Lake:
     def forget(self, table: Table) -> None:
         """Makes the table one that was never written. Its files stay for those who read them, until `tidy`."""
         shutil.rmtree(self.folder(table) / "_delta_log")
-        self._opened.pop(table, None)
 
     def _merge_small_files(self, table: Table) -> None:
         counts = Counter(file.month for file in self.files(table))
         for month in (month for month, count in counts.items() if count > MOST_FILES_IN_A_PARTITION):
-            delta = self._open(table)
-            small = [file for file in self._files(table, delta) if file.month == month]
-            rows = scan_files(table, small).sort(table.schema.primary_key()).collect()
-            self._replace_files(table, delta, small, rows, None)
+            self._merge_files_of(table, month)
 
-    def _replace_files(
-        self,
-        table: Table,
-        delta: DeltaTable | None,
-        files: Collection[DataFile],
-        rows: pl.DataFrame,
-        marks: Mapping[str, int] | None,
-    ) -> None:
-        paths = {file.path for file in files}
-        commit(table, self.folder(table), delta, rows, lambda file: file.path in paths, marks)
+    def _merge_files_of(self, table: Table, month: str | None) -> None:
+        delta = self._open(table)
+        small = {file.path: file for file in self._files(table, delta) if file.month == month}
+        rows = scan_files(table, small.values()).sort(table.schema.primary_key()).collect()
+        commit(table, self.folder(table), delta, rows, lambda file: file.path in small, None)
 
     def _open(self, table: Table) -> DeltaTable | None:
         """The table as it stands now. One that was opened before only takes in the commits since."""
@@ -277,14 +275,6 @@ class Lake:
 
     def _files(self, table: Table, delta: DeltaTable | None) -> Sequence[DataFile]:
         return () if delta is None else self._opened[table].snapshot.files
-
-
-def checked(files: Sequence[DataFile]) -> Sequence[DataFile]:
-    """The files, all of them as they were written; raises LakeError else."""
-    for file in files:
-        if not file.is_whole():
-            raise LakeError(f"{file.path} is gone or cut short: run `chargehouse rebuild`")
-    return files
 
 
 def check_partitioned(table: Table) -> None:

@@ -12,6 +12,7 @@ from deltalake.transaction import RemoveAction
 
 from warehouse.column_types import polars_schema
 from warehouse.data_files import now_milliseconds
+from warehouse.errors import LakeError
 from warehouse.tables.table import Table
 
 
@@ -53,14 +54,14 @@ class Snapshot:
 
 
 def take_snapshot(delta: DeltaTable, folder: Path) -> Snapshot:
-    """The files of the version that `delta` has loaded, which lie under `folder`."""
+    """The files of the version that `delta` has loaded, which lie under `folder`, in the order of their paths."""
     # Not DeltaTable.file_uris(): it percent-encodes the folder, so a path with a space or an umlaut cannot be opened.
     actions = pl.DataFrame(delta.get_add_actions()).to_dicts()
     files = [data_file(action, folder) for action in actions]
     return Snapshot(
         version=delta.version(),
         columns=frozenset(field.name for field in delta.schema().fields),
-        files=tuple(sorted(files, key=lambda file: (file.month or "", file.path))),
+        files=tuple(sorted(files, key=lambda file: file.path)),
     )
 
 
@@ -93,7 +94,14 @@ def remove_action(file: DataFile, folder: Path, partitioned_by_month: bool) -> R
 
 
 def scan_files(table: Table, files: Collection[DataFile]) -> pl.LazyFrame:
-    """The rows of those files in the schema's columns, order and dtypes; a column that a file lacks is NULL."""
+    """The rows of those files in the schema's columns, order and dtypes; a column that a file lacks is NULL.
+
+    Raises:
+        LakeError: a file is gone or cut short.
+    """
+    for file in files:
+        if not file.is_whole():
+            raise LakeError(f"{file.path} is gone or cut short: run `chargehouse rebuild`")
     schema = polars_schema(table)
     if not files:
         return pl.LazyFrame(schema=schema)

@@ -1,5 +1,6 @@
 """Writes are atomic: a table is seen before a write or after it, whatever happens in between."""
 
+import json
 import os
 import signal
 import subprocess
@@ -91,6 +92,8 @@ def test_rows_outside_the_months_are_refused(lake, sessions, rejected):
         lake.replace_months(FACT_SESSION, sessions("new", MARCH, MAY), ["2025-03"])
     with pytest.raises(LakeError, match="rows of None"):
         lake.replace_months(REJECTED_SESSION, rejected("new", None), ["2025-03"])
+    with pytest.raises(LakeError, match="'2025-3' is not a month; write YYYY-MM"):
+        lake.replace_months(FACT_SESSION, sessions("none"), ["2025-3"])
     assert ids(lake) == ["old-0"]
 
 
@@ -107,9 +110,10 @@ def test_replace_and_append(lake, sessions):
     assert ids(lake) == ["first-0", "second-0", "second-1"]
     lake.replace(FACT_SESSION, sessions("all", MAY))
     assert ids(lake) == ["all-0"]
-    lake.replace(FACT_SESSION, sessions("none"))
+    lake.replace(FACT_SESSION, sessions("none"), marks={"load": 7})
     assert ids(lake) == []
     assert lake.version(FACT_SESSION) == 4
+    assert lake.mark(FACT_SESSION, "load") == 7
 
 
 def test_marks_are_set_in_the_commit_of_the_rows(lake, sessions):
@@ -122,17 +126,20 @@ def test_marks_are_set_in_the_commit_of_the_rows(lake, sessions):
 
 
 def test_a_table_can_be_marked_without_rows(lake, sessions):
-    lake.append(FACT_SESSION, sessions("none"), marks={"load": 1})
+    lake.append(FACT_SESSION, sessions("none"), marks={"load": 0})
     assert lake.exists(FACT_SESSION)
-    assert lake.mark(FACT_SESSION, "load") == 1
+    assert lake.mark(FACT_SESSION, "load") == 0
+    assert lake.marks(FACT_SESSION, ["load", "other"]) == {"load": 0}
     assert ids(lake) == []
 
 
-def test_marks_outlive_checkpoints(lake):
+def test_marks_outlive_checkpoints(lake, flushed):
     lake.append(EVENT, events("run", "new"), marks={"first": 1})
     for number in range(100):
         lake.append(EVENT, events("run"), marks={"last": number})
-    assert list((lake.folder(EVENT) / "_delta_log").glob("*.checkpoint.parquet"))
+    log = lake.folder(EVENT) / "_delta_log"
+    [checkpoint] = log.glob("*.checkpoint.parquet")
+    assert {checkpoint.stat().st_ino, (log / "_last_checkpoint").stat().st_ino} <= set(flushed)
     assert (lake.mark(EVENT, "first"), lake.mark(EVENT, "last")) == (1, 99)
     assert lake.scan(EVENT).collect().height == 1
 
@@ -140,7 +147,11 @@ def test_marks_outlive_checkpoints(lake):
 def test_rows_are_replaced_by_the_value_of_a_column(lake):
     lake.append(EVENT, events("run 'a'", "new", "corrected"))
     lake.append(EVENT, events("run b", "new"))
+    [of_run_b] = [
+        file for file in lake.files(EVENT) if "run b" in lake_module.scan_files(EVENT, [file]).collect()["run_id"]
+    ]
     lake.replace_rows(EVENT, events("run 'a'", "station"), "run_id", ["run 'a'"], marks={"run": 1})
+    assert of_run_b in lake.files(EVENT)
     rows = lake.scan(EVENT).select("run_id", "kind").sort("run_id").collect().rows()
     assert rows == [("run 'a'", "station"), ("run b", "new")]
     assert (lake.version(EVENT), lake.mark(EVENT, "run")) == (3, 1)
@@ -216,6 +227,18 @@ def test_a_table_begun_anew_between_two_looks_is_not_taken_for_the_old_one(lake,
     assert ids(lake) == ["new-0"]
 
 
+def test_a_table_begun_anew_after_its_last_commit_was_seen_is_not_taken_for_the_old_one(lake, sessions):
+    lake.append(FACT_SESSION, sessions("old", MARCH))
+    assert ids(lake) == ["old-0"]
+    other = Lake(lake.root)
+    other.append(FACT_SESSION, sessions("older", MARCH))
+    assert ids(lake) == ["old-0", "older-0"]
+    other.forget(FACT_SESSION)
+    for name in ("a", "b"):
+        other.append(FACT_SESSION, sessions(name, MARCH))
+    assert ids(lake) == ["a-0", "b-0"]
+
+
 class WriterBehind(Lake):
     """A lake in which another writer replaces the same month after this one has read its version."""
 
@@ -269,16 +292,29 @@ def test_a_whole_table_is_not_replaced_over_rows_that_it_has_not_seen(lake, sess
     assert ids(lake) == ["new-0", "old-0"]
 
 
+def test_rows_that_another_writer_adds_meanwhile_are_not_doubled(lake):
+    lake.append(EVENT, events("run b", "new"))
+    behind = WriterBehind(lake.root, lambda: lake.replace_rows(EVENT, events("run a", "new"), "run_id", ["run a"]))
+    with pytest.raises(LakeError, match="another writer changed the same rows or marks"):
+        behind.replace_rows(EVENT, events("run a", "new"), "run_id", ["run a"])
+    beside = WriterBehind(lake.root, lambda: lake.append(EVENT, events("run c", "new")))
+    beside.replace_rows(EVENT, events("run a", "late"), "run_id", ["run a"])
+    rows = lake.scan(EVENT).collect().sort("run_id").rows()
+    assert rows == [("run a", "late"), ("run b", "new"), ("run c", "new")]
+
+
 def test_a_commit_that_others_always_come_before_gives_up(lake, sessions, monkeypatch):
     lake.append(FACT_SESSION, sessions("old", MARCH))
     attempts = []
 
     def others_first(*_, **__):
         attempts.append(1)
-        raise CommitFailedError("another commit came first")
+        raise CommitFailedError("another commit\ncame first")
 
     monkeypatch.setattr(DeltaTable, "create_write_transaction", others_first)
-    with pytest.raises(LakeError, match="not written, the stored version stands; run again"):
+    with pytest.raises(
+        LakeError, match=r"not written, the stored version stands; run again \(another commit came first"
+    ):
         lake.append(FACT_SESSION, sessions("late", APRIL))
     assert len(attempts) == commits.MOST_ATTEMPTS
     assert ids(lake) == ["old-0"]
@@ -290,11 +326,53 @@ def test_two_writers_may_create_a_table_at_once(lake, sessions):
     assert ids(lake) == ["april-0", "march-0"]
 
 
+def test_a_disk_that_refuses_is_told(lake, sessions):
+    lake.append(FACT_SESSION, sessions("old", MARCH))
+    (lake.folder(FACT_SESSION) / "month=2025-04").touch()
+    with pytest.raises(LakeError, match="fact_session: not written, the stored version stands; run again"):
+        lake.append(FACT_SESSION, sessions("new", APRIL))
+    assert ids(lake) == ["old-0"]
+
+
+def test_all_that_a_commit_needs_is_on_the_disk_the_rows_before_their_commit(lake, sessions, flushed):
+    lake.append(FACT_SESSION, sessions("a", MARCH, APRIL))
+    folder = lake.folder(FACT_SESSION)
+    inodes = {path: path.stat().st_ino for path in (lake.root.parent, lake.root, folder, *folder.rglob("*"))}
+    assert [path for path, inode in inodes.items() if inode not in flushed] == []
+    committed = flushed.index(inodes[folder / "_delta_log" / f"{1:020d}.json"])
+    assert all(flushed.index(inodes[path]) < committed for path in inodes if path.suffix == ".parquet")
+    assert flushed[-1] == inodes[folder / "_delta_log"]
+
+
+def test_a_commit_says_of_the_file_that_it_takes_out_what_it_said_when_it_put_it_in(lake, sessions):
+    lake.append(FACT_SESSION, sessions("old", MARCH))
+    lake.replace_months(FACT_SESSION, sessions("new", MARCH), ["2025-03"])
+
+    def actions(version, kind):
+        entry = lake.folder(FACT_SESSION) / "_delta_log" / f"{version:020d}.json"
+        return [action[kind] for action in map(json.loads, entry.read_text().splitlines()) if kind in action]
+
+    [added], [removed] = actions(1, "add"), actions(2, "remove")
+    said = ("path", "size", "partitionValues", "dataChange")
+    assert [removed[name] for name in said] == [added[name] for name in said]
+    assert removed["partitionValues"] == {"month": "2025-03"}
+    assert removed["dataChange"] is True
+
+
 def test_a_damaged_table_is_said_to_be_damaged(lake, sessions):
     lake.append(FACT_SESSION, sessions("a", MARCH))
     (lake.folder(FACT_SESSION) / "_delta_log" / f"{1:020d}.json").write_text("{")
     with pytest.raises(LakeError, match="fact_session is damaged"):
         lake.scan(FACT_SESSION)
+    assert lake.is_damaged(FACT_SESSION)
+
+
+def test_whoever_reads_a_table_that_is_forgotten_reads_on(lake, sessions):
+    lake.append(FACT_SESSION, sessions("a", MARCH))
+    read = lake.scan(FACT_SESSION)
+    lake.forget(FACT_SESSION)
+    assert not lake.exists(FACT_SESSION)
+    assert read.collect().height == 1
 
 
 def test_a_writer_killed_before_its_commit_leaves_the_old_version(lake, sessions):
@@ -343,6 +421,14 @@ def test_a_table_of_an_older_release_is_carried_over(lake, sessions):
     assert lake.snapshot(FACT_SESSION).columns == set(FACT_SESSION.schema.column_names())
 
 
+def test_a_lost_file_of_an_older_release_is_told_of(lake, sessions):
+    lake.append(older(OlderSession), sessions("old", MARCH).with_columns(dropped=pl.lit("x")))
+    [file] = lake.files(FACT_SESSION)
+    Path(file.path).write_bytes(b"half")
+    with pytest.raises(LakeError, match="is gone or cut short: run `chargehouse rebuild`"):
+        lake.append(FACT_SESSION, sessions("new", APRIL))
+
+
 def test_a_column_of_another_type_must_be_rebuilt(lake, sessions):
     changed = sessions("old", MARCH).with_columns(dropped=pl.lit("x"), energy_kwh=pl.lit("1"))
     lake.append(older(SessionOfAnotherType), changed)
@@ -351,7 +437,7 @@ def test_a_column_of_another_type_must_be_rebuilt(lake, sessions):
 
 
 def test_tidy_removes_what_no_recent_version_and_no_publication_names(lake, sessions, monkeypatch):
-    eight_days_ago = data_files.now_milliseconds() - 8 * 24 * 3600 * 1000
+    six_days_ago, eight_days_ago = (data_files.now_milliseconds() - days * 24 * 3600 * 1000 for days in (6, 8))
     with monkeypatch.context() as past:
         past.setattr("warehouse.snapshot.now_milliseconds", lambda: eight_days_ago)
         for name in ("gone", "published", "recent"):
@@ -360,8 +446,9 @@ def test_tidy_removes_what_no_recent_version_and_no_publication_names(lake, sess
                 (gone,) = lake.files(FACT_SESSION)
             elif name == "published":
                 (published,) = lake.files(FACT_SESSION)
-    (recent,) = lake.files(FACT_SESSION)
-    lake.replace_months(FACT_SESSION, sessions("current", MARCH), ["2025-03"])
+        (recent,) = lake.files(FACT_SESSION)
+        past.setattr("warehouse.snapshot.now_milliseconds", lambda: six_days_ago)
+        lake.replace_months(FACT_SESSION, sessions("current", MARCH), ["2025-03"])
     abandoned = Path(recent.path).with_name("abandoned.parquet")
     abandoned.touch()
     os.utime(abandoned, (eight_days_ago / 1000, eight_days_ago / 1000))
@@ -376,15 +463,40 @@ def test_tidy_removes_what_no_recent_version_and_no_publication_names(lake, sess
     assert unfinished.exists()
     assert ids(lake) == ["current-0"]
     assert lake.tidy(FACT_SESSION) == [published.path]
+    assert sorted(lake.tidy(FACT_SESSION, retention_hours=0)) == sorted([recent.path, str(unfinished)])
 
 
 def test_tidy_joins_many_small_files(lake):
-    for number in range(lake_module.MOST_FILES_IN_A_PARTITION + 1):
+    for number in range(lake_module.MOST_FILES_IN_A_PARTITION):
         lake.append(EVENT, events(f"run {number:02}", "new"), marks={"load": number})
+    lake.tidy(EVENT)
+    assert len(lake.files(EVENT)) == lake_module.MOST_FILES_IN_A_PARTITION
+    lake.append(EVENT, events("run 32", "new"), marks={"load": 32})
     lake.tidy(EVENT)
     assert len(lake.files(EVENT)) == 1
     assert lake.scan(EVENT).collect().get_column("run_id").to_list() == [f"run {n:02}" for n in range(33)]
     assert lake.mark(EVENT, "load") == 32
+
+
+def test_tidy_joins_the_files_of_no_other_month(lake, sessions, monkeypatch):
+    monkeypatch.setattr(lake_module, "MOST_FILES_IN_A_PARTITION", 2)
+    lake.append(FACT_SESSION, sessions("april", APRIL))
+    [april] = lake.files(FACT_SESSION)
+    for name in "abc":
+        lake.append(FACT_SESSION, sessions(name, MARCH))
+    lake.tidy(FACT_SESSION)
+    assert [file.month for file in lake.files(FACT_SESSION)] == ["2025-03", "2025-04"]
+    assert april in lake.files(FACT_SESSION)
+    assert ids(lake) == ["a-0", "april-0", "b-0", "c-0"]
+
+
+def test_tidy_joins_no_files_of_which_one_is_lost(lake, monkeypatch):
+    monkeypatch.setattr(lake_module, "MOST_FILES_IN_A_PARTITION", 1)
+    lake.append(EVENT, events("run a", "new"))
+    lake.append(EVENT, events("run b", "new"))
+    Path(lake.files(EVENT)[0].path).unlink()
+    with pytest.raises(LakeError, match="is gone or cut short: run `chargehouse rebuild`"):
+        lake.tidy(EVENT)
 
 
 @pytest.mark.parametrize("root", ["s3://bucket/lake", "a*b", "a=b", "50%", "what?", "[a]"])
@@ -399,3 +511,19 @@ def test_other_characters_in_the_root_are_data(tmp_path, sessions):
     lake.replace_months(FACT_SESSION, sessions("b", MARCH, APRIL), ["2025-03", "2025-04"])
     assert ids(lake) == ["b-0", "b-1"]
     assert all(Path(file.path).exists() for file in lake.files(FACT_SESSION))
+
+
+def test_a_root_that_leads_to_where_engines_misread_is_refused(tmp_path):
+    (tmp_path / "a=b").mkdir()
+    (tmp_path / "link").symlink_to("a=b")
+    with pytest.raises(LakeError, match=r"choose a folder without ="):
+        Lake(tmp_path / "link")
+
+
+def test_a_lake_stays_where_it_was_opened_wherever_the_process_goes(tmp_path, sessions, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lake = Lake("lake")
+    lake.append(FACT_SESSION, sessions("a", MARCH))
+    monkeypatch.chdir("/")
+    assert ids(lake) == ["a-0"]
+    assert Path(lake.files(FACT_SESSION)[0].path).is_absolute()
