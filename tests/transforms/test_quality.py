@@ -94,6 +94,11 @@ def test_a_month_in_order_has_nothing_to_count_but_itself() -> None:
     assert set(row.values()) == {0}
 
 
+def test_the_newest_end_of_a_month_is_that_of_its_last_session() -> None:
+    [row] = measured(sessions({"session_id": "a"}, {"session_id": "b", "ended_at": NOON + timedelta(hours=9)}))
+    assert row["newest_end_at"] == NOON + timedelta(hours=9)
+
+
 def test_slots_that_miss_by_a_millionth_are_seen_and_do_not_cancel_out() -> None:
     [row] = measured(
         sessions({"session_id": "more"}, {"session_id": "less"}, {"session_id": "exact"}),
@@ -155,6 +160,18 @@ def test_a_session_of_no_length_is_in_nobody_s_way_and_others_are_in_its() -> No
     assert found["session_id"].to_list() == ["b"]
 
 
+def test_what_begins_as_another_ends_is_not_in_its_way_whatever_they_are_called() -> None:
+    hours = {"b": (0, 1), "a": (1, 2), "c": (5, 7), "d": (6, 7)}
+    rows = sessions(
+        *(
+            {"session_id": name, "started_at": NOON + timedelta(hours=begin), "ended_at": NOON + timedelta(hours=end)}
+            for name, (begin, end) in hours.items()
+        )
+    )
+    found = sessions_on_connectors_in_use(rows, known(("S1", "E1", "1")).connectors)
+    assert found["session_id"].to_list() == ["d"]
+
+
 def test_without_station_or_connector_nothing_is_in_the_way() -> None:
     rows = [{"session_id": name, "connector_id": None} for name in "ab"]
     rows += [{"session_id": name, "station_id": None} for name in "cd"]
@@ -194,9 +211,10 @@ def test_references_that_lead_nowhere_are_counted() -> None:
 
 def test_rejected_sessions_without_a_month_have_a_row_of_their_own() -> None:
     rejected = [("2026-03", "greenflux"), (None, "smappee"), (None, "smappee")]
-    found = measured(sessions({"session_id": "a", "status": "unknown"}), rejected=rejected)
+    both = sessions({"session_id": "a", "status": "unknown"}, {"session_id": "b", "status": "aborted"})
+    found = measured(both, rejected=rejected)
     counted = [(row["month"], row["vendor"], row["sessions"], row["rejected"]) for row in found]
-    assert counted == [("2026-03", "greenflux", 1, 1), ("none", "smappee", 0, 2)]
+    assert counted == [("2026-03", "greenflux", 2, 1), ("none", "smappee", 0, 2)]
     assert [row["sessions_unknown_status"] for row in found] == [1, 0]
 
 
