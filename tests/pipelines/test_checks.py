@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 import dagster as dg
 import polars as pl
 import pytest
+from deltalake import DeltaTable
 
 from pipelines import checks
 from pipelines.building import publish_warehouse
-from pipelines.checks import CLAIMS, broken_claims, build_checks, check_keys, markdown
-from pipelines.lakes import Lakes
+from pipelines.checks import CLAIMS, Claim, Evidence, broken_claims, build_checks, check_keys, markdown
+from pipelines.lakes import MONTHLY_FACTS, Lakes
 from pipelines.layout import DATABASE
 from pipelines.locks import exclusive
 from pipelines.raw_log import READINGS, Positions, RawLog
@@ -31,6 +33,7 @@ from tests.pipelines.sound_house import (
     vocabulary,
 )
 from transforms.judgements.judgement import MOST_LISTED
+from warehouse.lake import Lake
 from warehouse.query import query
 from warehouse.tables import (
     COVERAGE,
@@ -159,7 +162,9 @@ def _is_a_slot_of(session_id: str) -> pl.Expr:
 
 def test_a_session_that_is_nowhere_is_found(data: Path) -> None:
     rewrite(data, OPEN_SESSION, lambda rows: rows.head(1))
-    assert only_failed(data, "nothing_unaccounted")["sessions_unaccounted"] == 1
+    found = only_failed(data, "nothing_unaccounted")
+    assert (found["sessions_accepted"], found["sessions_rejected"]) == (SESSIONS + 1, 2)
+    assert found["sessions_unaccounted"] == 1
 
 
 def test_a_row_that_is_neither_new_nor_changed_nor_unchanged_is_found(data: Path) -> None:
@@ -197,6 +202,12 @@ def test_what_another_run_has_read_and_not_yet_staged_is_not_missing(data: Path)
     assert failed(checked(data)) == set()
 
 
+def test_what_is_read_and_not_staged_yet_is_not_missing_where_nothing_was_staged_ever(tmp_path: Path) -> None:
+    reading = Reading("other", AS_OF, "zaptec", "sessions", "all", "refresh", "complete", None, AS_OF, rows_received=9)
+    RawLog(tmp_path).append({READINGS: [readings_table([reading])]}, Positions(), ["zaptec"])
+    assert failed(checked(tmp_path, "nothing_unaccounted")) == set()
+
+
 def test_nothing_is_judged_while_another_run_writes(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = Lakes.below(data).published.scan(OPEN_SESSION).collect()
     rewrite(data, OPEN_SESSION, lambda rows: rows.head(1))
@@ -228,6 +239,16 @@ def test_the_month_that_still_runs_may_be_partial_but_have_no_gap(data: Path) ->
     assert only_failed(data, "months_complete")["months_gap"] == 1
 
 
+def test_the_month_that_still_runs_is_that_of_the_configured_zone(data: Path) -> None:
+    is_it = (pl.col("endpoint") == "cdrs") & (pl.col("month") == "2026-04")
+    spoil(data, COVERAGE, state=where(is_it, "partial", "state"))
+    spoil(data, LOAD_AUDIT, as_of=pl.lit(datetime(2026, 4, 30, 23, tzinfo=UTC)).cast(pl.Datetime("us", "UTC")))
+    [claim] = [claim for claim in CLAIMS if claim.name == "months_complete"]
+    for time_zone, passes in (("UTC", True), ("Europe/Berlin", False)):
+        settings = replace(house_settings(data), time_zone=time_zone)
+        assert claim.judge(Evidence(settings, Lakes.below(data), RUN)).passed == passes
+
+
 @pytest.mark.parametrize(("hours", "is_fresh"), [(48, True), (49, False)])
 def test_a_vendor_that_was_not_read_of_late_is_found(data: Path, hours: int, is_fresh: bool) -> None:
     is_it = pl.col("vendor") == "zaptec"
@@ -255,6 +276,8 @@ def test_alone_and_long_after_the_last_run_the_clock_decides(data: Path) -> None
 
 
 def test_a_failed_reading_is_no_reading(data: Path) -> None:
+    spoil(data, LOAD_AUDIT, state=where(pl.col("endpoint") == "chargers", "failed", "state"))
+    assert failed(checked(data)) == set(), "of its sessions it is fresh"
     spoil(data, LOAD_AUDIT, state=where(pl.col("vendor") == "zaptec", "failed", "state"))
     evaluations = checked(data)
     assert failed(evaluations) == {"fresh_zaptec"}
@@ -407,6 +430,28 @@ def test_every_check_is_described_and_stands_at_its_table(data: Path) -> None:
     assert {f"fresh_{vendor}" for vendor in ENDPOINTS} <= set(specs)
     assert len(specs) == 9 + len(ENDPOINTS)
     assert all(len(spec.description or "") > 60 for spec in specs.values())
+
+
+class LookedAt(Lake):
+    """A lake that remembers which tables it was asked for."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.tables: set[Table] = set()
+
+    def _open(self, table: Table) -> DeltaTable | None:
+        self.tables.add(table)
+        return super()._open(table)
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
+def test_every_check_waits_for_all_that_it_reads(data: Path, claim: Claim) -> None:
+    lakes = Lakes.below(data)
+    published = LookedAt(lakes.published.root)
+    claim.judge(Evidence(house_settings(data), Lakes(lakes.staging, published), RUN))
+    awaited = {dep.asset_key for dep in claim.spec.additional_deps} | {table_key(claim.table)}
+    assert table_key(TOUCHED_MONTH) in awaited, "the step that builds the facts"
+    assert {table_key(table) for table in published.tables.difference(MONTHLY_FACTS)} <= awaited
 
 
 def test_a_long_list_is_cut(data: Path) -> None:
