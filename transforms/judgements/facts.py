@@ -137,9 +137,7 @@ def rejected_share(quality: pl.DataFrame, as_of: datetime, time_zone: str) -> Ju
         .with_columns(
             limit=pl.max_horizontal(pl.lit(REJECTED_SHARE), USUAL_TIMES * pl.col("usual_share").fill_null(0.0))
         )
-        .with_columns(
-            is_high=(pl.col("share") > pl.col("limit")).fill_null(False) & (pl.col("sessions") >= FEWEST_SESSIONS)
-        )
+        .with_columns(is_high=(pl.col("share") > pl.col("limit")) & (pl.col("sessions") >= FEWEST_SESSIONS))
         .sort("is_high", "vendor", descending=[True, False])
     )
     high = shares.filter("is_high").get_column("vendor").to_list()
