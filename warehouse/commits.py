@@ -11,7 +11,7 @@ from deltalake.transaction import AddAction, RemoveAction, create_table_with_add
 from warehouse.column_types import delta_schema
 from warehouse.data_files import write_data_files
 from warehouse.durable_files import flush, make_folder
-from warehouse.errors import LakeError
+from warehouse.errors import LakeError, reason
 from warehouse.snapshot import DataFile, remove_action, scan_files, take_snapshot
 from warehouse.tables.table import Table
 
@@ -71,8 +71,7 @@ def commit(
                 delta = rebased(delta, folder, removed, replaces, marks or {})
         flush_log(folder, version)
     except (DeltaError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise LakeError(f"{table.name}: not written, the stored version stands; run again ({reason})") from error
+        raise LakeError(f"{table.name}: not written, the stored version stands; run again ({reason(error)})") from error
 
 
 def rebased(

@@ -1,5 +1,9 @@
 """The faults that the warehouse foresees. Every message is one line that says what to do."""
 
+import re
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
 
 class WarehouseError(Exception):
     """A foreseeable fault of the lake, the publication or a query."""
@@ -19,3 +23,8 @@ class QueryError(WarehouseError):
 
 class StatementError(QueryError):
     """What was asked is not one statement that reads."""
+
+
+def reason(fault: Exception) -> str:
+    """The words of an engine's fault in one line, and without the colours that some have for a terminal."""
+    return " ".join(COLOUR.sub("", str(fault)).split())

@@ -7,7 +7,8 @@ killed at any instant leaves the version before it; the files that it had alread
 
 import shutil
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from deltalake.exceptions import DeltaError
 
 from warehouse.commits import commit
 from warehouse.conformity import check_month, conform
-from warehouse.errors import LakeError
+from warehouse.errors import LakeError, reason
 from warehouse.open_table import OpenTable
 from warehouse.paths import path_fault
 from warehouse.snapshot import DataFile, Snapshot, scan_files
@@ -53,7 +54,8 @@ class Lake:
 
     def exists(self, table: Table) -> bool:
         """Whether the table was ever written, be it empty."""
-        return DeltaTable.is_deltatable(str(self.folder(table)))
+        with self._readable(table):
+            return DeltaTable.is_deltatable(str(self.folder(table)))
 
     def version(self, table: Table) -> int | None:
         """The current version, 1 after the first write; None for a table never written."""
@@ -259,7 +261,7 @@ class Lake:
 
     def _open(self, table: Table) -> DeltaTable | None:
         """The table as it stands now. One that was opened before only takes in the commits since."""
-        try:
+        with self._readable(table):
             opened = self._opened.pop(table, None)
             if opened is not None and opened.is_still_there():
                 opened.catch_up()
@@ -267,11 +269,18 @@ class Lake:
                 opened = OpenTable(self.folder(table))
             else:
                 return None
-        except DeltaError as error:
-            reason = " ".join(str(error).split())
-            raise LakeError(f"{self.folder(table)} is damaged: run `chargehouse rebuild` ({reason})") from error
         self._opened[table] = opened
         return opened.delta
+
+    @contextmanager
+    def _readable(self, table: Table) -> Iterator[None]:
+        """Raises LakeError where the log is damaged, or the disk does not give it away."""
+        try:
+            yield
+        except DeltaError as error:
+            raise LakeError(f"{self.folder(table)} is damaged: run `chargehouse rebuild` ({reason(error)})") from error
+        except OSError as error:
+            raise LakeError(f"{self.folder(table)} cannot be read: mend the cause ({reason(error)})") from error
 
     def _files(self, table: Table, delta: DeltaTable | None) -> Sequence[DataFile]:
         return () if delta is None else self._opened[table].snapshot.files

@@ -16,7 +16,7 @@ import duckdb
 import polars as pl
 
 from warehouse.durable_files import flush, make_folder
-from warehouse.errors import PublicationError
+from warehouse.errors import PublicationError, reason
 from warehouse.lake import Lake
 from warehouse.quoting import literal
 from warehouse.snapshot import DataFile, Snapshot
@@ -78,8 +78,9 @@ def publish(lake: Lake, path: str | Path, tables: Collection[Table] = PUBLISHED_
         aside.replace(target)
         flush(target.parent)
     except (duckdb.Error, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise PublicationError(f"{target} is not published anew; mend the cause and run again ({reason})") from error
+        raise PublicationError(
+            f"{target} is not published anew; mend the cause and run again ({reason(error)})"
+        ) from error
     finally:
         remove_build(aside)
     return Publication(
@@ -117,8 +118,9 @@ def _published(path: str | Path, columns: str) -> list[tuple[Any, ...]]:
             connection.execute(f"ATTACH {literal(str(target))} AS publication (READ_ONLY)")
             return connection.execute(f"SELECT {columns} FROM publication.ops.published_file").fetchall()
     except duckdb.Error as error:
-        reason = " ".join(str(error).split())
-        raise PublicationError(f"{target} is no publication of the warehouse; move it away ({reason})") from error
+        raise PublicationError(
+            f"{target} is no publication of the warehouse; move it away ({reason(error)})"
+        ) from error
 
 
 def build(path: Path, snapshots: Mapping[Table, Snapshot | None]) -> None:

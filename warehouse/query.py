@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from warehouse.background import Result, awaited, begin
-from warehouse.errors import QueryError, StatementError
+from warehouse.errors import QueryError, StatementError, reason
 from warehouse.quoting import literal, literals
 from warehouse.scratch import scratch_folder
 
@@ -128,8 +128,8 @@ def _open_publication(connection: duckdb.DuckDBPyConnection, path: Path, scratch
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
     except duckdb.Error as error:
-        reason = " ".join(str(error).split())
-        raise QueryError(f"{path} is no publication of the warehouse: run `chargehouse rebuild` ({reason})") from error
+        fault = f"{path} is no publication of the warehouse: run `chargehouse rebuild` ({reason(error)})"
+        raise QueryError(fault) from error
     return files
 
 

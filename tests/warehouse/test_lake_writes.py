@@ -334,6 +334,16 @@ def test_a_disk_that_refuses_is_told(lake, sessions):
     assert ids(lake) == ["old-0"]
 
 
+def test_a_log_that_the_disk_does_not_give_away_is_told_in_one_plain_line(lake, sessions):
+    lake.root.mkdir()
+    lake.folder(FACT_SESSION).touch()
+    for look in (lake.exists, lake.version, lake.scan, lambda table: lake.append(table, sessions("a", MARCH))):
+        with pytest.raises(LakeError, match="fact_session cannot be read: mend the cause") as fault:
+            look(FACT_SESSION)
+        assert str(fault.value).isprintable()
+    assert lake.is_damaged(FACT_SESSION)
+
+
 def test_all_that_a_commit_needs_is_on_the_disk_the_rows_before_their_commit(lake, sessions, flushed):
     lake.append(FACT_SESSION, sessions("a", MARCH, APRIL))
     folder = lake.folder(FACT_SESSION)
