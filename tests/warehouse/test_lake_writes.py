@@ -352,6 +352,8 @@ def test_all_that_a_commit_needs_is_on_the_disk_the_rows_before_their_commit(lak
     committed = flushed.index(inodes[folder / "_delta_log" / f"{1:020d}.json"])
     assert all(flushed.index(inodes[path]) < committed for path in inodes if path.suffix == ".parquet")
     assert flushed[-1] == inodes[folder / "_delta_log"]
+    lake.append(EVENT, events("run"), marks={"load": 1})
+    assert lake.folder(EVENT).stat().st_ino in flushed, "which has a log and no rows"
 
 
 def test_a_commit_says_of_the_file_that_it_takes_out_what_it_said_when_it_put_it_in(lake, sessions):
