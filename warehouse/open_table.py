@@ -16,21 +16,19 @@ class OpenTable:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.delta = DeltaTable(str(folder))
-        self._version = self.delta.version()
-        self._identity = self._identity_of(self._version)
+        self._opened_at = self.delta.version()
+        self._identity = self._identity_of(self._opened_at)
         self._snapshot: Snapshot | None = None
 
     def is_still_there(self) -> bool:
         """Whether the folder still holds this table, and not another one that was begun anew in its place."""
-        identity = self._identity_of(self._version)
+        identity = self._identity_of(self._opened_at)
         return identity is not None and identity == self._identity
 
     def catch_up(self) -> None:
         """Take in what others have committed since, and what was committed through `delta`, which does not learn it."""
-        if self._entry(self._version + 1).exists():
+        if self._entry(self.delta.version() + 1).exists():
             self.delta.update_incremental()
-            self._version = self.delta.version()
-            self._identity = self._identity_of(self._version)
 
     @property
     def snapshot(self) -> Snapshot:
