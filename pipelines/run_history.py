@@ -9,10 +9,16 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.event_api import EventHandlerFn
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
+    SqliteEventLogStorage,
+    SqliteEventLogStorageWatchdog,
+)
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import StaticPool
+from watchdog.events import FileSystemEvent
+from watchdog.observers import Observer
 
 KEPT_OPEN = 4
 """Databases kept open at once: the index, and those of the runs written or looked at last."""
@@ -36,6 +42,8 @@ class RunHistory(DagsterSqliteStorage):
 class EventLog(SqliteEventLogStorage):
     """Dagster's event log in SQLite, one database per run and an index of all."""
 
+    _obs: Any
+
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
         self._engines: dict[str, Engine] = {}
         super().__init__(base_dir, inst_data)
@@ -47,6 +55,13 @@ class EventLog(SqliteEventLogStorage):
                 pass
         with self._db_lock, self._engine(shard).begin() as connection:
             yield connection
+
+    def watch(self, run_id: str, cursor: str | None, callback: EventHandlerFn) -> None:
+        if not self._obs:
+            self._obs = Observer()
+            self._obs.start()
+        watchdog = _Watchdog(self, run_id, callback, cursor)
+        self._watchers[run_id][callback] = (watchdog, self._obs.schedule(watchdog, self._base_dir, recursive=True))
 
     def _engine(self, shard: str) -> Engine:
         engine = self._engines.pop(shard, None) or _engine(self.conn_string_for_shard(shard))
@@ -60,6 +75,18 @@ class EventLog(SqliteEventLogStorage):
         super().dispose()
         while self._engines:
             self._engines.popitem()[1].dispose()
+
+
+class _Watchdog(SqliteEventLogStorageWatchdog):
+    """Tells the web UI of a run's events as they are written. While a database is kept open they stand in its
+    write-ahead log, and the database itself does not change, which is all that Dagster's own looks at."""
+
+    @property
+    def patterns(self) -> list[str]:
+        return [self._log_path, f"{self._log_path}-wal"]
+
+    def on_modified(self, event: FileSystemEvent) -> None:
+        self._process_log()
 
 
 def _engine(address: str) -> Engine:

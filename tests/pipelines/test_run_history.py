@@ -1,6 +1,7 @@
 """Dagster's history of runs with connections that are kept open: the same files and answers as Dagster's own."""
 
 from pathlib import Path
+from queue import Queue
 
 import dagster as dg
 from dagster._core.storage.event_log import SqliteEventLogStorage
@@ -56,3 +57,17 @@ def test_few_databases_are_kept_open_and_all_are_let_go(tmp_path: Path) -> None:
         # One that was closed is opened again.
         assert log.get_records_for_run(runs[0]).records
     assert not log._engines
+
+
+def test_who_watches_a_run_is_told_of_an_event_while_its_writer_keeps_the_database_open(tmp_path: Path) -> None:
+    prepare_dagster_home(tmp_path)
+    with dg.DagsterInstance.get() as writing, dg.DagsterInstance.get() as watching:
+        run = writing.get_run_by_id(dg.materialize([told], instance=writing).run_id)
+        assert run is not None
+        before = watching.get_records_for_run(run.run_id)
+        messages: Queue[str] = Queue()
+        watching.watch_event_logs(
+            run.run_id, before.cursor, lambda entry, cursor: messages.put(entry.user_message or entry.message)
+        )
+        writing.report_engine_event("written after the page was opened", run)
+        assert messages.get(timeout=30) == "written after the page was opened"
