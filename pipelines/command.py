@@ -196,7 +196,8 @@ def _run_reading(settings: Settings, vendors: Sequence[str], question: Question,
     from pipelines.summary import healed, received
 
     asked_vendors = [vendor for vendor in settings.vendors if not vendors or vendor in vendors]
-    # The run does it again, for those that Dagster starts; a command that cannot begin is to say so and no more.
+    # The run does it all again, for those that Dagster starts; a command that cannot begin is to say so and no more.
+    questions.refuse_the_future(settings, asked_vendors, question.as_of)
     origins = RawLog(settings.data).positions().origins
     refuse_other_data(settings, asked_vendors, origins)
     for vendor in asked_vendors:

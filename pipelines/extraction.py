@@ -27,6 +27,7 @@ from pipelines.memory import collect_rarely, give_back, share_one_heap
 from pipelines.personal_data import Cleaner
 from pipelines.progress import SILENT, Progress
 from pipelines.pseudonym_key import pseudonyms_of
+from pipelines.questions import refuse_the_future
 from pipelines.raw_log import FIELDS, READINGS, Origin, Positions, RawLog
 from pipelines.raw_rows import RawRows, raw_rows
 from pipelines.readings import Reading, readings_table
@@ -125,10 +126,11 @@ def extract(
 
     A line that fails is recorded as failed and leaves everything else alone, also where a fault of ours stops it; only
     one outside all windows is raised. Raises ConfigurationError, before anything is asked, where the data is that of
-    another account, or was written with another key.
+    another account, or was written with another key, or the question's now is yet to come.
     """
     collect_rarely()
     share_one_heap()
+    refuse_the_future(settings, vendors, question.as_of)
     raw_log = RawLog(settings.data)
     with _held(settings, vendors):
         positions = raw_log.positions()

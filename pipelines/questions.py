@@ -1,11 +1,13 @@
 """From what a person or a schedule asks to what the vendors are asked."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from pipelines.faults import ConfigurationError
 from pipelines.settings import Settings
-from pipelines.variables import MONTH
+from pipelines.variables import MONTH, is_this_machine
 from pipelines.vendors.contract import Question
 from transforms.months import month_after, month_at, month_bounds, months_between
 
@@ -72,6 +74,20 @@ def run_instant(text: str) -> datetime:
     if not 2000 <= instant.year < 3000:
         raise ConfigurationError(f"--as-of must be an instant such as 2026-03-01T06:00:00Z, not {text!r}.")
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
+def refuse_the_future(settings: Settings, vendors: Sequence[str], as_of: datetime) -> None:
+    """Raise ConfigurationError where the run's now is yet to come, and with it what a vendor will have until then: that
+    would count as read, and no run before that instant would read anything. A sandbox has a clock of its own.
+    """
+    now = datetime.now(UTC)
+    hosts = {vendor: urlsplit(settings.base_url(vendor)).hostname or "" for vendor in vendors}
+    elsewhere = [vendor for vendor, host in hosts.items() if not is_this_machine(host)]
+    if as_of > now and elsewhere:
+        raise ConfigurationError(
+            f"--as-of (as_of) {as_of:%Y-%m-%d %H:%M:%S} UTC is yet to come; it is {now:%Y-%m-%d %H:%M:%S} UTC. "
+            f"What {', '.join(elsewhere)} will have until then would count as read. Leave it out, or name the past."
+        )
 
 
 def _beginning(month: str, settings: Settings) -> datetime:

@@ -106,6 +106,7 @@ def test_a_bad_variable_is_named(variables: dict[str, str], named: str, run: Run
     [
         (["refresh", "--as-of", "yesterday"], "--as-of"),
         (["refresh", "--as-of", "9999-12-31T23:59:59-05:00"], "--as-of"),
+        (["refresh", "--as-of", "2962-11-22"], "--as-of (as_of) 2962-11-22 00:00:00 UTC is yet to come"),
         (["refresh", "--vendor", "tesla"], "--vendor tesla: not configured"),
         (["refresh", "--vendor", "zaptec", "smappee"], "--vendor smappee: not configured"),
         (["reconcile", "--months", "0"], "--months"),

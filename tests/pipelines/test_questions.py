@@ -1,12 +1,13 @@
 """From what a person asks to windows in time: months of the configured zone, the run's now."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from pipelines.extraction import extract
 from pipelines.faults import ConfigurationError
-from pipelines.questions import backfill, check_months, reconcile, refresh, run_instant
+from pipelines.questions import backfill, check_months, reconcile, refresh, refuse_the_future, run_instant
 from pipelines.settings import Settings, load_settings
 
 AS_OF = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
@@ -139,3 +140,16 @@ def test_the_runs_now_is_the_clocks_by_default() -> None:
 def test_an_instant_that_is_none_is_a_mistake(text: str) -> None:
     with pytest.raises(ConfigurationError, match="--as-of"):
         run_instant(text)
+
+
+def test_a_now_that_is_yet_to_come_is_refused_before_a_vendor_is_asked(tmp_path: Path) -> None:
+    """Else what the vendor will have until then counts as read: a slip of the finger in the year loses years."""
+    account = {"CHARGEHOUSE_DATA": str(tmp_path / "data"), "GREENFLUX_TOKEN": "token"}
+    elsewhere = load_settings({**account, "GREENFLUX_BASE_URL": "https://greenflux.invalid"}, tmp_path / ".env")
+    for as_of in (datetime.now(UTC) + timedelta(minutes=1), at("2962-11-22")):
+        with pytest.raises(ConfigurationError, match="What greenflux will have until then would count as read"):
+            extract(elsewhere, ["greenflux"], refresh(elsewhere, as_of), "run-1")
+    assert not elsewhere.data.exists()
+    refuse_the_future(elsewhere, ["greenflux"], run_instant(""))
+    sandbox = load_settings({**account, "GREENFLUX_BASE_URL": "http://127.0.0.1:9/greenflux"}, tmp_path / ".env")
+    refuse_the_future(sandbox, ["greenflux"], at("2962-11-22"))
