@@ -1,6 +1,7 @@
 """One writer at a time: advisory locks between processes, which the kernel releases when their holder dies."""
 
 import fcntl
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,9 @@ RAW_LOG = "raw"
 
 DAGSTER = "dagster"
 """The lock of whoever makes Dagster's home, or the tables of its history."""
+
+DAEMON = "daemon"
+"""The lock of whoever runs Dagster's daemon: of two over one history each does what is due, and both complain."""
 
 BACKUP = "backup"
 """The lock of whoever adds a generation to a folder of backups. It lies below that folder."""
@@ -68,4 +72,24 @@ def exclusive(data: Path, name: str, on_wait: Callable[[], None] | None = None) 
                     on_wait()
                     has_told = True
                 time.sleep(BETWEEN_TRIES_SECONDS)
+        yield
+
+
+@contextmanager
+def sole_daemon(data: Path, *, lasts_as_another_program: bool = False) -> Iterator[None]:
+    """Run the only daemon over `data`: until the end of the block, or of the program that this process becomes in it.
+
+    Raises AnotherRunError where one is running.
+    """
+    folder = data / LOCKS_FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{DAEMON}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AnotherRunError(
+                f"the schedules and sensors of {data} are run already, by `chargehouse daemon` or `chargehouse ui`. "
+                "End that one first, or call `chargehouse webserver` for the web UI alone."
+            ) from None
+        os.set_inheritable(file.fileno(), lasts_as_another_program)
         yield

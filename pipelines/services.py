@@ -12,14 +12,15 @@ import dagster as dg
 
 from pipelines.instance import history_fault, is_history_fault, prepare_dagster_home
 from pipelines.listening import check_can_listen
-from pipelines.locks import DAGSTER, exclusive
+from pipelines.locks import DAGSTER, exclusive, sole_daemon
 from pipelines.settings import PROJECT_FOLDER, Settings
 from warehouse.errors import WarehouseError
 
 
 def become_daemon(settings: Settings) -> NoReturn:
     """Run schedules, sensors, alerts and queued runs, until told to stop."""
-    _become(settings, "dagster._daemon", "run")
+    with sole_daemon(settings.data, lasts_as_another_program=True):
+        _become(settings, "dagster._daemon", "run")
 
 
 def become_webserver(settings: Settings, host: str, port: int, *, is_read_only: bool = False) -> NoReturn:

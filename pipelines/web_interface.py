@@ -15,6 +15,7 @@ from pipelines.accounts import holds_own_data
 from pipelines.demonstration import sandbox_environment
 from pipelines.instance import prepare_dagster_home
 from pipelines.listening import check_can_listen
+from pipelines.locks import sole_daemon
 from pipelines.questions import run_instant
 from pipelines.settings import PROJECT_FOLDER, Settings
 
@@ -30,8 +31,9 @@ def serve(settings: Settings, port: int) -> int:
     """Serve until interrupted. Where no vendor is configured the sandbox plays them, so that every button works, unless
     the data is somebody's own."""
     check_can_listen(HOST, port)
-    home = prepare_dagster_home(settings.data, settings.postgres_url)
     with ExitStack() as stack:
+        stack.enter_context(sole_daemon(settings.data))
+        home = prepare_dagster_home(settings.data, settings.postgres_url)
         environment: Mapping[str, str] = {**os.environ, "CHARGEHOUSE_DATA": str(settings.data)}
         if not settings.vendors and not holds_own_data(settings.data):
             print("No vendor is configured: the sandbox plays all four while the web UI runs.", flush=True)

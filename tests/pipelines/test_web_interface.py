@@ -1,4 +1,5 @@
-"""`chargehouse ui` and its servers as real processes: they begin together or not at all, and end together."""
+"""`chargehouse ui` and its servers as real processes: they begin together or not at all, and end together; and there is
+one daemon."""
 
 import os
 import signal
@@ -95,6 +96,28 @@ def test_the_servers_end_with_the_command_that_started_them(sent: signal.Signals
         process.send_signal(sent)
         wait_until(lambda: processes_of(data) == [], END_SECONDS, "servers went on without the command")
     assert process.wait() == (-sent if sent == signal.SIGKILL else command.DONE)
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found as Linux shows them")
+def test_a_second_daemon_over_the_same_data_is_refused_and_the_first_goes_on(data: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    first = begin(data, "daemon")
+    assert first.stderr is not None
+    with first.stderr:
+        wait_until(lambda: "dagster._daemon" in command_of(first.pid), START_SECONDS, "the daemon never began")
+        for again in (["daemon"], ["ui", "--port", str(port)]):
+            second = begin(data, *again)
+            _, told = second.communicate(timeout=START_SECONDS)
+            assert told.startswith(f"chargehouse: the schedules and sensors of {data} are run already, by")
+            assert second.returncode == command.INCOMPLETE
+        assert first.poll() is None
+        first.terminate()
+        first.wait(END_SECONDS)
+
+
+def command_of(process: int) -> str:
+    return Path(f"/proc/{process}/cmdline").read_text()
 
 
 @pytest.mark.parametrize("name", ["ui", "webserver"])
