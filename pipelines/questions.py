@@ -55,6 +55,8 @@ def backfill(settings: Settings, as_of: datetime, from_month: str, to_month: str
 def check_months(from_month: str, to_month: str) -> None:
     """Raises ConfigurationError unless these are two months, the first not after the last."""
     for option, month in ((FROM, from_month), (TO, to_month)):
+        if not month:
+            raise ConfigurationError(f"{option} is missing: both must be a month such as 2026-01.")
         if not MONTH.match(month):
             raise ConfigurationError(f"{option} must be a month such as 2026-01, not {month!r}.")
     if from_month > to_month:

@@ -96,8 +96,8 @@ def test_a_backfill_is_whole_months_both_included(
 @pytest.mark.parametrize(
     ("from_month", "to_month", "named"),
     [
-        ("", "2026-01", "--from"),
-        ("2026-01", "", "--to"),
+        ("", "2026-01", r"--from \(from_month\) is missing"),
+        ("2026-01", "", r"--to \(to_month\) is missing: both must be"),
         ("2026-13", "2026-14", "--from"),
         ("2026-01", "0000-01", "--to"),
         ("2026-01", "9999-12", "--to"),
