@@ -26,6 +26,9 @@ An id is unique within its vendor: join by `vendor` and the id, a connector by `
 `connector_id`. A dimension has a row for each version of an object: `is_current` picks the newest, and
 `valid_from <= t AND (t < valid_to OR valid_to IS NULL)` the one at an instant. The oldest version known begins when the
 vendor last modified the object, or when it was first read; for the sessions from before that, take the current one.
+
+Not every vendor tells of what its sessions name: Smappee has no row in any dimension, and an id that is NULL or unknown
+finds none. So join with `LEFT JOIN`, with `is_current` in its `ON`, or the kWh of those sessions are not counted.
 """
 
 PUBLISHED_FILE = """\
