@@ -5,13 +5,11 @@ what it received is written before that commit: a run that is cut off in between
 it again, with the same result."""
 
 import secrets
-import shutil
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import uuid4
 
 import polars as pl
 
@@ -27,6 +25,7 @@ from transforms.touched import NO_MONTH, NOTHING_TOUCHED, touched_by_backfills, 
 from transforms.vendors import STAGINGS
 from transforms.versions import distinct_versions
 from transforms.vocabulary import SEEN, seen_words
+from warehouse.durable_files import discard, remove_discarded
 from warehouse.lake import Lake
 from warehouse.tables import (
     LOAD_AUDIT,
@@ -91,19 +90,7 @@ class StagingOutcome:
 
 def discard_staged(lakes: Lakes) -> None:
     """Throw the staged tables away, so that the next staging takes in the whole raw log again."""
-    folder = lakes.staging.root
-    if folder.exists():
-        # A rename is whole or not at all: a run cut off here never meets half a table.
-        discarded = folder.with_name(f"{folder.name}.discarded-{uuid4().hex}")
-        folder.rename(discarded)
-    _remove_discarded(lakes)
-
-
-def _remove_discarded(lakes: Lakes) -> None:
-    """Also what a run that was cut off had discarded and not removed."""
-    folder = lakes.staging.root
-    for discarded in folder.parent.glob(f"{folder.name}.discarded-*"):
-        shutil.rmtree(discarded)
+    discard(lakes.staging.root)
 
 
 def stage(
@@ -121,7 +108,7 @@ def stage(
 
     `rebuilt_months`: touch exactly these months of the facts, whatever the loads touch.
     """
-    _remove_discarded(lakes)
+    remove_discarded(lakes.staging.root)
     newest = raw_log.newest_load()
     if newest is None:
         return StagingOutcome({}, ())

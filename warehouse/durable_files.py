@@ -1,9 +1,11 @@
-"""Files that survive a loss of power, and stand whole or not at all."""
+"""Files and folders that survive a loss of power, and stand whole or not at all."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 UNFINISHED = ".part"
 """How the name of a file ends that is being written beside the one whose place it is to take."""
@@ -28,6 +30,21 @@ def make_folder(path: Path) -> None:
         make_folder(path.parent)
         path.mkdir(exist_ok=True)
         flush(path.parent)
+
+
+def discard(folder: Path) -> None:
+    """Removes a folder of which nobody is ever to meet a half, where it is there."""
+    if folder.exists():
+        # A rename is whole or not at all.
+        folder.rename(folder.with_name(f"{folder.name}.discarded-{uuid4().hex}"))
+        flush(folder.parent)
+    remove_discarded(folder)
+
+
+def remove_discarded(folder: Path) -> None:
+    """Removes what a process that was killed had discarded of the folder and not removed."""
+    for discarded in folder.parent.glob(f"{folder.name}.discarded-*"):
+        shutil.rmtree(discarded)
 
 
 def flush(path: Path) -> None:

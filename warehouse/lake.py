@@ -5,7 +5,6 @@ killed at any instant leaves the version before it; the files that it had alread
 `tidy` removes them. Each `Lake` stands for one root: the published tables have one, the staged tables another.
 """
 
-import shutil
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from deltalake.exceptions import DeltaError
 
 from warehouse.commits import commit
 from warehouse.conformity import check_month, conform
+from warehouse.durable_files import discard
 from warehouse.errors import LakeError, reason
 from warehouse.open_table import OpenTable
 from warehouse.paths import path_fault
@@ -246,7 +246,8 @@ class Lake:
 
     def forget(self, table: Table) -> None:
         """Makes the table one that was never written. Its files stay for those who read them, until `tidy`."""
-        shutil.rmtree(self.folder(table) / "_delta_log")
+        # Half of a log would pass for a damaged table, or for an older version of it.
+        discard(self.folder(table) / "_delta_log")
 
     def _merge_small_files(self, table: Table) -> None:
         counts = Counter(file.month for file in self.files(table))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -385,6 +386,27 @@ def test_whoever_reads_a_table_that_is_forgotten_reads_on(lake, sessions):
     lake.forget(FACT_SESSION)
     assert not lake.exists(FACT_SESSION)
     assert read.collect().height == 1
+
+
+def test_a_table_is_forgotten_whole_though_the_process_dies_meanwhile(lake, sessions, monkeypatch):
+    for number in range(3):
+        lake.append(FACT_SESSION, sessions(f"old-{number}", MARCH))
+
+    def dies(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", dies)
+        with pytest.raises(KeyboardInterrupt):
+            lake.forget(FACT_SESSION)
+    again = Lake(lake.root)
+    assert not again.exists(FACT_SESSION)
+    assert not again.is_damaged(FACT_SESSION)
+    again.append(FACT_SESSION, sessions("new", MARCH))
+    assert len(again.tidy(FACT_SESSION, retention_hours=0)) == 3
+    assert again.scan(FACT_SESSION).collect()["session_id"].to_list() == ["new-0"]
+    again.forget(FACT_SESSION)
+    assert [path.name for path in again.folder(FACT_SESSION).iterdir()] == ["month=2025-03"]
 
 
 def test_a_writer_killed_before_its_commit_leaves_the_old_version(lake, sessions):
