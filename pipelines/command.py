@@ -208,6 +208,8 @@ def _run_reading(settings: Settings, vendors: Sequence[str], question: Question,
     print(received(settings.data, outcome.run_id, question.as_of, asked_vendors))
     if question.kind != "refresh":
         print(healed(settings.data, outcome.run_id, question.kind))
+    # In one file with the faults, what was received stands before them.
+    sys.stdout.flush()
     return _verdict(outcome.faults)
 
 

@@ -49,6 +49,8 @@ def backfill(settings: Settings, as_of: datetime, from_month: str, to_month: str
     if months > MOST_MONTHS:
         raise ConfigurationError(f"{FROM} {from_month} {TO} {to_month} are {months} months; at most {MOST_MONTHS}.")
     from_at, to_at = _beginning(from_month, settings), _beginning(month_after(to_month), settings)
+    if from_at > as_of:
+        raise ConfigurationError(f"{FROM} {from_month} is yet to come; the run's now is {as_of:%Y-%m-%d %H:%M:%S} UTC.")
     return replace(refresh(settings, as_of), kind="backfill", from_at=from_at, to_at=to_at)
 
 

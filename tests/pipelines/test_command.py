@@ -113,6 +113,10 @@ def test_a_bad_variable_is_named(variables: dict[str, str], named: str, run: Run
         (["reconcile", "--months", "99999999"], "--months"),
         (["backfill", "--from", "2026-02", "--to", "2026-01"], "lies after"),
         (["backfill", "--from", "soon", "--to", "2026-01"], "--from"),
+        (
+            ["backfill", "--from", "2026-05", "--to", "2026-06", "--as-of", "2026-04-30"],
+            "2026-05 is yet to come",
+        ),
         (["backfill", "--from", "1000-10", "--to", "1000-11"], "--from"),
         (["backfill", "--from", "2000-01", "--to", "2999-12"], "12000 months; at most 600"),
         (["rebuild", "--to", "2026-01"], "--from"),
