@@ -172,7 +172,7 @@ def make(folder: Path, sessions: int) -> None:
 
 
 def ours(folder: Path) -> None:
-    """Build every month as `pipelines.monthly_facts` does."""
+    """Build every month as `pipelines.tables.monthly_facts` does."""
     from transforms.energy import fact_energy
     from transforms.months import month_bounds, months_between
 

@@ -1,7 +1,8 @@
 """Moving data: dlt extracts, Dagster orchestrates.
 
-Here belong the vendors' APIs, the raw log, the order in which tables are built, the Dagster definitions and the
-command line: everything with an effect. What data means stands in `transforms`, what tables exist in `warehouse`.
+Everything with an effect, in the order of a record's way, each part knowing only those before it: `vendors` asks the
+APIs, `raw` keeps what they answer, `tables` builds from that, `orchestration` is all of it as Dagster sees it, and
+`operations` what people do with it. What data means stands in `transforms`, what tables exist in `warehouse`.
 """
 
 import os

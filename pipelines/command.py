@@ -16,8 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
-from pipelines import questions
 from pipelines.faults import AnotherRunError, BackupError, ConfigurationError
+from pipelines.raw import questions
 from pipelines.settings import Settings, load_settings
 from pipelines.vendors.contract import Question
 from warehouse.errors import WarehouseError
@@ -184,16 +184,16 @@ def _reading_settings(options: argparse.Namespace) -> Settings:
 
 
 def _run_reading(settings: Settings, vendors: Sequence[str], question: Question, details: Mapping[str, object]) -> int:
-    from pipelines.memory import collect_rarely
+    from pipelines.raw.memory import collect_rarely
 
     # Before the imports, which make more objects than a refresh that finds nothing new.
     collect_rarely()
-    from pipelines.accounts import refuse_other_data
-    from pipelines.progress import Progress
-    from pipelines.pseudonym_key import pseudonyms_of
-    from pipelines.raw_log import RawLog
-    from pipelines.runs import run_job
-    from pipelines.summary import healed, received
+    from pipelines.operations.runs import run_job
+    from pipelines.operations.summary import healed, received
+    from pipelines.raw.accounts import refuse_other_data
+    from pipelines.raw.progress import Progress
+    from pipelines.raw.pseudonym_key import pseudonyms_of
+    from pipelines.raw.raw_log import RawLog
 
     asked_vendors = [vendor for vendor in settings.vendors if not vendors or vendor in vendors]
     # The run does it all again, for those that Dagster starts; a command that cannot begin is to say so and no more.
@@ -220,8 +220,8 @@ def _verdict(faults: Sequence[str]) -> int:
 
 
 def _rebuild(options: argparse.Namespace) -> int:
-    from pipelines.progress import Progress
-    from pipelines.runs import run_job
+    from pipelines.operations.runs import run_job
+    from pipelines.raw.progress import Progress
 
     settings = load_settings()
     months: dict[str, object] = {}
@@ -233,10 +233,10 @@ def _rebuild(options: argparse.Namespace) -> int:
 
 
 def _forget(options: argparse.Namespace) -> int:
-    from pipelines.erasure import erase_from_raw_log, remove_older_versions
-    from pipelines.progress import Progress
-    from pipelines.runs import run_job
-    from pipelines.summary import counted
+    from pipelines.operations.erasure import erase_from_raw_log, remove_older_versions
+    from pipelines.operations.runs import run_job
+    from pipelines.operations.summary import counted
+    from pipelines.raw.progress import Progress
 
     settings, progress = load_settings(), Progress.on_stderr()
 
@@ -263,7 +263,7 @@ def _forget(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from pipelines.status import status_text
+    from pipelines.operations.status import status_text
 
     text, is_whole = status_text(load_settings().data)
     print(text)
@@ -283,7 +283,7 @@ def _sql(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from pipelines.doctor import examine
+    from pipelines.operations.doctor import examine
 
     lines, all_well = examine(load_settings())
     print("\n".join(lines))
@@ -291,7 +291,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from pipelines.demonstration import sandboxed
+    from pipelines.operations.demonstration import sandboxed
 
     settings, as_of = load_settings(), questions.run_instant(options.as_of)
     if settings.vendors:
@@ -306,7 +306,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _run_and_show(settings: Settings, as_of: datetime) -> int:
-    from pipelines.summary import energy_by_month, where_to_look
+    from pipelines.operations.summary import energy_by_month, where_to_look
 
     status = _run_reading(settings, (), questions.refresh(settings, as_of), {})
     print(f"\nkWh by month\n{energy_by_month(settings.data)}\n\nWhere to look")
@@ -315,13 +315,13 @@ def _run_and_show(settings: Settings, as_of: datetime) -> int:
 
 
 def _ui(options: argparse.Namespace) -> int:
-    from pipelines.web_interface import serve
+    from pipelines.operations.web_interface import serve
 
     return serve(load_settings(), options.port)
 
 
 def _backup(options: argparse.Namespace) -> int:
-    from pipelines.backup import back_up
+    from pipelines.operations.backup import back_up
 
     backup = back_up(load_settings().data, options.folder.resolve(), options.keep)
     print(
@@ -332,7 +332,7 @@ def _backup(options: argparse.Namespace) -> int:
 
 
 def _restore(options: argparse.Namespace) -> int:
-    from pipelines.backup import restore
+    from pipelines.operations.backup import restore
 
     settings = load_settings()
     backup = restore(settings.data, options.folder.resolve())
@@ -341,13 +341,13 @@ def _restore(options: argparse.Namespace) -> int:
 
 
 def _daemon(options: argparse.Namespace) -> int:
-    from pipelines.services import become_daemon
+    from pipelines.operations.services import become_daemon
 
     return become_daemon(load_settings())
 
 
 def _webserver(options: argparse.Namespace) -> int:
-    from pipelines.services import become_webserver
+    from pipelines.operations.services import become_webserver
 
     return become_webserver(load_settings(), options.host, options.port, is_read_only=options.read_only)
 

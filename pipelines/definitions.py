@@ -4,18 +4,18 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from pipelines.alerts import build_alert_sensors
-from pipelines.checks import build_checks
-from pipelines.jobs import BUILD_MONTHS, PUBLISH, build_jobs
-from pipelines.lakes import Lakes
-from pipelines.partitions import month_partitions
-from pipelines.progress import SILENT, Progress
-from pipelines.radar_assets import build_radar
-from pipelines.raw_assets import build_raw_assets
-from pipelines.schedules import build_schedules
-from pipelines.sensors import build_sensors
+from pipelines.orchestration.alerts import build_alert_sensors
+from pipelines.orchestration.checks import build_checks
+from pipelines.orchestration.jobs import BUILD_MONTHS, PUBLISH, build_jobs
+from pipelines.orchestration.partitions import month_partitions
+from pipelines.orchestration.radar_assets import build_radar
+from pipelines.orchestration.raw_assets import build_raw_assets
+from pipelines.orchestration.schedules import build_schedules
+from pipelines.orchestration.sensors import build_sensors
+from pipelines.orchestration.table_assets import build_table_assets
+from pipelines.raw.progress import SILENT, Progress
 from pipelines.settings import Settings
-from pipelines.table_assets import build_table_assets
+from pipelines.tables.lakes import Lakes
 
 
 def build_definitions(

@@ -14,7 +14,14 @@ MAY_IMPORT = {
     "warehouse": {"warehouse"},
     "sandbox": {"sandbox"},
 }
-PLAYS_THE_VENDORS = {"pipelines/command.py", "pipelines/demonstration.py", "pipelines/web_interface.py"}
+PARTS_OF_PIPELINES = ("vendors", "raw", "tables", "orchestration", "operations")
+"""From below to above. What all of them stand on, and what stands on all of them, lies beside them."""
+GROUND = ("faults", "layout", "locks", "personal_data", "settings", "variables")
+PLAYS_THE_VENDORS = {
+    "pipelines/command.py",
+    "pipelines/operations/demonstration.py",
+    "pipelines/operations/web_interface.py",
+}
 PURE_OF = ("dlt", "dagster", "urllib3", "aiohttp", "requests", "deltalake", "duckdb")
 
 
@@ -34,11 +41,28 @@ def imported(path: Path) -> Iterator[str]:
             yield node.module or ""
 
 
+def parts_imported(path: Path) -> set[str]:
+    """What stands second in the names of the modules of `pipelines` that a source imports."""
+    return {module.split(".")[1] for module in imported(path) if module.startswith("pipelines.")}
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_package_imports_only_what_stands_below_it(package: str) -> None:
     for path in sources(package):
         ours = {module.partition(".")[0] for module in imported(path)} & {*PACKAGES, "tests"}
         assert ours <= MAY_IMPORT[package], path
+
+
+@pytest.mark.parametrize("part", PARTS_OF_PIPELINES)
+def test_a_part_of_pipelines_imports_no_part_above_it(part: str) -> None:
+    above = {*PARTS_OF_PIPELINES[PARTS_OF_PIPELINES.index(part) + 1 :], "command"}
+    for path in sources(f"pipelines/{part}"):
+        assert not parts_imported(path) & above, path
+
+
+def test_what_all_of_pipelines_stands_on_imports_none_of_its_parts() -> None:
+    for module in GROUND:
+        assert parts_imported(ROOT / "pipelines" / f"{module}.py") <= {*GROUND}, module
 
 
 def test_the_sandbox_is_imported_only_by_what_starts_it() -> None:

@@ -20,7 +20,7 @@ from sandbox.server import Sandbox
 from tests.browser.window import CHROMIUM, CHROMIUM_DRIVER, Window, browser
 from tests.end_to_end.published import KEY, Chargehouse
 from tests.outside import outside
-from tests.pipelines.operated import Operated, operated
+from tests.pipelines.orchestration.operated import Operated, operated
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 BEGINS_AT = (NOW.replace(day=1, hour=0, minute=0, second=0) - timedelta(days=100)).replace(day=1)

@@ -3,12 +3,12 @@
 import dagster as dg
 import pytest
 
-from pipelines.lakes import MONTHLY_FACTS
-from pipelines.radar_assets import CHECK as RADAR_CHECK
-from pipelines.sensors import FINISHED
-from pipelines.table_assets import table_key
+from pipelines.orchestration.radar_assets import CHECK as RADAR_CHECK
+from pipelines.orchestration.sensors import FINISHED
+from pipelines.orchestration.table_assets import table_key
+from pipelines.tables.lakes import MONTHLY_FACTS
 from tests.browser.window import Window
-from tests.pipelines.operated import Operated
+from tests.pipelines.orchestration.operated import Operated
 from warehouse.tables import FACT_ENERGY, VENDOR_RADAR
 
 GROUPS = (

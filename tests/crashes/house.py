@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from pipelines import command
-from pipelines.raw_log import RawLog
+from pipelines.raw.raw_log import RawLog
 from pipelines.settings import PROJECT_FOLDER
 from sandbox.server import Sandbox
 from tests.crashes.flaw import Flaw

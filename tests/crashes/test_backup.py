@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import backup as backup_module
 from pipelines import command
-from pipelines.backup import MANIFEST, back_up, restore
 from pipelines.faults import BackupError, ConfigurationError
 from pipelines.locks import RAW_LOG, exclusive
+from pipelines.operations import backup as backup_module
+from pipelines.operations.backup import MANIFEST, back_up, restore
 from sandbox.server import Sandbox
 from tests.crashes.conftest import REFRESHES
 from tests.crashes.house import TABLES, House

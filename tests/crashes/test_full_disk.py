@@ -14,7 +14,7 @@ from tests.crashes.flaw import Flaw
 from tests.crashes.house import House
 
 POINTS = {
-    "from the beginning": Flaw("pipelines.runs:prepare_dagster_home"),
+    "from the beginning": Flaw("pipelines.operations.runs:prepare_dagster_home"),
     "while dlt extracts": Flaw("dlt.pipeline.pipeline:Pipeline.extract"),
     "at a raw file": Flaw("fsspec.implementations.local:LocalFileSystem.put_file", nth=3),
     "at the state": Flaw("dlt.destinations.impl.filesystem.filesystem:FilesystemClient._store_current_state"),

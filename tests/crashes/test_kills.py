@@ -13,19 +13,19 @@ from warehouse.tables import TABLES
 
 DLT = "dlt.pipeline.pipeline:Pipeline"
 DLT_FILES = "dlt.destinations.impl.filesystem.filesystem:FilesystemClient"
-MANY_LOADS = {"pipelines.extraction:LOAD_ROWS": 100}
+MANY_LOADS = {"pipelines.raw.extraction:LOAD_ROWS": 100}
 MANY_ROUNDS = {
     **MANY_LOADS,
-    "pipelines.staging:ROWS_IN_A_ROUND": 100,
-    "pipelines.staging:ROWS_WRITTEN_AT_ONCE": 10,
+    "pipelines.tables.staging:ROWS_IN_A_ROUND": 100,
+    "pipelines.tables.staging:ROWS_WRITTEN_AT_ONCE": 10,
 }
-MANY_BATCHES = {"pipelines.monthly_facts:SESSIONS_AT_ONCE": 1}
+MANY_BATCHES = {"pipelines.tables.monthly_facts:SESSIONS_AT_ONCE": 1}
 STAGED_TABLES = sum(table.group == "staging" for table in TABLES)
 
 POINTS = {
-    "while Dagster's home is prepared": Flaw("pipelines.runs:build_definitions"),
-    "while fetching": Flaw("pipelines.extraction:_VendorExtraction._read_window", nth=6),
-    "between two loads": Flaw("pipelines.raw_log:RawLog.append", moment="after", constants=MANY_LOADS),
+    "while Dagster's home is prepared": Flaw("pipelines.operations.runs:build_definitions"),
+    "while fetching": Flaw("pipelines.raw.extraction:_VendorExtraction._read_window", nth=6),
+    "between two loads": Flaw("pipelines.raw.raw_log:RawLog.append", moment="after", constants=MANY_LOADS),
     "before dlt extracts": Flaw(f"{DLT}.extract"),
     "between dlt's extract and normalize": Flaw(f"{DLT}.extract", moment="after"),
     "between dlt's normalize and load": Flaw(f"{DLT}.normalize", moment="after"),
@@ -41,21 +41,21 @@ POINTS = {
     "between the state and the load record": Flaw(f"{DLT_FILES}._store_load"),
     "inside the load record": Flaw(f"{DLT_FILES}._write_to_json_file", nth=2, happening="cut short and killed"),
     "after the load record": Flaw(f"{DLT_FILES}._store_load", moment="after"),
-    "between raw and staging": Flaw("pipelines.table_assets:stage"),
-    "between touched months and audit": Flaw("pipelines.staging:note_touched", moment="after"),
-    "between audit and staged tables": Flaw("pipelines.staging:note_received", moment="after"),
+    "between raw and staging": Flaw("pipelines.orchestration.table_assets:stage"),
+    "between touched months and audit": Flaw("pipelines.tables.staging:note_touched", moment="after"),
+    "between audit and staged tables": Flaw("pipelines.tables.staging:note_received", moment="after"),
     "between two staged tables": Flaw("warehouse.lake:commit", named="staged_charge_station", moment="after"),
     "between two months of the staged sessions": Flaw(
         "warehouse.lake:commit", named="staged_session", moment="after", constants=MANY_ROUNDS
     ),
-    "inside the second round of staging": Flaw("pipelines.staging:note_received", nth=2, constants=MANY_ROUNDS),
+    "inside the second round of staging": Flaw("pipelines.tables.staging:note_received", nth=2, constants=MANY_ROUNDS),
     "inside a staged file": Flaw("polars:DataFrame.write_parquet", nth=6, happening="cut short and killed"),
     "between a staged file and its commit": Flaw(
         "deltalake:DeltaTable.create_write_transaction",
         nth=7,
     ),
     "before old staged files are removed": Flaw("warehouse.lake:Lake.tidy"),
-    "between staging and facts": Flaw("pipelines.table_assets:build_months"),
+    "between staging and facts": Flaw("pipelines.orchestration.table_assets:build_months"),
     "between fact_session and rejected_session": Flaw("warehouse.lake:commit", named="fact_session", moment="after"),
     "between rejected_session and fact_energy": Flaw("warehouse.lake:commit", named="rejected_session", moment="after"),
     "inside a month of fact_energy": Flaw("warehouse.lake:commit", named="fact_energy"),
@@ -65,9 +65,9 @@ POINTS = {
     "inside the second batch of months": Flaw(
         "warehouse.lake:commit", named="fact_session", nth=2, moment="after", constants=MANY_BATCHES
     ),
-    "between facts and dimensions": Flaw("pipelines.table_assets:build_dimension"),
+    "between facts and dimensions": Flaw("pipelines.orchestration.table_assets:build_dimension"),
     "between two dimensions": Flaw("warehouse.lake:commit", named="dim_charge_station", moment="after"),
-    "before the publication": Flaw("pipelines.table_assets:publish_warehouse"),
+    "before the publication": Flaw("pipelines.orchestration.table_assets:publish_warehouse"),
     "inside the publication": Flaw("warehouse.publication:comment_statements", nth=4),
     "before the rename": Flaw("pathlib:Path.replace", named=".building"),
     "after the rename": Flaw("pathlib:Path.replace", named=".building", moment="after"),

@@ -10,7 +10,8 @@ import dagster as dg
 import pytest
 from _pytest.mark import ParameterSet
 
-from pipelines import command, table_assets
+from pipelines import command
+from pipelines.orchestration import table_assets
 from tests.crashes.conftest import REFRESHES
 from tests.crashes.house import House
 

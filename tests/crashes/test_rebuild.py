@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from pipelines import command
-from pipelines.lakes import Lakes
+from pipelines.tables.lakes import Lakes
 from tests.crashes.conftest import REFRESHES
 from tests.crashes.flaw import Flaw
 from tests.crashes.house import KILLED, TABLES, House
@@ -70,7 +70,7 @@ def test_a_backfill_builds_its_months_though_nothing_differs(full_house: House) 
 
 
 def test_a_rebuild_of_one_month_builds_also_what_a_killed_refresh_left_unbuilt(house: House) -> None:
-    flaw = Flaw("pipelines.table_assets:stage")
+    flaw = Flaw("pipelines.orchestration.table_assets:stage")
     status, _, complaints = house.run_flawed(flaw, "refresh", "--as-of", REFRESHES[1].isoformat())
     assert status == KILLED, complaints
     assert house.run("rebuild", "--from", "2026-01", "--to", "2026-01") == command.DONE
@@ -81,13 +81,13 @@ def test_a_rebuild_of_one_month_builds_also_what_a_killed_refresh_left_unbuilt(h
     "flaw",
     [
         pytest.param(Flaw("shutil:rmtree", named="staging.discarded"), marks=pytest.mark.long),
-        pytest.param(Flaw("pipelines.table_assets:stage"), marks=pytest.mark.long),
+        pytest.param(Flaw("pipelines.orchestration.table_assets:stage"), marks=pytest.mark.long),
         pytest.param(Flaw("warehouse.lake:commit", named="staged_session"), marks=pytest.mark.long),
         Flaw(
             "warehouse.lake:commit",
             named="fact_session",
             nth=2,
-            constants={"pipelines.monthly_facts:SESSIONS_AT_ONCE": 1},
+            constants={"pipelines.tables.monthly_facts:SESSIONS_AT_ONCE": 1},
         ),
     ],
     ids=["while the old is removed", "before staging", "while staging", "between months"],

@@ -41,9 +41,9 @@ def test_a_rebuild_beside_a_refresh_leaves_the_truth(house: House) -> None:
 @pytest.mark.parametrize(
     "function",
     [
-        "pipelines.raw_log:RawLog.append",
-        pytest.param("pipelines.raw_log:RawLog.positions", marks=pytest.mark.long),
-        pytest.param("pipelines.table_assets:stage", marks=pytest.mark.long),
+        "pipelines.raw.raw_log:RawLog.append",
+        pytest.param("pipelines.raw.raw_log:RawLog.positions", marks=pytest.mark.long),
+        pytest.param("pipelines.orchestration.table_assets:stage", marks=pytest.mark.long),
     ],
 )
 def test_a_second_refresh_waits_and_says_so(house: House, function: str, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_second_refresh_waits_and_says_so(house: House, function: str, tmp_pat
 
 @pytest.mark.long
 def test_locks_of_a_killed_run_need_nobody(house: House) -> None:
-    status, _, complaints = house.run_flawed(Flaw("pipelines.table_assets:stage"), "refresh", *AS_OF)
+    status, _, complaints = house.run_flawed(Flaw("pipelines.orchestration.table_assets:stage"), "refresh", *AS_OF)
     assert status == KILLED, complaints
     assert list((house.data / "locks").glob("*.lock"))
     house.assert_converges(REFRESHES[:2])
@@ -76,7 +76,7 @@ def test_locks_of_a_killed_run_need_nobody(house: House) -> None:
 @pytest.mark.long
 def test_what_is_appended_while_another_run_stages_is_staged_and_audited_once(house: House, tmp_path: Path) -> None:
     flag = tmp_path / "reached"
-    flaw = Flaw("pipelines.raw_log:RawLog.newest_load", moment="after", happening="paused", flag=str(flag))
+    flaw = Flaw("pipelines.raw.raw_log:RawLog.newest_load", moment="after", happening="paused", flag=str(flag))
     first = house.start("refresh", *AS_OF, "--vendor", "zaptec", "jedlix", flaw=flaw)
     wait_for(flag)
     before = set((house.data / "raw" / "_dlt_loads").iterdir())

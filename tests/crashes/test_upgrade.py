@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from pipelines import command
-from pipelines.lakes import BUILT, CONSUMED, NEWS, TIME_ZONE, Lakes
-from pipelines.upgrade import RECORD, outdated_tables, refuse_outdated, upgrade
+from pipelines.tables.lakes import BUILT, CONSUMED, NEWS, TIME_ZONE, Lakes
+from pipelines.tables.upgrade import RECORD, outdated_tables, refuse_outdated, upgrade
 from tests.crashes.conftest import REFRESHES
 from tests.crashes.house import House
 from warehouse.editions import can_carry_over, fingerprint
@@ -123,7 +123,7 @@ def test_another_edition_of_the_transforms_builds_everything_anew(
     months = lakes.staging.months(STAGED_SESSION)
     wrong = lakes.staging.scan(STAGED_SESSION, months).with_columns(pl.lit("wrong").alias("vendor_status")).collect()
     lakes.staging.replace_months(STAGED_SESSION, wrong, months)
-    monkeypatch.setattr("pipelines.upgrade.EDITION", 2)
+    monkeypatch.setattr("pipelines.tables.upgrade.EDITION", 2)
     assert house.refresh(REFRESHES[1]) == command.DONE
     assert "the lake was written by another version" in capfd.readouterr().err
     house.assert_equals_the_truth(REFRESHES[:2])
@@ -168,7 +168,7 @@ def test_an_upgrade_that_is_cut_off_is_made_good_by_the_next_run(house: House, m
     without_a_record(house)
     for place in ("discard_staged", "_record"):
         with monkeypatch.context() as patched:
-            patched.setattr(f"pipelines.upgrade.{place}", _dies)
+            patched.setattr(f"pipelines.tables.upgrade.{place}", _dies)
             with pytest.raises(KeyboardInterrupt):
                 upgrade(Lakes.below(house.data))
     assert "fact_session" in upgrade(Lakes.below(house.data))

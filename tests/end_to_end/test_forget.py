@@ -12,7 +12,7 @@ import pytest
 from dlt.common.versioned_state import decompress_state
 
 from pipelines import command
-from pipelines.erasure import erase_from_raw_log
+from pipelines.operations.erasure import erase_from_raw_log
 from pipelines.personal_data import Pseudonyms
 from sandbox.generate import generate_world
 from sandbox.server import Sandbox

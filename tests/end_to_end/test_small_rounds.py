@@ -15,10 +15,10 @@ REFRESHES = [datetime(2026, 2, 15, 6, tzinfo=UTC), datetime(2026, 3, 20, 6, tzin
 
 
 def test_tiny_loads_rounds_and_writes_leave_the_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.extraction.LOAD_ROWS", 150)
-    monkeypatch.setattr("pipelines.staging.ROWS_IN_A_ROUND", 200)
-    monkeypatch.setattr("pipelines.staging.ROWS_WRITTEN_AT_ONCE", 60)
-    monkeypatch.setattr("pipelines.monthly_facts.SESSIONS_AT_ONCE", 60)
+    monkeypatch.setattr("pipelines.raw.extraction.LOAD_ROWS", 150)
+    monkeypatch.setattr("pipelines.tables.staging.ROWS_IN_A_ROUND", 200)
+    monkeypatch.setattr("pipelines.tables.staging.ROWS_WRITTEN_AT_ONCE", 60)
+    monkeypatch.setattr("pipelines.tables.monthly_facts.SESSIONS_AT_ONCE", 60)
     world = generate_world(seed=5, begins_at=BEGINS_AT, populated_until=REFRESHES[-1], sessions=900)
     with Sandbox(world, now=REFRESHES[0]) as sandbox:
         house = Chargehouse(tmp_path / "data", sandbox, CHARGEHOUSE_FIRST_MONTH="2026-01")

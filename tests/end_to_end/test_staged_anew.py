@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipelines import command
-from pipelines.lakes import Lakes
-from pipelines.staging import discard_staged
+from pipelines.tables.lakes import Lakes
+from pipelines.tables.staging import discard_staged
 from sandbox.server import Sandbox
 from tests.end_to_end.published import Chargehouse
 from tests.faults.scene import Scene, iso

@@ -22,7 +22,7 @@ from tests.faults.scene import Scene
 from tests.faults.verdict import Walk
 
 # dlt asks whether it may report only when it is imported, and the tests' commands see an environment of their own.
-import_module("pipelines.raw_log")
+import_module("pipelines.raw.raw_log")
 
 BEGINS_AT = datetime(2026, 3, 1, tzinfo=UTC)
 FIRST = datetime(2026, 3, 12, 6, tzinfo=UTC)

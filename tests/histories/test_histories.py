@@ -18,8 +18,10 @@ from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from pipelines import building, command, monthly_facts, staging, table_assets
-from pipelines.raw_log import RawLog
+from pipelines import command
+from pipelines.orchestration import table_assets
+from pipelines.raw.raw_log import RawLog
+from pipelines.tables import building, monthly_facts, staging
 from sandbox.server import Sandbox
 from tests.faults.scene import SESSIONS, Scene, iso
 from tests.faults.verdict import DIMENSIONS, SESSION_TABLES, VENDORS, Walk, differences

@@ -10,8 +10,8 @@ import pytest
 from pipelines.settings import Settings, load_settings
 from sandbox.generate import generate_world
 from sandbox.server import Sandbox
-from tests.pipelines.receivers import Channel, Mailbox, mail_receiver, web_receiver
-from tests.pipelines.sound_house import build_house
+from tests.pipelines.orchestration.receivers import Channel, Mailbox, mail_receiver, web_receiver
+from tests.pipelines.orchestration.sound_house import build_house
 
 BEGINS_AT = datetime(2026, 1, 10, tzinfo=UTC)
 NOW = datetime(2026, 4, 10, tzinfo=UTC)

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from dagster._core.executor.in_process import InProcessExecutor
 
-from pipelines import command, extraction, table_assets
+from pipelines import command
 from pipelines.layout import DATABASE, LAKE_FOLDER
-from pipelines.raw_rows import RawRows, raw_rows
+from pipelines.orchestration import table_assets
+from pipelines.raw import extraction
+from pipelines.raw.raw_rows import RawRows, raw_rows
 from pipelines.settings import PREFIXES, PROJECT_FOLDER
 from pipelines.vendors.contract import Endpoint
 from sandbox.server import Sandbox

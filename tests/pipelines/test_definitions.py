@@ -6,12 +6,12 @@ import dagster as dg
 import pytest
 import yaml
 
-from pipelines.checks import check_keys
 from pipelines.definitions import build_definitions
-from pipelines.jobs import ACCOUNT
-from pipelines.lakes import MONTHLY_FACTS
+from pipelines.orchestration.checks import check_keys
+from pipelines.orchestration.jobs import ACCOUNT
+from pipelines.orchestration.table_assets import MONTH_READING, table_key
 from pipelines.settings import PROJECT_FOLDER, Settings, load_settings
-from pipelines.table_assets import MONTH_READING, table_key
+from pipelines.tables.lakes import MONTHLY_FACTS
 from pipelines.vendors import ENDPOINTS
 from sandbox.environment import environment
 from sandbox.settings import Settings as SandboxSettings

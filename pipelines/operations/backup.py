@@ -1,0 +1,247 @@
+"""Backups of the lake: whole generations, in which a file that has not changed is a hard link to the one before.
+
+Everything below the root of data is a file that is written once and never changed in place (raw log, data files,
+entries of the Delta logs), so that a copy taken while nobody writes is a state from which a run goes on as from the
+original. The locks of the runs keep writers away meanwhile; readers notice nothing.
+
+    FOLDER/20261120T031500000000Z/manifest.json, raw/, lake/, staging/, pseudonym.key, forgotten.json,
+    forgetting, sandbox.json
+
+A generation is built under another name and renamed, so one that is there is whole. Not in it are Dagster's history of
+runs, and the DuckDB file, which names files by absolute paths and is published anew after a restore.
+"""
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+
+from pipelines.faults import BackupError, ConfigurationError
+from pipelines.layout import (
+    FORGETTING,
+    FORGOTTEN,
+    LAKE_FOLDER,
+    PSEUDONYM_KEY,
+    RAW_FOLDER,
+    SANDBOX_RECORD,
+    STAGING_FOLDER,
+)
+from pipelines.locks import BACKUP, LAKE, RAW_LOG, exclusive
+from pipelines.tables.building import publish_warehouse
+from pipelines.tables.lakes import Lakes
+from warehouse.durable_files import flush, replacing
+
+FORMAT = 1
+"""Of the manifest: another number for one that this version could not read."""
+
+MANIFEST = "manifest.json"
+BUILDING = ".building"
+RESTORING = "restoring"
+# The raw log comes last in a restore: it is what says that there is data.
+CONTENT = (SANDBOX_RECORD, PSEUDONYM_KEY, FORGOTTEN, FORGETTING, STAGING_FOLDER, LAKE_FOLDER, RAW_FOLDER)
+PIECE_BYTES = 1 << 20
+"""Read and written at once, so that a large file does not fill the memory."""
+
+
+@dataclass(frozen=True)
+class KeptFile:
+    """A file of a backup: its size, when it was written (nanoseconds since 1970), and a checksum of its content."""
+
+    size_bytes: int
+    modified_ns: int
+    checksum: str
+
+
+@dataclass(frozen=True)
+class Backup:
+    """One generation. `files` by their path below the root of data."""
+
+    folder: Path
+    made_at: str
+    files: Mapping[str, KeptFile]
+    new_files: int = 0
+    new_bytes: int = 0
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of all its files, those among them that are links into the generation before."""
+        return sum(file.size_bytes for file in self.files.values())
+
+
+def back_up(data: Path, folder: Path, keep: int | None = None) -> Backup:
+    """Add a generation to the backups in `folder`; with `keep`, remove all but so many of the newest.
+
+    Waits for a run that writes. Raises BackupError, and ConfigurationError where `keep` is less than 1.
+    """
+    if keep is not None and keep < 1:
+        raise ConfigurationError(f"--keep must be 1 or more, not {keep}.")
+    if folder.is_relative_to(data):
+        raise BackupError(f"{folder} lies inside the data that it is to keep; choose a folder elsewhere.")
+    if not (data / RAW_FOLDER).is_dir():
+        raise BackupError(f"there is nothing to back up in {data}: no refresh has ever run there.")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _one_backup_at_a_time(folder):
+        for abandoned in folder.glob(f"*{BUILDING}"):
+            shutil.rmtree(abandoned)
+        generations = _generations(folder)
+        before = _read(generations[-1]) if generations else None
+        made_at = datetime.now(UTC)
+        name = f"{made_at:%Y%m%dT%H%M%S%fZ}"
+        building = folder / f"{name}{BUILDING}"
+        with _nobody_writes(data):
+            backup = _copied(data, building, before, made_at.isoformat())
+        _write_manifest(building, backup)
+        building.rename(folder / name)
+        flush(folder)
+        for old in generations[: max(0, len(generations) + 1 - keep)] if keep is not None else []:
+            shutil.rmtree(old)
+    return Backup(folder / name, backup.made_at, backup.files, backup.new_files, backup.new_bytes)
+
+
+def restore(data: Path, folder: Path) -> Backup:
+    """Put the newest backup in `folder`, or `folder` itself where it is one, back below `data`, and publish it.
+
+    Every file is compared with its checksum. Where data is already, nothing is touched. A restore that was cut off goes
+    on when it is run again. Raises BackupError.
+    """
+    backup = _read(_chosen(folder))
+    data.mkdir(parents=True, exist_ok=True)
+    with _nobody_writes(data):
+        aside = data / RESTORING
+        if not (aside / MANIFEST).exists():
+            existing = [name for name in CONTENT if (data / name).exists()]
+            if existing:
+                raise BackupError(f"{data} already holds {', '.join(existing)}; move it away first.")
+            shutil.rmtree(aside, ignore_errors=True)
+            for path, file in backup.files.items():
+                _copy_checked(backup.folder / path, aside / path, file)
+            _write_manifest(aside, backup)
+        elif _read(aside).made_at != backup.made_at:
+            raise BackupError(f"{aside} holds a restore of another backup that was cut off; finish or remove it first.")
+        for name in CONTENT:
+            # What is not there any more was put in place before the restore was cut off.
+            if (aside / name).exists():
+                (aside / name).rename(data / name)
+        flush(data)
+        publish_warehouse(Lakes.below(data), data)
+        shutil.rmtree(aside)
+    return backup
+
+
+@contextmanager
+def _one_backup_at_a_time(folder: Path) -> Iterator[None]:
+    with exclusive(folder, BACKUP):
+        yield
+
+
+@contextmanager
+def _nobody_writes(data: Path) -> Iterator[None]:
+    """In the order in which no run takes them the other way round."""
+    with exclusive(data, LAKE), exclusive(data, RAW_LOG):
+        yield
+
+
+def _copied(data: Path, building: Path, before: Backup | None, made_at: str) -> Backup:
+    known = before.files if before is not None else {}
+    building.mkdir(mode=0o700)
+    files: dict[str, KeptFile] = {}
+    new_files = new_bytes = 0
+    for source in _content(data):
+        path = source.relative_to(data).as_posix()
+        found = source.stat()
+        kept = known.get(path)
+        target = building / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        is_unchanged = kept is not None and (kept.size_bytes, kept.modified_ns) == (found.st_size, found.st_mtime_ns)
+        if before is not None and kept is not None and is_unchanged and _linked(before.folder / path, target):
+            files[path] = kept
+            continue
+        files[path] = KeptFile(found.st_size, found.st_mtime_ns, _copy(source, target))
+        new_files += 1
+        new_bytes += found.st_size
+    return Backup(building, made_at, files, new_files, new_bytes)
+
+
+def _content(data: Path) -> Iterator[Path]:
+    for name in CONTENT:
+        root = data / name
+        if root.is_file():
+            yield root
+        elif root.is_dir():
+            yield from sorted(path for path in root.rglob("*") if path.is_file())
+
+
+def _linked(kept: Path, target: Path) -> bool:
+    """Whether the kept file could be linked; some file systems have no links."""
+    try:
+        os.link(kept, target)
+    except OSError as fault:
+        if fault.errno in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV, errno.ENOENT):
+            return False
+        raise
+    return True
+
+
+def _copy(source: Path, target: Path) -> str:
+    """Copy a file with its times, flushed to the disk; gives its checksum."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    checksum = blake2b(digest_size=32)
+    with source.open("rb") as reader, target.open("wb") as writer:
+        while piece := reader.read(PIECE_BYTES):
+            checksum.update(piece)
+            writer.write(piece)
+        writer.flush()
+        os.fsync(writer.fileno())
+    shutil.copystat(source, target)
+    return checksum.hexdigest()
+
+
+def _copy_checked(source: Path, target: Path, file: KeptFile) -> None:
+    try:
+        checksum = _copy(source, target)
+    except FileNotFoundError:
+        checksum = ""
+    if checksum != file.checksum:
+        raise BackupError(f"{source} is damaged or gone; restore another generation. Nothing was put in place.")
+
+
+def _generations(folder: Path) -> list[Path]:
+    """The complete ones, oldest first."""
+    return sorted(path.parent for path in folder.glob(f"*/{MANIFEST}") if not path.parent.name.endswith(BUILDING))
+
+
+def _chosen(folder: Path) -> Path:
+    if (folder / MANIFEST).exists():
+        return folder
+    generations = _generations(folder)
+    if not generations:
+        raise BackupError(f"{folder} holds no backup.")
+    return generations[-1]
+
+
+def _read(generation: Path) -> Backup:
+    try:
+        told = json.loads((generation / MANIFEST).read_text())
+        if told["format"] != FORMAT:
+            raise BackupError(f"{generation} was made by another version of Chargehouse, which has to restore it.")
+        files = {path: KeptFile(**file) for path, file in told["files"].items()}
+        return Backup(generation, told["made_at"], files)
+    except (ValueError, KeyError, TypeError) as fault:
+        raise BackupError(f"{generation / MANIFEST} is damaged; use another generation.") from fault
+
+
+def _write_manifest(folder: Path, backup: Backup) -> None:
+    """Last of all, and whole or not at all: it says that everything else is there."""
+    content = {
+        "format": FORMAT,
+        "made_at": backup.made_at,
+        "files": {path: asdict(file) for path, file in backup.files.items()},
+    }
+    with replacing(folder / MANIFEST) as unfinished:
+        unfinished.write_text(json.dumps(content, indent=1))

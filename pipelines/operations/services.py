@@ -1,0 +1,56 @@
+"""`chargehouse daemon` and `chargehouse webserver`: Dagster's two long-lived processes, for a service manager.
+
+Each prepares the instance and then becomes Dagster's own process, so that signals and exit status are Dagster's."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import dagster as dg
+
+from pipelines.locks import DAGSTER, exclusive, sole_daemon
+from pipelines.operations.listening import check_can_listen
+from pipelines.orchestration.instance import history_fault, is_history_fault, prepare_dagster_home
+from pipelines.settings import PROJECT_FOLDER, Settings
+from warehouse.errors import WarehouseError
+
+
+def become_daemon(settings: Settings) -> NoReturn:
+    """Run schedules, sensors, alerts and queued runs, until told to stop."""
+    with sole_daemon(settings.data, lasts_as_another_program=True):
+        _become(settings, "dagster._daemon", "run")
+
+
+def become_webserver(settings: Settings, host: str, port: int, *, is_read_only: bool = False) -> NoReturn:
+    """Serve the web UI. It has no sign-in of its own: beyond this machine it belongs behind a proxy that has one."""
+    check_can_listen(host, port)
+    read_only = ["--read-only"] if is_read_only else []
+    _become(settings, "dagster_webserver", "--host", host, "--port", str(port), *read_only)
+
+
+def _become(settings: Settings, module: str, *arguments: str) -> NoReturn:
+    home = prepare_dagster_home(settings.data, settings.postgres_url)
+    # The working folder changes, and a folder of data that is told relative to it would with it.
+    os.environ["CHARGEHOUSE_DATA"] = str(settings.data)
+    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
+    os.chdir(home)
+    _make_history(settings, home)
+    sys.stdout.flush()
+    # Dagster treats SIGTERM as it finds SIGINT, and a shell that starts a command in the background has that ignored.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    program = [sys.executable, "-W", "ignore", "-m", module, *arguments, "-w", str(PROJECT_FOLDER / "workspace.yaml")]
+    os.execv(sys.executable, program)  # noqa: S606 -- our own interpreter
+
+
+def _make_history(settings: Settings, home: Path) -> None:
+    """Make the tables of the history where there are none. Two services that begin together would both make them, and
+    Dagster then finds a history of two versions, which it refuses ever after."""
+    try:
+        with exclusive(settings.data, DAGSTER), dg.DagsterInstance.get():
+            pass
+    except Exception as error:
+        if not is_history_fault(error):
+            raise
+        raise WarehouseError(history_fault(home, settings.postgres_url, error)) from error

@@ -1,0 +1,98 @@
+"""What a run prints at its end: what came in, what stands in the warehouse, and where to look next."""
+
+from collections.abc import Collection
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.layout import DATABASE
+from pipelines.raw.raw_log import RawLog
+from pipelines.tables.lakes import Lakes
+from pipelines.vendors import ENDPOINTS
+from warehouse.query import query, render
+from warehouse.tables import LOAD_AUDIT, TOUCHED_MONTH
+
+_VENDOR_COLUMNS = "".join(f"sum(energy_kwh) FILTER (vendor = '{vendor}') AS {vendor}_kwh, " for vendor in ENDPOINTS)
+ENERGY_BY_MONTH = f"""
+    SELECT month, {_VENDOR_COLUMNS}sum(energy_kwh) AS all_kwh
+    FROM fact_energy GROUP BY month ORDER BY month
+"""
+
+
+def received(data: Path, run_id: str, as_of: datetime, vendors: Collection[str]) -> str:
+    """Rows received in a run by vendor, and what of them was news. `vendors`: those that it asked, as of its now."""
+    audit = (
+        Lakes.below(data)
+        .published.scan(LOAD_AUDIT)
+        .filter(pl.col("run_id") == run_id)
+        .group_by("vendor")
+        .agg(pl.col("rows_received", "rows_new", "rows_changed", "rows_unchanged", "requests").sum())
+        .sort("vendor")
+        .collect()
+    )
+    if audit.is_empty():
+        return _unstaged(RawLog(data), run_id, as_of, vendors)
+    lines = [
+        f"  {vendor:<10} {rows:>9,} rows received: {new:,} new, {changed:,} changed, {unchanged:,} unchanged "
+        f"({requests:,} requests)"
+        for vendor, rows, new, changed, unchanged, requests in audit.iter_rows()
+    ]
+    return "\n".join(lines)
+
+
+def _unstaged(raw_log: RawLog, run_id: str, as_of: datetime, vendors: Collection[str]) -> str:
+    """What a run read that did not come to staging it."""
+    readings = raw_log.readings().filter(pl.col("run_id") == run_id)
+    if not readings.is_empty():
+        return f"{readings['rows_received'].sum():,} rows received, kept in the raw log; the next run takes them in."
+    watermarks = raw_log.positions().watermarks
+    read_to = max((at for (vendor, _, _), at in watermarks.items() if vendor in vendors), default=as_of)
+    if read_to <= as_of:
+        return "Nothing was read."
+    # A clock that once was wrong is not to keep everything out in silence.
+    return f"Nothing was read. An earlier run has read up to {read_to:%Y-%m-%d %H:%M:%S} UTC, which is later."
+
+
+def healed(data: Path, run_id: str, kind: str) -> str:
+    """The months in which a run found what earlier ones had missed, and what that was. `kind` is that of its question:
+    what is new to a reconcile has come since the last reading, and to a backfill was missed."""
+    differing = pl.col("reason").is_in(["late", "corrected", "station", *(["new"] if kind == "backfill" else [])])
+    months = (
+        Lakes.below(data)
+        .published.scan(TOUCHED_MONTH)
+        .filter(pl.col("run_id") == run_id, differing)
+        .group_by("month")
+        .agg(pl.col("reason").sort().str.join(", "))
+        .sort("month")
+        .collect()
+    )
+    if months.is_empty():
+        return "Healed: nothing differed from what was known."
+    return "\n".join(["Healed", *(f"  {month}    {reasons}" for month, reasons in months.iter_rows())])
+
+
+def energy_by_month(data: Path) -> str:
+    """kWh by month and vendor, as a table."""
+    return render(query(data / DATABASE, ENERGY_BY_MONTH))
+
+
+def counted(data: Path) -> str:
+    """How many sessions count, and their energy in all, as a sentence."""
+    if not (data / DATABASE).exists():
+        return "nothing published"
+    [(sessions, energy_kwh)] = query(data / DATABASE, "SELECT count(*), sum(energy_kwh) FROM fact_session").rows
+    return f"{sessions:,} sessions, {energy_kwh or 0:,} kWh"
+
+
+def where_to_look(data: Path) -> str:
+    """Where the result lies and how to look at it."""
+    return "\n".join(
+        [
+            f"  the warehouse      {data / DATABASE}",
+            '  ask it             .venv/bin/chargehouse sql "SELECT * FROM fact_session LIMIT 5"',
+            "  what is covered    .venv/bin/chargehouse status",
+            "  Dagster's web UI   make ui",
+            "  what columns mean  docs/data-dictionary.md",
+        ]
+    )

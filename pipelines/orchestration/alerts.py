@@ -1,0 +1,185 @@
+"""The sensors that alert: one for failed runs and one for checks, for each place that alerts go to.
+
+Dagster's own run-failure sensor is not used: it moves on when a message cannot be delivered, so that the alert is lost,
+and it sees no run that the command line started, which has no code location. These sensors remember what they have
+told. A tick that cannot deliver fails, its memory stays as it was, and the next tick tries again; each place has its
+own memory, so that a dead mail server neither keeps the webhook waiting nor makes it say everything twice.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import dagster as dg
+from dagster._core.event_api import RunStatusChangeEventType
+
+from pipelines.faults import AlertError
+from pipelines.orchestration.alert_delivery import Target, alert_targets
+from pipelines.orchestration.alert_texts import CheckState, check_alert, check_state, run_failure_alert
+from pipelines.settings import Settings
+
+INTERVAL_SECONDS = 30
+"""Between two looks for runs that have ended; also until an alert that could not be delivered is sent again."""
+
+RUNS_AT_ONCE = 5
+"""Runs told of in one tick, which has to end within a minute."""
+
+FAILED: tuple[RunStatusChangeEventType, ...] = (dg.DagsterEventType.RUN_FAILURE,)
+FINISHED: tuple[RunStatusChangeEventType, ...] = (
+    dg.DagsterEventType.RUN_SUCCESS,
+    dg.DagsterEventType.RUN_FAILURE,
+    dg.DagsterEventType.RUN_CANCELED,
+)
+
+
+@dataclass
+class Memory:
+    """What a sensor has told: the event of the last run it looked at, and each check it last told to be failing."""
+
+    event: int
+    failing: dict[str, str] = field(default_factory=dict)
+
+    def as_text(self) -> str:
+        """As a sensor's cursor."""
+        return json.dumps({"event": self.event, "failing": self.failing})
+
+    @classmethod
+    def from_text(cls, text: str) -> "Memory":
+        """Out of a sensor's cursor."""
+        remembered = json.loads(text)
+        return cls(int(remembered["event"]), dict(remembered["failing"]))
+
+
+@dataclass(frozen=True)
+class _EndedRun:
+    """A run, and when it ended, in seconds since 1970."""
+
+    run: dg.DagsterRun
+    ended_at: float
+
+
+Tell = Callable[[dg.DagsterInstance, _EndedRun, Memory, Target], bool]
+"""Tells of one run what there is to tell, and remembers it; gives whether there was anything. Raises AlertError."""
+
+
+def build_alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+    """Two sensors for each place that alerts go to, on from the start; none where no place is configured."""
+
+    def tell_failure(instance: dg.DagsterInstance, ended: _EndedRun, memory: Memory, target: Target) -> bool:
+        failures = _events(instance, ended.run, dg.DagsterEventType.STEP_FAILURE)
+        target.deliver(run_failure_alert(ended.run, ended.ended_at, failures, settings.ui_url))
+        return True
+
+    def tell_checks(instance: dg.DagsterInstance, ended: _EndedRun, memory: Memory, target: Target) -> bool:
+        states = _check_states(instance, ended.run)
+        failing = [state for state in states if state.fault and memory.failing.get(state.check) != state.fault]
+        passing = [state for state in states if not state.fault and state.check in memory.failing]
+        if failing or passing:
+            target.deliver(check_alert(ended.run, failing, passing, settings.ui_url))
+        memory.failing.update({state.check: state.fault for state in failing})
+        for state in passing:
+            del memory.failing[state.check]
+        return bool(failing or passing)
+
+    return [
+        sensor
+        for target in alert_targets(settings)
+        for sensor in (
+            _sensor(
+                f"alert_failed_runs_by_{target.name}",
+                f"Tells {target.place} of every run that failed: what could not be done, and what to do.",
+                FAILED,
+                tell_failure,
+                target,
+            ),
+            _sensor(
+                f"alert_checks_by_{target.name}",
+                f"Tells {target.place} of every check that begins to fail, fails in another way, or passes again.",
+                FINISHED,
+                tell_checks,
+                target,
+            ),
+        )
+    ]
+
+
+def _sensor(
+    name: str, description: str, ends: Sequence[RunStatusChangeEventType], tell: Tell, target: Target
+) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=name,
+        description=description,
+        minimum_interval_seconds=INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def alert(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        if context.cursor is None:
+            newest = _newest_event(context.instance, ends)
+            return dg.SensorResult(
+                skip_reason="From now on: what happened before is not told.", cursor=Memory(newest).as_text()
+            )
+        memory = Memory.from_text(context.cursor)
+        told = _tell_of_new_runs(context.instance, ends, tell, target, memory)
+        reason = f"Told {target.place} of {', '.join(told)}." if told else "Nothing new to tell."
+        return dg.SensorResult(skip_reason=reason, cursor=memory.as_text())
+
+    return alert
+
+
+def _tell_of_new_runs(
+    instance: dg.DagsterInstance,
+    ends: Sequence[RunStatusChangeEventType],
+    tell: Tell,
+    target: Target,
+    memory: Memory,
+) -> list[str]:
+    """Tell of the runs that ended since, oldest first. Gives the ids of those of which there was something to tell.
+
+    Raises AlertError where not even the first of them could be told.
+    """
+    told: list[str] = []
+    for record in _ends_after(instance, ends, memory.event):
+        run = instance.get_run_by_id(record.run_id)
+        try:
+            # A run that was deleted has nothing more to tell.
+            if run is not None and tell(instance, _EndedRun(run, record.timestamp), memory, target):
+                told.append(record.run_id[:8])
+        except AlertError:
+            if not told:
+                raise
+            # What was told must not be told again: the next tick begins with this run, and fails.
+            return told
+        memory.event = record.storage_id
+    return told
+
+
+def _ends_after(
+    instance: dg.DagsterInstance, ends: Sequence[RunStatusChangeEventType], after: int
+) -> list[dg.EventLogRecord]:
+    """The next ends of runs, oldest first."""
+    records = [
+        record
+        for event_type in ends
+        for record in instance.fetch_run_status_changes(
+            dg.RunStatusChangeRecordsFilter(event_type, after_storage_id=after), limit=RUNS_AT_ONCE, ascending=True
+        ).records
+    ]
+    # As many were asked of each kind as are taken of all: none that comes between is left out.
+    return sorted(records, key=lambda record: record.storage_id)[:RUNS_AT_ONCE]
+
+
+def _newest_event(instance: dg.DagsterInstance, ends: Sequence[RunStatusChangeEventType]) -> int:
+    newest = [instance.fetch_run_status_changes(event_type, limit=1).records for event_type in ends]
+    return max((records[0].storage_id for records in newest if records), default=0)
+
+
+def _events(instance: dg.DagsterInstance, run: dg.DagsterRun, of_type: dg.DagsterEventType) -> list[dg.DagsterEvent]:
+    entries = instance.all_logs(run.run_id, of_type=of_type)
+    return [entry.dagster_event for entry in entries if entry.dagster_event is not None]
+
+
+def _check_states(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[CheckState]:
+    """How each check of the run came out; where it was evaluated more than once, at last."""
+    events = _events(instance, run, dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    states = [check_state(event.asset_check_evaluation_data) for event in events]
+    return list({state.check: state for state in states}.values())

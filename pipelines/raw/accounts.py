@@ -1,0 +1,58 @@
+"""Whose data a folder holds: the sandbox's, or that of the accounts it was read from, and of no others.
+
+How far everything is read is known by vendor, list and scope. Another account over the same data would be read from
+there on, and what it holds from before would never be.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pipelines.faults import ConfigurationError
+from pipelines.layout import RAW_FOLDER, SANDBOX_RECORD
+from pipelines.raw.raw_log import Origin
+from pipelines.settings import Settings
+
+
+def address_of(settings: Settings, vendor: str) -> str:
+    """Host and path where a vendor is read. Tokens and names may change for one account; a sandbox changes its port."""
+    parts = urlsplit(settings.base_url(vendor))
+    return f"{parts.hostname}{parts.path}"
+
+
+def holds_own_data(data: Path) -> bool:
+    """Whether somebody's own accounts have been read into the folder."""
+    return (data / RAW_FOLDER).exists() and not (data / SANDBOX_RECORD).exists()
+
+
+def refuse_sandbox(data: Path) -> None:
+    """Raise ConfigurationError where the sandbox must not be read into the folder."""
+    if holds_own_data(data):
+        raise ConfigurationError(
+            f"no vendor is configured, and {data} holds data of accounts, with which the sandbox's must not mix. "
+            "Set the accounts' variables, or CHARGEHOUSE_DATA to another folder."
+        )
+
+
+def refuse_other_data(settings: Settings, vendors: Sequence[str], origins: Mapping[str, Origin]) -> None:
+    """Raise ConfigurationError where these vendors must not be read into the folder.
+
+    `origins`: of the data of each vendor in the folder.
+    """
+    if settings.is_demonstration:
+        refuse_sandbox(settings.data)
+    elif (settings.data / RAW_FOLDER).exists() and (settings.data / SANDBOX_RECORD).exists():
+        raise ConfigurationError(
+            f"{settings.data} holds the sandbox's invented data, which must not mix with yours. "
+            "Move that folder away, or set CHARGEHOUSE_DATA to another one."
+        )
+    for vendor in vendors:
+        present = address_of(settings, vendor)
+        origin = origins.get(vendor)
+        if origin is not None and origin.address != present and not settings.are_new_hosts_accepted:
+            raise ConfigurationError(
+                f"{vendor}: what {settings.data} holds was read from {origin.address}, and the configuration names "
+                f"{present}. Of another account, nothing from before would be read: set CHARGEHOUSE_DATA to a folder "
+                "of its own. If it is the same account, run "
+                f"`chargehouse refresh --vendor {vendor} --accept-new-host` once."
+            )

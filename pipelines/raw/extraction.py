@@ -1,0 +1,333 @@
+"""Asking the vendors: every vendor at its own pace, side by side, window by window, into the raw log.
+
+A window's rows, its record and the position it proves are appended together, a few windows to a load, so that a run
+that is cut off loses at most the windows since the last load, and reads those again."""
+
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from queue import Queue
+
+import pyarrow as pa
+
+from pipelines.faults import ReadingError
+from pipelines.layout import SANDBOX_RECORD
+from pipelines.locks import account_lock, exclusive
+from pipelines.personal_data import Cleaner
+from pipelines.raw.accounts import address_of, refuse_other_data
+from pipelines.raw.fields import fields_table
+from pipelines.raw.forgotten import Forgotten, forgotten_of
+from pipelines.raw.memory import collect_rarely, give_back, share_one_heap
+from pipelines.raw.progress import SILENT, Progress
+from pipelines.raw.pseudonym_key import pseudonyms_of
+from pipelines.raw.questions import refuse_the_future
+from pipelines.raw.raw_log import FIELDS, READINGS, Origin, Positions, RawLog
+from pipelines.raw.raw_rows import RawRows, raw_rows
+from pipelines.raw.readings import Reading, readings_table
+from pipelines.settings import Settings
+from pipelines.vendors import open_vendor
+from pipelines.vendors.contract import Endpoint, Line, Question, Vendor, Window
+from pipelines.vendors.http_client import IN_FLIGHT, Tally, may_ask_too_much
+from pipelines.vendors.window_sizes import WindowSizes
+
+LOAD_ROWS = 200_000
+LOAD_BYTES = 128 * 1024 * 1024
+LOAD_SECONDS = 60.0
+"""When the windows that have come are appended: dlt takes a quarter of a second for each load, so that many windows
+share one. Rows and bytes of payload are bounded since they wait in memory, the time since a run that is killed loses
+them."""
+
+CHAINS_AT_ONCE = IN_FLIGHT
+"""Of one vendor: each has a request under way as long as it reads, and more of those are not sent at once."""
+
+WINDOWS_WAITING = 8
+"""Windows that are read and not yet taken over, at most: the vendors wait then, and memory does not fill."""
+
+
+@dataclass(frozen=True)
+class _WindowRead:
+    """What came of one window: its record and, where it was read, its rows.
+
+    `origin`: where it was read, and with which key. `new_fields`: (endpoint, path) of the fields that the vendor's
+    objects have shown since its window before. `may_be_too_long`: it failed in a way in which a shorter one might not.
+    """
+
+    reading: Reading
+    endpoint: Endpoint
+    origin: Origin
+    rows: RawRows | None = None
+    new_fields: Sequence[tuple[str, str]] = ()
+    may_be_too_long: bool = False
+
+    def advance(self, positions: Positions) -> None:
+        """Move the positions to what this window proves."""
+        reading = self.reading
+        if self.rows is None:
+            return
+        positions.origins[reading.vendor] = self.origin
+        sessions = positions.open_sessions.setdefault((reading.vendor, reading.scope), {})
+        for session_id in self.rows.closed_ids:
+            sessions.pop(session_id, None)
+        for session_id, started_at in self.rows.open_sessions.items():
+            sessions[session_id] = (started_at, reading.as_of)
+        if reading.kind != "backfill" and reading.to_at is not None:
+            place = (reading.vendor, reading.endpoint, reading.scope)
+            known = positions.watermarks.get(place)
+            positions.watermarks[place] = reading.to_at if known is None else max(known, reading.to_at)
+
+
+@dataclass
+class _Package:
+    """Windows that wait to be appended together."""
+
+    tables: dict[str, list[pa.Table]] = field(default_factory=dict)
+    readings: list[Reading] = field(default_factory=list)
+    rows: int = 0
+    payload_bytes: int = 0
+    begun: float = field(default_factory=time.monotonic)
+
+    def add(self, window: _WindowRead) -> None:
+        self.readings.append(window.reading)
+        if window.new_fields:
+            reading = window.reading
+            fields = fields_table(reading.vendor, window.new_fields, reading.as_of, reading.run_id)
+            self.tables.setdefault(FIELDS, []).append(fields)
+        if window.rows is not None and window.rows.table.num_rows:
+            self.tables.setdefault(window.endpoint.table, []).append(window.rows.table)
+            self.rows += window.rows.table.num_rows
+            self.payload_bytes += window.rows.payload_bytes
+
+    def taken_out(self) -> dict[str, list[pa.Table]]:
+        """Its tables, the record of its windows among them; it holds none of them any more."""
+        tables, self.tables = self.tables, {}
+        return {**tables, READINGS: [readings_table(self.readings)]}
+
+    @property
+    def is_due(self) -> bool:
+        waited = time.monotonic() - self.begun
+        return self.rows >= LOAD_ROWS or self.payload_bytes >= LOAD_BYTES or (waited > LOAD_SECONDS and self.rows > 0)
+
+
+def extract(
+    settings: Settings,
+    vendors: Sequence[str],
+    question: Question,
+    run_id: str,
+    progress: Progress = SILENT,
+) -> list[Reading]:
+    """Read what the question asks of these vendors into the raw log. Gives the record of every window.
+
+    A line that fails is recorded as failed and leaves everything else alone, also where a fault of ours stops it; only
+    one outside all windows is raised. Raises ConfigurationError, before anything is asked, where the data is that of
+    another account, or was written with another key, or the question's now is yet to come.
+    """
+    collect_rarely()
+    share_one_heap()
+    refuse_the_future(settings, vendors, question.as_of)
+    raw_log = RawLog(settings.data)
+    with _held(settings, vendors):
+        positions = raw_log.positions()
+        refuse_other_data(settings, vendors, positions.origins)
+        if not settings.is_demonstration:
+            # Left by a web UI that was opened over the sandbox while nothing had been read from it.
+            (settings.data / SANDBOX_RECORD).unlink(missing_ok=True)
+        positions.forget_long_unseen()
+        known_fields = raw_log.known_fields()
+        extractions = []
+        for name in vendors:
+            pseudonyms = pseudonyms_of(name, settings, positions.origins)
+            vendor = open_vendor(name, settings, pseudonyms)
+            cleaner = Cleaner(
+                vendor.personal_data,
+                pseudonyms,
+                keep_signed_readings=settings.keep_signed_readings,
+                known_fields=known_fields.get(name, ()),
+            )
+            forgotten = forgotten_of(name, pseudonyms, settings.data)
+            origin = Origin(address_of(settings, name), pseudonyms.key_fingerprint)
+            ahead = deepcopy(positions)
+            extractions.append(_VendorExtraction(vendor, origin, cleaner, forgotten, question, run_id, ahead, progress))
+        readings = _append_as_they_come(extractions, raw_log, positions, vendors, progress)
+    give_back()
+    return readings
+
+
+@contextmanager
+def _held(settings: Settings, vendors: Sequence[str]) -> Iterator[None]:
+    """One run at a time for an account: two would read the same windows and spend one budget of requests twice."""
+    with ExitStack() as stack:
+        for name in sorted(vendors):
+            stack.enter_context(exclusive(settings.data, account_lock(name)))
+        yield
+
+
+def _append_as_they_come(
+    extractions: Sequence["_VendorExtraction"],
+    raw_log: RawLog,
+    positions: Positions,
+    vendors: Sequence[str],
+    progress: Progress,
+) -> list[Reading]:
+    """Let every vendor read in a thread of its own, and append what comes in this one. Gives the record of every
+    window."""
+    arrived: Queue[_WindowRead | _Finished] = Queue(WINDOWS_WAITING)
+    stop = threading.Event()
+    for each in extractions:
+        threading.Thread(target=each.run, args=(arrived, stop), daemon=True).start()
+    readings: list[Reading] = []
+    package = _Package()
+    fault: Exception | None = None
+    running = len(extractions)
+    while running:
+        arrival = arrived.get()
+        if isinstance(arrival, _Finished):
+            running -= 1
+            fault = fault or arrival.fault
+        elif not stop.is_set():
+            progress.on_reading(arrival.reading)
+            readings.append(arrival.reading)
+            arrival.advance(positions)
+            package.add(arrival)
+            if package.is_due:
+                try:
+                    raw_log.append(package.taken_out(), positions, vendors)
+                except Exception as append_fault:  # noqa: BLE001 -- raised below, once the vendors' threads are let go
+                    fault = append_fault
+                    stop.set()
+                package = _Package()
+    if package.readings and not stop.is_set():
+        raw_log.append(package.taken_out(), positions, vendors)
+    if fault is not None:
+        raise fault
+    return readings
+
+
+@dataclass(frozen=True)
+class _Finished:
+    """A vendor's last word; `fault` is an error of ours outside its windows that stopped it."""
+
+    fault: Exception | None
+
+
+class _VendorExtraction:
+    """One vendor's share of a run. `positions` is its own copy, ahead of what is appended."""
+
+    def __init__(
+        self,
+        vendor: Vendor,
+        origin: Origin,
+        cleaner: Cleaner,
+        forgotten: Forgotten,
+        question: Question,
+        run_id: str,
+        positions: Positions,
+        progress: Progress,
+    ) -> None:
+        self._vendor = vendor
+        self._origin = origin
+        self._cleaner = cleaner
+        self._forgotten = forgotten
+        self._question = question
+        self._run_id = run_id
+        self._positions = positions
+        self._on_retry = partial(progress.on_retry, vendor.name)
+
+    def run(self, arrived: "Queue[_WindowRead | _Finished]", stop: threading.Event) -> None:
+        """Read everything asked of the vendor and hand over window by window, until told to stop."""
+        try:
+            with ThreadPoolExecutor(CHAINS_AT_ONCE, thread_name_prefix=self._vendor.name) as executor:
+                for chains in self._vendor.rounds(self._question):
+                    for done in [executor.submit(self._read_chain, chain, arrived, stop) for chain in chains]:
+                        done.result()
+        except Exception as fault:  # noqa: BLE001 -- handed to the main thread, which raises it
+            arrived.put(_Finished(fault))
+        else:
+            arrived.put(_Finished(None))
+
+    def _read_chain(
+        self, chain: Sequence[Line], arrived: "Queue[_WindowRead | _Finished]", stop: threading.Event
+    ) -> None:
+        for number, line in enumerate(chain, start=1):
+            for window in self._read_line(line):
+                arrived.put(window)
+                if stop.is_set():
+                    return
+                if window.rows is None:
+                    for left_out in chain[number:]:
+                        for missing in self._left_out(left_out, line):
+                            arrived.put(missing)
+                    return
+
+    def _read_line(self, line: Line) -> Iterator[_WindowRead]:
+        place = (line.endpoint.vendor, line.endpoint.name, line.scope)
+        for stretch in line.stretches(self._positions.of(*place)):
+            sizes = WindowSizes(stretch, line.rows_per_window, line.longest_window, line.first_window)
+            tally = Tally(self._on_retry)
+            while (window := sizes.next()) is not None:
+                read = self._read_window(line, window, tally)
+                if read.may_be_too_long and sizes.halve():
+                    # Its requests count with the window that is read in its place.
+                    continue
+                tally = Tally(self._on_retry)
+                read.advance(self._positions)
+                yield read
+                if read.rows is None:
+                    return
+                sizes.had(read.rows.table.num_rows)
+
+    def _left_out(self, line: Line, failed: Line) -> Iterator[_WindowRead]:
+        """The record of each stretch of a line that is not asked, since one before it failed."""
+        message = f"not asked, since {failed.endpoint.name} could not be read."
+        for stretch in line.stretches(self._positions.of(line.endpoint.vendor, line.endpoint.name, line.scope)):
+            yield _WindowRead(self._record(line, stretch, Tally(), None, message), line.endpoint, self._origin)
+
+    def _read_window(self, line: Line, window: Window, tally: Tally) -> _WindowRead:
+        rows, message, may_be_too_long = None, None, False
+        try:
+            pages = line.read(window, tally)
+            as_of, run_id = self._question.as_of, self._run_id
+            rows = raw_rows(pages, line.endpoint, line.scope, self._cleaner, as_of, run_id, self._forgotten)
+        except ReadingError as fault:
+            message = str(fault)
+            may_be_too_long = tally.answers == 0 and may_ask_too_much(fault)
+        except Exception as fault:  # noqa: BLE001 -- told like any other, so that it takes nothing else along
+            message = _told(fault)
+        reading = self._record(line, window, tally, rows, message)
+        # Where nothing was answered, only other lines have met new fields, and this record may not be kept.
+        new_fields = () if may_be_too_long else self._cleaner.take_new_fields()
+        return _WindowRead(reading, line.endpoint, self._origin, rows, new_fields, may_be_too_long)
+
+    def _record(self, line: Line, window: Window, tally: Tally, rows: RawRows | None, message: str | None) -> Reading:
+        return Reading(
+            run_id=self._run_id,
+            as_of=self._question.as_of,
+            vendor=line.endpoint.vendor,
+            endpoint=line.endpoint.name,
+            scope=line.scope,
+            kind=self._question.kind,
+            state="failed" if rows is None else "complete",
+            from_at=window.from_at,
+            to_at=window.to_at,
+            rows_received=0 if rows is None else rows.table.num_rows,
+            requests=tally.requests,
+            retries=tally.retries,
+            bytes_received=tally.bytes_received,
+            message=message,
+            deprecated_at=tally.retirement.deprecated_at,
+            sunset_at=tally.retirement.sunset_at,
+            retirement_url=tally.retirement.url,
+        )
+
+
+def _told(fault: Exception) -> str:
+    """What is told of an unforeseen fault: its kind and where it arose. Its own words may quote a row."""
+    origin = traceback.extract_tb(fault.__traceback__)[-1]
+    where = f"{Path(origin.filename).name}, line {origin.lineno}"
+    return f"a fault of Chargehouse itself ({type(fault).__name__} in {where}); please report it."

@@ -1,0 +1,28 @@
+"""The fields that a vendor's objects have shown, noted as the objects are cleaned: the raw log's own vocabulary."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import pyarrow as pa
+
+from pipelines.raw.raw_rows import INSTANT
+
+FIELDS_SCHEMA = pa.schema(
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("as_of", INSTANT, nullable=False),
+        pa.field("vendor", pa.string(), nullable=False),
+        pa.field("endpoint", pa.string(), nullable=False),
+        pa.field("field", pa.string(), nullable=False),
+    ]
+)
+"""One row per field and run that met it in a shape of object that it had not seen; `field` is a dotted path."""
+
+
+def fields_table(vendor: str, fields: Iterable[tuple[str, str]], as_of: datetime, run_id: str) -> pa.Table:
+    """Fields, as (endpoint, path), as rows of the raw log."""
+    rows = [
+        {"run_id": run_id, "as_of": as_of, "vendor": vendor, "endpoint": endpoint, "field": field}
+        for endpoint, field in fields
+    ]
+    return pa.Table.from_pylist(rows, schema=FIELDS_SCHEMA)

@@ -1,0 +1,103 @@
+"""The key of the pseudonyms: the configured one, or one that is made once and kept beside the raw log.
+
+A new key beside an old raw log would give every person and card a second pseudonym, so that none is made there, and
+another one is not taken unless somebody says so.
+"""
+
+import os
+import secrets
+import shlex
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from pipelines.faults import ConfigurationError
+from pipelines.layout import PSEUDONYM_KEY
+from pipelines.personal_data import Pseudonyms
+from pipelines.raw.raw_log import Origin, RawLog
+from pipelines.settings import Settings
+from warehouse.durable_files import flush
+
+
+def pseudonyms_of(vendor: str, settings: Settings, origins: Mapping[str, Origin]) -> Pseudonyms:
+    """The pseudonyms of a vendor's persons and cards, with the key of what the folder of data holds of the vendor.
+
+    `origins`: of the data of each vendor in the folder. Raises ConfigurationError where that key is gone, or the
+    present one is another.
+    """
+    pseudonyms = Pseudonyms(vendor, pseudonym_key(settings.pseudonym_key, settings.data))
+    origin = origins.get(vendor)
+    known = (None, pseudonyms.key_fingerprint)
+    if origin is not None and origin.key_fingerprint not in known and not settings.is_new_key_accepted:
+        raise ConfigurationError(_another(vendor, settings))
+    return pseudonyms
+
+
+def pseudonym_key(configured: SecretStr | None, data: Path) -> bytes:
+    """The configured key, else that of the file below `data`, which is made where nothing was ever read.
+
+    Raises ConfigurationError where the file is empty, or is gone while the raw log has loads.
+    """
+    if configured is not None:
+        return configured.get_secret_value().encode()
+    path = data / PSEUDONYM_KEY
+    if not path.exists():
+        # Looked at again afterwards: another process may just have made the key and appended its first load.
+        if RawLog(data).newest_load() is not None and not path.exists():
+            raise ConfigurationError(_gone(path))
+        _make(path)
+    key = path.read_bytes().strip()
+    if not key:
+        raise ConfigurationError(
+            f"{path} is empty, and pseudonyms without a key can be undone by trying all card numbers. Put the file "
+            "back from a backup; where there is none, delete it and run again."
+        )
+    return key
+
+
+def _make(path: Path) -> None:
+    folder = path.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    # A file of its own for every maker, readable by its owner only.
+    descriptor, name = tempfile.mkstemp(prefix=f".{PSEUDONYM_KEY}.", dir=folder)
+    beside = Path(name)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(32))
+    flush(beside)
+    # A link is made whole or not at all, and never over a key that another process made meanwhile.
+    try:
+        os.link(beside, path)
+    except FileExistsError:
+        pass
+    finally:
+        beside.unlink()
+    # Before the first row that is written with it.
+    flush(folder)
+
+
+def _another(vendor: str, settings: Settings) -> str:
+    data = settings.data
+    without_it = (
+        f"Without it, move {data} away: what it holds is invented."
+        if settings.is_demonstration
+        else "If it is lost, run `chargehouse refresh --accept-new-key` once."
+    )
+    return (
+        f"{vendor}: what {data} holds was written with another pseudonym key than the present one. By this one every "
+        "person and card would count as another, and whoever was forgotten would come back. Put the former key back, "
+        f"as CHARGEHOUSE_PSEUDONYM_KEY or in {data / PSEUDONYM_KEY}, which counts where the variable is not set. "
+        f"{without_it}"
+    )
+
+
+def _gone(path: Path) -> str:
+    made_by_hand = f"(umask 077; openssl rand -hex 32 > {shlex.quote(str(path))})"
+    return (
+        f"{path} is gone, and the raw log beside it holds pseudonyms that were made with it. Put the file back from a "
+        "backup, or set CHARGEHOUSE_PSEUDONYM_KEY to what it held. If the key is lost, make a new one with "
+        f"`{made_by_hand}`, and run `chargehouse refresh --accept-new-key` once: whatever is read from then on has "
+        "other pseudonyms, so that every person and card known so far counts as another one from there on, and no "
+        "rebuild joins the two."
+    )

@@ -1,0 +1,338 @@
+"""The raw log: append-only Parquet through dlt's filesystem destination, and the positions that commit with it. Only to
+forget a person are its files written anew, row by row the same in number and place.
+
+A load counts once dlt has stored its state or its load record, which it does after the last file. What a load that was
+cut off before that has left behind is cleared away by the next, and its rows are read from the vendor again.
+"""
+
+import logging
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import dlt
+import orjson
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from dlt.common.time import increasing_precise_time
+from dlt.common.versioned_state import TVersionedState, compress_state, decompress_state
+from dlt.destinations import filesystem
+
+from pipelines.layout import DLT_FOLDER, RAW_FOLDER
+from pipelines.locks import RAW_LOG, exclusive
+from pipelines.raw.fields import FIELDS_SCHEMA
+from pipelines.raw.raw_rows import RAW_SCHEMA
+from pipelines.raw.readings import READING_SCHEMA
+from pipelines.vendors.contract import Position
+from pipelines.vendors.windows import start_to_go_back_to
+from warehouse.durable_files import UNFINISHED, replacing
+
+# A second copy of what is loaded would be kept in dlt's working folder.
+dlt.config["load.delete_completed_jobs"] = True
+
+PIPELINE = "chargehouse"
+READINGS = "readings"
+FIELDS = "fields"
+FORGET_OPEN_AFTER = timedelta(days=90)
+"""So much of reading that shows a running session in no list is enough to give it up."""
+
+_DECIMALS = 7
+"""Of the seconds by which dlt names a load, at most."""
+
+_NUMBERS_IN_A_SECOND: int = 10**_DECIMALS
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a vendor was read, as host and path, and by which key its persons became pseudonyms; None where that was
+    not noted yet."""
+
+    address: str
+    key_fingerprint: str | None = None
+
+
+@dataclass
+class Positions:
+    """How far everything is read.
+
+    `watermarks`: by (vendor, endpoint, scope), up to where everything has been read. `open_sessions`: by (vendor,
+    scope) and session, its start, where that can be read from, and the now of the run that last saw it running.
+    `origins`: by vendor, of what was read.
+    """
+
+    watermarks: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
+    open_sessions: dict[tuple[str, str], dict[str, tuple[datetime | None, datetime]]] = field(default_factory=dict)
+    origins: dict[str, Origin] = field(default_factory=dict)
+
+    def of(self, vendor: str, endpoint: str, scope: str) -> Position:
+        """The position of one endpoint and scope."""
+        started = [start for start, _ in self.open_sessions.get((vendor, scope), {}).values() if start is not None]
+        return Position(self.watermarks.get((vendor, endpoint, scope)), tuple(sorted(started)))
+
+    def forget_long_unseen(self) -> None:
+        """Give up on sessions that months of reading have shown in no list: they would hold the window open for ever.
+
+        Measured by what all lists of the scope have been read to, not by the clock: in a pause nobody looked for them.
+        """
+        for (vendor, scope), sessions in self.open_sessions.items():
+            read_to = min(
+                (at for place, at in self.watermarks.items() if (place[0], place[2]) == (vendor, scope)), default=None
+            )
+            for session_id, (_, seen_at) in list(sessions.items()):
+                if read_to is not None and seen_at < read_to - FORGET_OPEN_AFTER:
+                    del sessions[session_id]
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """One Parquet file of a completed load. Loads are numbered in the order of their making."""
+
+    path: Path
+    load_number: int
+
+    def row_count(self) -> int:
+        """How many rows it has."""
+        return int(pq.read_metadata(self.path).num_rows)
+
+    def batches(self, rows: int) -> Iterator[pl.DataFrame]:
+        """Its rows, so many at a time: what is made of them may be large."""
+        return pl.read_parquet(self.path, glob=False).iter_slices(rows)
+
+
+class RawLog:
+    """The raw log below `data`: rows in `raw/`, dlt's working folder in `dlt/`.
+
+    With `last_load`, no file of a later load is given; positions and load numbers are those of the whole log all the
+    same.
+    """
+
+    def __init__(self, data: Path, last_load: int | None = None) -> None:
+        self._data = data
+        self._last_load = last_load
+        self._folder = data / RAW_FOLDER
+
+    def append(self, tables: dict[str, list[pa.Table]], positions: Positions, vendors: Collection[str]) -> None:
+        """Append rows by the name of their table, and the positions of these vendors with them, in one load.
+
+        `tables` is empty afterwards: dlt's objects hold each other, and the frames of their callers, until garbage is
+        collected, and that is rarely.
+        """
+        state = _stored(positions, vendors)
+
+        def rows(name: str) -> Iterator[pa.Table]:
+            dlt.current.source_state().setdefault("positions", {}).update(state)
+            # One piece: dlt spends milliseconds on each that it is given.
+            yield pa.concat_tables(tables.pop(name))
+
+        @dlt.source(name=PIPELINE, max_table_nesting=0)
+        def source() -> Any:
+            return [
+                dlt.resource(rows, name=name, write_disposition="append", columns=_columns(name))(name)
+                for name in list(tables)
+            ]
+
+        with exclusive(self._data, RAW_LOG):
+            _number_above(self.newest_load() or 0)
+            self._pipeline().run(source(), loader_file_format="parquet")
+
+    def rewrite(self, changed: Callable[[str, pa.Table], pa.Table | None], keeps_scope: Callable[[str], bool]) -> None:
+        """Write anew every file for which `changed`, given its table's name and its rows, gives rows, and forget the
+        positions of the scopes that are not kept. What a load that was cut off has left goes away.
+
+        A file is whole at every instant, as it was before or as it is now. The caller keeps away whoever appends.
+        """
+        self._clear_away_what_was_cut_off()
+        for abandoned in self._folder.glob(f"*/.*{UNFINISHED}"):
+            abandoned.unlink()
+        for path in sorted(self._folder.glob("[!_]*/*.parquet")):
+            rows = changed(path.parent.name, pq.read_table(path, partitioning=None))
+            if rows is not None:
+                with replacing(path) as unfinished:
+                    pq.write_table(rows, unfinished)
+        for path in sorted(self._folder.glob("_dlt_pipeline_state/*.jsonl")):
+            record = orjson.loads(path.read_bytes())
+            state = decompress_state(record["state"])
+            if _forget_scopes(state.get("sources", {}).get(PIPELINE, {}).get("positions", {}), keeps_scope):
+                changed_state = compress_state(cast(TVersionedState, state))
+                with replacing(path) as unfinished:
+                    unfinished.write_bytes(orjson.dumps({**record, "state": changed_state}))
+
+    def positions(self) -> Positions:
+        """The positions as they stood after the last completed load."""
+        newest = max(filter(_is_whole, self._folder.glob("_dlt_pipeline_state/*.jsonl")), key=_load_of, default=None)
+        if newest is None:
+            return Positions()
+        state = decompress_state(orjson.loads(newest.read_bytes())["state"])
+        return _restored(state.get("sources", {}).get(PIPELINE, {}).get("positions", {}))
+
+    def files(self, table: str, after_load: int | None = None) -> list[RawFile]:
+        """The files of a table, of completed loads numbered above `after_load`, oldest first."""
+        completed = self._completed_loads()
+        found: list[RawFile] = []
+        for path in sorted((self._folder / table).glob("*.parquet")):
+            load_number = _load_number(path.name)
+            is_late = self._last_load is not None and load_number > self._last_load
+            if load_number in completed and not is_late and (after_load is None or load_number > after_load):
+                found.append(RawFile(path, load_number))
+        return sorted(found, key=lambda file: (file.load_number, file.path.name))
+
+    def until(self, load_number: int) -> "RawLog":
+        """The log as it stood after this load, whatever another run appends meanwhile."""
+        return RawLog(self._data, load_number)
+
+    def newest_load(self) -> int | None:
+        """The number of the newest completed load."""
+        return max(self._completed_loads(), default=None)
+
+    def readings(self, after_load: int | None = None) -> pl.DataFrame:
+        """Every reading of loads above `after_load`, oldest first, in the columns of `READING_SCHEMA`."""
+        return self._records(READINGS, READING_SCHEMA, after_load)
+
+    def _records(self, table: str, schema: pa.Schema, after_load: int | None) -> pl.DataFrame:
+        files = [str(file.path) for file in self.files(table, after_load)]
+        empty = pl.DataFrame(schema.empty_table())
+        if not files:
+            return empty
+        # A load of an older version lacks the columns that came since.
+        rows = pl.scan_parquet(files, schema=empty.schema, missing_columns="insert", extra_columns="ignore")
+        return rows.select(empty.columns).collect()
+
+    def fields(self, after_load: int | None = None) -> pl.DataFrame:
+        """The fields noted in loads above `after_load`, in the columns of `FIELDS_SCHEMA`."""
+        return self._records(FIELDS, FIELDS_SCHEMA, after_load)
+
+    def known_fields(self) -> dict[str, list[tuple[str, str]]]:
+        """The fields noted so far as (endpoint, path), by vendor."""
+        known: dict[str, list[tuple[str, str]]] = {}
+        for vendor, endpoint, path in self.fields().select("vendor", "endpoint", "field").unique().iter_rows():
+            known.setdefault(vendor, []).append((endpoint, path))
+        return known
+
+    def _completed_loads(self) -> set[int]:
+        completed = {_load_of(path) for path in self._folder.glob("_dlt_loads/*.jsonl")}
+        for path in self._folder.glob("_dlt_pipeline_state/*.jsonl"):
+            if _load_of(path) not in completed and _is_whole(path):
+                completed.add(_load_of(path))
+        return completed
+
+    def _pipeline(self) -> dlt.Pipeline:
+        """A pipeline that knows what is stored and nothing else; the caller holds the lock.
+
+        dlt would go on from its working folder, but a run that was killed, or met a full disk, may have left that in
+        any state. Its rows are read again instead.
+        """
+        self._data.mkdir(parents=True, exist_ok=True)
+        self._clear_away_what_was_cut_off()
+        pipeline = dlt.pipeline(
+            PIPELINE,
+            pipelines_dir=str(self._data / DLT_FOLDER),
+            destination=filesystem(bucket_url=self._data.as_uri(), layout="{table_name}/{load_id}.{file_id}.{ext}"),
+            dataset_name=RAW_FOLDER,
+        )
+        # dlt logs with a traceback what it raises as well, and at its lowest level it logs credentials.
+        logging.getLogger("dlt").setLevel(logging.CRITICAL)
+        return pipeline
+
+    def _clear_away_what_was_cut_off(self) -> None:
+        if (self._data / DLT_FOLDER).exists():
+            shutil.rmtree(self._data / DLT_FOLDER)
+        if self._folder.exists() and not _is_whole(self._folder / "init"):
+            # dlt takes an empty one for its first version, and makes the folder only together with this file.
+            (self._folder / "init").write_text("")
+        for folder in ("_dlt_version", "_dlt_pipeline_state"):
+            for path in sorted(self._folder.glob(f"{folder}/*.jsonl"), key=_load_of, reverse=True):
+                if _is_whole(path):
+                    break
+                path.unlink()
+        completed = self._completed_loads()
+        for path in self._folder.glob("[!_]*/*.parquet"):
+            if _load_number(path.name) not in completed:
+                path.unlink()
+
+
+def _columns(name: str) -> Any:
+    schema = {READINGS: READING_SCHEMA, FIELDS: FIELDS_SCHEMA}.get(name, RAW_SCHEMA)
+    return {field.name: {"name": field.name, "nullable": field.nullable} for field in schema}
+
+
+def _forget_scopes(positions: dict[str, Any], keeps_scope: Callable[[str], bool]) -> bool:
+    """Take the positions of the scopes that are not kept out of the stored ones; gives whether there were any."""
+    has_forgotten = False
+    for kept in positions.values():
+        for scopes in (*kept["watermarks"].values(), kept["open_sessions"]):
+            for scope in [scope for scope in scopes if not keeps_scope(scope)]:
+                del scopes[scope]
+                has_forgotten = True
+    return has_forgotten
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a JSON file is there and was written to its end."""
+    try:
+        orjson.loads(path.read_bytes())
+    except (FileNotFoundError, orjson.JSONDecodeError):
+        return False
+    return True
+
+
+def _load_of(path: Path) -> int:
+    """The load of one of dlt's own records, which carry it in the middle of their name."""
+    return _load_number(path.name.split("__")[1])
+
+
+def _load_number(name: str) -> int:
+    """The load in a file's name, which dlt gives as the second of its making with decimals, as a number that sorts."""
+    seconds, _, rest = name.partition(".")
+    decimals = rest.partition(".")[0]
+    return int(seconds) * _NUMBERS_IN_A_SECOND + int(decimals.ljust(_DECIMALS, "0")[:_DECIMALS])
+
+
+def _number_above(newest: int) -> None:
+    """Let dlt's clock, which never goes back while a process lives, stand behind no load of another process.
+
+    The machine's clock may have been set back since the newest load, or the folder come from another machine: a load
+    numbered below it would never be staged.
+    """
+    increasing_precise_time._last = max(increasing_precise_time._last, newest / _NUMBERS_IN_A_SECOND)
+
+
+def _stored(positions: Positions, vendors: Collection[str]) -> dict[str, Any]:
+    state: dict[str, Any] = {vendor: {"watermarks": {}, "open_sessions": {}} for vendor in vendors}
+    for (vendor, endpoint, scope), watermark in positions.watermarks.items():
+        if vendor in state:
+            state[vendor]["watermarks"].setdefault(endpoint, {})[scope] = watermark.isoformat()
+    for (vendor, scope), sessions in positions.open_sessions.items():
+        if vendor in state:
+            state[vendor]["open_sessions"][scope] = {
+                session_id: [started_at.isoformat() if started_at else None, seen_at.isoformat()]
+                for session_id, (started_at, seen_at) in sessions.items()
+            }
+    for vendor, origin in positions.origins.items():
+        if vendor in state:
+            state[vendor] |= {name: value for name, value in asdict(origin).items() if value is not None}
+    return state
+
+
+def _restored(state: Mapping[str, Any]) -> Positions:
+    positions = Positions()
+    for vendor, kept in state.items():
+        # Older versions stored none.
+        if "address" in kept:
+            positions.origins[vendor] = Origin(kept["address"], kept.get("key_fingerprint"))
+        for endpoint, scopes in kept["watermarks"].items():
+            for scope, watermark in scopes.items():
+                positions.watermarks[vendor, endpoint, scope] = datetime.fromisoformat(watermark)
+        for scope, sessions in kept["open_sessions"].items():
+            positions.open_sessions[vendor, scope] = {
+                session_id: (
+                    # Older versions stored any start, also one that no list can be read again from.
+                    start_to_go_back_to(datetime.fromisoformat(started_at) if started_at else None),
+                    datetime.fromisoformat(seen_at),
+                )
+                for session_id, (started_at, seen_at) in sessions.items()
+            }
+    return positions

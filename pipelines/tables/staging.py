@@ -1,0 +1,335 @@
+"""From the raw log to the staged tables: what has come since the last time, typed, and what it touches.
+
+Each staged table remembers, in the commit that adds the rows, the last load it has consumed. What a load touches and
+what it received is written before that commit: a run that is cut off in between finds the loads pending still and does
+it again, with the same result."""
+
+import secrets
+import zlib
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import polars as pl
+
+from pipelines.raw.raw_log import RawLog
+from pipelines.tables.bookkeeping import note_lateness, note_received, note_touched, note_vocabulary
+from pipelines.tables.lakes import CONSUMED, MONTHLY_FACTS, NEWS, TIME_ZONE, Lakes
+from transforms.lateness import late_sessions
+from transforms.latest import classify_receipts, winning_versions
+from transforms.months import month_batches
+from transforms.sessions import IS_RUNNING
+from transforms.stations import station_links, station_locations, with_linked_station
+from transforms.touched import NO_MONTH, NOTHING_TOUCHED, touched_by_backfills, touched_by_sessions
+from transforms.vendors import STAGINGS
+from transforms.versions import distinct_versions
+from transforms.vocabulary import SEEN, seen_words
+from warehouse.durable_files import discard, remove_discarded
+from warehouse.lake import Lake
+from warehouse.tables import (
+    LOAD_AUDIT,
+    STAGED_CHARGE_STATION,
+    STAGED_LOCATION,
+    STAGED_SESSION,
+    STAGED_USER,
+    STAGED_VEHICLE,
+)
+from warehouse.tables.table import Table
+
+ROWS_AT_ONCE = 20_000
+"""Objects that are decoded at once: their payloads take many times the memory of the rows that come of them."""
+
+ROWS_IN_A_ROUND = 100_000
+"""Sessions taken in before they are written, in whole loads, so that a first load of millions fits in memory."""
+
+ROWS_WRITTEN_AT_ONCE = 50_000
+"""Of a round, in whole months: the rows that are known already stand in memory beside those that come."""
+
+DIMENSION_KEYS = {
+    STAGED_LOCATION: "location_id",
+    STAGED_CHARGE_STATION: "station_id",
+    STAGED_VEHICLE: "vehicle_id",
+    STAGED_USER: "user_id",
+}
+"""What names an object in each staged dimension, beside its vendor."""
+
+VERSION_COLUMNS = ("version_at", "is_clocked", "read_at", "requested_at")
+"""Which version of an object a row is; the other columns are its attributes."""
+
+NEWS_BITS = 62
+"""Of the number at random that stands for a change: a mark is a whole number of 64 bits with a sign."""
+
+_RECEIPT = ["run_id", "vendor", "endpoint", "scope", "load_number"]
+
+
+@dataclass(frozen=True)
+class _Intake:
+    """What a staged table has to take in: the rows to write, and every row received with what came of it.
+
+    `receipts`: run_id, vendor, endpoint, scope, load_number, outcome (new, changed, unchanged), is_rejected.
+    `months`: for a partitioned table, the partitions in which a row is replaced or added. `are_moved`: rows leave one
+    for another. `words`: status words that no transform knows, in the columns of SEEN.
+    """
+
+    table: Table
+    rows: pl.DataFrame
+    receipts: pl.DataFrame
+    months: frozenset[str | None] = frozenset()
+    are_moved: bool = False
+    words: pl.DataFrame = field(default_factory=SEEN.to_frame)
+
+
+@dataclass(frozen=True)
+class StagingOutcome:
+    """Rows received by staged table, and the months of the facts that they touch."""
+
+    rows_received: dict[str, int]
+    touched_months: tuple[str, ...]
+
+
+def discard_staged(lakes: Lakes) -> None:
+    """Throw the staged tables away, so that the next staging takes in the whole raw log again."""
+    discard(lakes.staging.root)
+
+
+def stage(
+    raw_log: RawLog,
+    lakes: Lakes,
+    time_zone: str,
+    as_of: datetime,
+    run_id: str,
+    rebuilt_months: Collection[str] | None = None,
+) -> StagingOutcome:
+    """Take in every load that a staged table has not consumed; all loads where the months begin elsewhere than before,
+    or where the audit of what was received is lost.
+
+    The caller holds the lock of the lake. Files of older versions of the staged tables are removed.
+
+    `rebuilt_months`: touch exactly these months of the facts, whatever the loads touch.
+    """
+    remove_discarded(lakes.staging.root)
+    newest = raw_log.newest_load()
+    if newest is None:
+        return StagingOutcome({}, ())
+    raw_log = raw_log.until(newest)
+    zone_number = zlib.crc32(time_zone.encode())
+    is_other_zone = lakes.staging.mark(STAGED_SESSION, TIME_ZONE) not in (None, zone_number)
+    if is_other_zone or _is_audit_lost(lakes):
+        discard_staged(lakes)
+    # What was built before from staged tables that are gone may have no session any more that would touch it.
+    stale = [] if lakes.staging.exists(STAGED_SESSION) else _built_months(lakes)
+    received: Counter[str] = Counter()
+    months: set[str] = set()
+    for last in _rounds(raw_log, lakes.staging.mark(STAGED_SESSION, CONSUMED), newest):
+        log = raw_log.until(last)
+        intakes, touched = _taken_in(log, lakes, time_zone)
+        unaudited = log.readings(lakes.published.mark(LOAD_AUDIT, CONSUMED))
+        if rebuilt_months is not None:
+            touched = _to_rebuild(rebuilt_months)
+        else:
+            asked_again = touched_by_backfills(unaudited, time_zone)
+            touched = pl.concat([touched, _to_rebuild(stale), asked_again])
+        note_touched(touched, lakes.published, as_of, run_id)
+        note_vocabulary(log, [intake.words for intake in intakes], lakes.published)
+        note_received(unaudited, [intake.receipts for intake in intakes], lakes.published, last)
+        for intake in intakes:
+            _write(intake, lakes.staging, {CONSUMED: last}, zone_number)
+        received.update({intake.table.name: intake.receipts.height for intake in intakes})
+        months.update(touched["month"])
+    note_lateness(raw_log, lakes, newest)
+    for table in (STAGED_SESSION, *DIMENSION_KEYS):
+        # Every reader holds the lock that the caller holds, so that nobody asks for an older version.
+        lakes.staging.tidy(table, retention_hours=0)
+    return StagingOutcome(dict(received), tuple(sorted(months - {NO_MONTH})))
+
+
+def _rounds(raw_log: RawLog, after: int | None, newest: int) -> Iterator[int]:
+    """The loads up to which the sessions are taken in, one after the other, so that a round fits in memory."""
+    rows: Counter[int] = Counter()
+    for (vendor, endpoint), staging in STAGINGS.items():
+        if staging.table == STAGED_SESSION:
+            for file in raw_log.files(f"{vendor}_{endpoint}", after):
+                rows[file.load_number] += file.row_count()
+    taken = 0
+    for load_number in sorted(rows):
+        if taken and taken + rows[load_number] > ROWS_IN_A_ROUND:
+            yield load_number - 1
+            taken = 0
+        taken += rows[load_number]
+    yield newest
+
+
+def _taken_in(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[list[_Intake], pl.DataFrame]:
+    """What the staged tables have not consumed of the log, and the months of the facts that it touches."""
+    dimensions = [intake for table in DIMENSION_KEYS if (intake := _dimension(table, raw_log, lakes, time_zone))]
+    sessions, touched = _sessions(raw_log, lakes, time_zone)
+    relinked = _months_relinked(dimensions, lakes, time_zone)
+    return [*dimensions, *([sessions] if sessions else [])], pl.concat([touched, relinked])
+
+
+def _write(intake: _Intake, staging: Lake, marks: Mapping[str, int], zone_number: int) -> None:
+    news = {NEWS: secrets.randbits(NEWS_BITS)} if intake.rows.height else {}
+    if not intake.table.partitioned_by_month:
+        staging.append(intake.table, intake.rows, {**marks, **news})
+        return
+    batches = _batches(intake, staging)
+    for batch in batches:
+        kept = staging.scan(intake.table, batch).collect().join(intake.rows, on=["vendor", "session_id"], how="anti")
+        added = intake.rows.filter(pl.col("month").is_in(batch, nulls_equal=True))
+        frame = pl.concat([kept, added]).sort("month", "vendor", "started_at", "session_id")
+        vouched = marks if batch is batches[-1] else {}
+        staging.replace_months(intake.table, frame, batch, {**vouched, **news, TIME_ZONE: zone_number})
+
+
+def _batches(intake: _Intake, staging: Lake) -> list[list[str | None]]:
+    """The months to write, in groups that fit in memory together.
+
+    A run that is cut off between two finds the load pending still, and the months written equal to what it brings. Not
+    so a session that left one month for another: it would stand in both.
+    """
+    months = sorted(intake.months, key=lambda month: month or "")
+    if intake.are_moved or not months:
+        return [months]
+    rows = Counter(staging.row_counts(intake.table)) + Counter(intake.rows["month"].to_list())
+    return month_batches(months, rows, ROWS_WRITTEN_AT_ONCE)
+
+
+def _is_audit_lost(lakes: Lakes) -> bool:
+    """Whether staged tables have consumed more than is accounted for, which only a lake that was lost explains."""
+    audited = lakes.published.mark(LOAD_AUDIT, CONSUMED) or 0
+    return any((lakes.staging.mark(table, CONSUMED) or 0) > audited for table in (STAGED_SESSION, *DIMENSION_KEYS))
+
+
+def _built_months(lakes: Lakes) -> list[str]:
+    """The months in which any fact has rows, in order; `none` for sessions without a month."""
+    partitions = {month for table in MONTHLY_FACTS for month in lakes.published.row_counts(table)}
+    return sorted(NO_MONTH if month is None else month for month in partitions)
+
+
+def _to_rebuild(months: Collection[str]) -> pl.DataFrame:
+    return pl.DataFrame([(month, "rebuild") for month in months], schema=NOTHING_TOUCHED.schema, orient="row")
+
+
+def _pending(
+    table: Table, raw_log: RawLog, lakes: Lakes, time_zone: str
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Raw rows that the table has not consumed, less their payload, each piece with its staged frame."""
+    after = lakes.staging.mark(table, CONSUMED)
+    for (vendor, endpoint), staging in STAGINGS.items():
+        if staging.table != table:
+            continue
+        for file in raw_log.files(f"{vendor}_{endpoint}", after):
+            for raw in file.batches(ROWS_AT_ONCE):
+                received = raw.drop("payload", "signed_readings").with_columns(load_number=pl.lit(file.load_number))
+                yield received, staging.stage(raw, time_zone)
+
+
+def _dimension(table: Table, raw_log: RawLog, lakes: Lakes, time_zone: str) -> _Intake | None:
+    key = DIMENSION_KEYS[table]
+    pieces = list(_pending(table, raw_log, lakes, time_zone))
+    if not pieces:
+        return None
+    known = lakes.staging.scan(table).collect()
+    attributes = [name for name in known.columns if name not in ("vendor", key, *VERSION_COLUMNS)]
+    received = pl.concat([staged for _, staged in pieces])
+    fresh = distinct_versions(known, received, ["vendor", key], attributes)
+    first_versions = (
+        fresh.join(known.select("vendor", key).unique(), on=["vendor", key], how="anti")
+        .group_by("vendor", key)
+        .agg(pl.col("requested_at").min())
+        .with_columns(pl.lit("new").alias("outcome"))
+    )
+    changes = fresh.select("vendor", key, "requested_at", pl.lit("changed").alias("change")).unique()
+    on = ["vendor", key, "requested_at"]
+    rows = pl.concat([raw.select(*_RECEIPT, pl.col("object_id").alias(key), "requested_at") for raw, _ in pieces])
+    receipts = (
+        rows.join(first_versions, on=on, how="left")
+        .join(changes, on=on, how="left")
+        .select(
+            *_RECEIPT,
+            pl.coalesce("outcome", "change", pl.lit("unchanged")).alias("outcome"),
+            pl.col(key).is_null().alias("is_rejected"),
+        )
+    )
+    return _Intake(table, fresh, receipts)
+
+
+def _sessions(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[_Intake | None, pl.DataFrame]:
+    """The sessions received since, merged with the versions known, and the months of the facts that change."""
+    pieces = list(_pending(STAGED_SESSION, raw_log, lakes, time_zone))
+    if not pieces:
+        return None, NOTHING_TOUCHED
+    received = pl.concat([staged for _, staged in pieces])
+    rows = pl.concat([raw.select(*_RECEIPT, "position") for raw, _ in pieces])
+    known = _known_versions(received, lakes)
+    winners = winning_versions(pl.concat([known, received]))
+    # The location may come from the scope, which is no part of the content. A session that still runs is written again
+    # though nothing changed: it was seen running once more.
+    is_same = ["vendor", "session_id", "content_hash", "location_id"]
+    running = winners.filter(IS_RUNNING).join(known, on=is_same, how="semi", nulls_equal=True)
+    changed = pl.concat([winners.join(known, on=is_same, how="anti", nulls_equal=True), running])
+    was = known.join(changed, on=["vendor", "session_id"], how="semi")
+
+    receipts = classify_receipts(
+        known.select("vendor", pl.col("session_id").alias("object_id"), "content_hash"),
+        pl.concat(
+            [
+                rows.drop("vendor"),
+                received.select("vendor", "content_hash", "requested_at", "reason", object_id="session_id"),
+            ],
+            how="horizontal",
+        ),
+    ).select(*_RECEIPT, "outcome", pl.col("reason").is_not_null().alias("is_rejected"))
+    first_seen = changed.join(known, on=["vendor", "session_id"], how="anti")
+    moved = was.join(changed, on=["vendor", "session_id", "month"], how="anti", nulls_equal=True)
+    intake = _Intake(
+        STAGED_SESSION,
+        changed,
+        receipts,
+        months=frozenset([*changed["month"].unique(), *was["month"].unique()]),
+        are_moved=not moved.is_empty(),
+        words=pl.concat([seen_words(raw, staged) for raw, staged in pieces]),
+    )
+    late = late_sessions(first_seen, raw_log.readings()) if first_seen.height else None
+    return intake, touched_by_sessions(was, changed, time_zone, late)
+
+
+def _known_versions(received: pl.DataFrame, lakes: Lakes) -> pl.DataFrame:
+    """The staged rows of the received sessions. Their months are found by key, so that only those are read whole."""
+    keys = received.select("vendor", "session_id").unique()
+    scan = lakes.staging.scan(STAGED_SESSION)
+    months = scan.select("vendor", "session_id", "month").join(keys.lazy(), on=["vendor", "session_id"], how="semi")
+    found = set(months.select("month").unique().collect()["month"])
+    if not found:
+        return STAGED_SESSION.schema.create_empty()
+    return (
+        lakes.staging.scan(STAGED_SESSION, found).join(keys.lazy(), on=["vendor", "session_id"], how="semi").collect()
+    )
+
+
+def _months_relinked(dimensions: Iterable[_Intake], lakes: Lakes, time_zone: str) -> pl.DataFrame:
+    """Months of sessions whose station or location becomes known, or another, through newly read charge stations."""
+    fresh = [each.rows for each in dimensions if each.table == STAGED_CHARGE_STATION and each.rows.height]
+    if not fresh:
+        return NOTHING_TOUCHED
+    known = lakes.staging.scan(STAGED_CHARGE_STATION).collect()
+    after = pl.concat([known, *fresh])
+    links, locations = station_links(after), station_locations(after)
+    new_links = _changes(station_links(known), links)
+    new_locations = _changes(station_locations(known), locations)
+    sessions = lakes.staging.scan(STAGED_SESSION).filter(~IS_RUNNING)
+    # Of these the location is that of their station, which may itself be known by its EVSE alone.
+    unlocated = with_linked_station(sessions.filter(pl.col("location_id").is_null()), links.lazy())
+    relinked = pl.concat(
+        [
+            sessions.join(new_links.lazy(), on=["vendor", "evse_uid"], how="semi"),
+            unlocated.join(new_locations.lazy(), on=["vendor", "station_id"], how="semi"),
+        ]
+    ).collect()
+    touched = touched_by_sessions(relinked.clear(), relinked, time_zone)
+    return touched.with_columns(pl.lit("station").alias("reason"))
+
+
+def _changes(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    return after.join(before, on=before.columns, how="anti", nulls_equal=True)
