@@ -42,7 +42,7 @@ def test_a_rebuild_beside_a_refresh_leaves_the_truth(house: House) -> None:
     "function",
     [
         "pipelines.raw.raw_log:RawLog.append",
-        pytest.param("pipelines.raw.raw_log:RawLog.positions", marks=pytest.mark.long),
+        pytest.param("pipelines.raw.extraction:open_vendor", marks=pytest.mark.long),
         pytest.param("pipelines.orchestration.table_assets:stage", marks=pytest.mark.long),
     ],
 )
@@ -76,7 +76,8 @@ def test_locks_of_a_killed_run_need_nobody(house: House) -> None:
 @pytest.mark.long
 def test_what_is_appended_while_another_run_stages_is_staged_and_audited_once(house: House, tmp_path: Path) -> None:
     flag = tmp_path / "reached"
-    flaw = Flaw("pipelines.raw.raw_log:RawLog.newest_load", moment="after", happening="paused", flag=str(flag))
+    # The newest load that this staging takes in is known by then.
+    flaw = Flaw("pipelines.tables.staging:_rounds", happening="paused", flag=str(flag))
     first = house.start("refresh", *AS_OF, "--vendor", "zaptec", "jedlix", flaw=flaw)
     wait_for(flag)
     before = set((house.data / "raw" / "_dlt_loads").iterdir())
