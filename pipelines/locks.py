@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from pipelines.faults import AnotherRunError
 from pipelines.layout import LOCKS_FOLDER
@@ -39,15 +40,11 @@ def account_lock(vendor: str) -> str:
 
 def is_held(data: Path, name: str) -> bool:
     """Whether somebody holds the lock `name` below `data` at this moment."""
-    path = data / LOCKS_FOLDER / f"{name}.lock"
+    path = _path(data, name)
     if not path.exists():
         return False
     with path.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+        return not _takes(file)
 
 
 @contextmanager
@@ -56,22 +53,16 @@ def exclusive(data: Path, name: str, on_wait: Callable[[], None] | None = None) 
 
     Raises AnotherRunError when it is not free within an hour.
     """
-    folder = data / LOCKS_FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{name}.lock").open("w") as file:
+    with _opened(data, name) as file:
         deadline = time.monotonic() + PATIENCE_SECONDS
         has_told = False
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise AnotherRunError(f"another run has held {name} for an hour; try again later.") from None
-                if on_wait is not None and not has_told:
-                    on_wait()
-                    has_told = True
-                time.sleep(BETWEEN_TRIES_SECONDS)
+        while not _takes(file):
+            if time.monotonic() > deadline:
+                raise AnotherRunError(f"another run has held {name} for an hour; try again later.")
+            if on_wait is not None and not has_told:
+                on_wait()
+                has_told = True
+            time.sleep(BETWEEN_TRIES_SECONDS)
         yield
 
 
@@ -81,15 +72,30 @@ def sole_daemon(data: Path, *, lasts_as_another_program: bool = False) -> Iterat
 
     Raises AnotherRunError where one is running.
     """
-    folder = data / LOCKS_FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{DAEMON}.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with _opened(data, DAEMON) as file:
+        if not _takes(file):
             raise AnotherRunError(
                 f"the schedules and sensors of {data} are run already, by `chargehouse daemon` or `chargehouse ui`. "
                 "End that one first, or call `chargehouse webserver` for the web UI alone."
-            ) from None
+            )
         os.set_inheritable(file.fileno(), lasts_as_another_program)
         yield
+
+
+def _path(data: Path, name: str) -> Path:
+    return data / LOCKS_FOLDER / f"{name}.lock"
+
+
+def _opened(data: Path, name: str) -> IO[str]:
+    path = _path(data, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("w")
+
+
+def _takes(file: IO[str]) -> bool:
+    """Takes the lock, until the file is closed, unless somebody else has it: whether it did."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -16,10 +16,10 @@ import duckdb
 import polars as pl
 
 from warehouse.durable_files import flush, make_folder
-from warehouse.errors import PublicationError, reason
+from warehouse.errors import LakeError, PublicationError, reason
 from warehouse.lake import Lake
 from warehouse.quoting import literal
-from warehouse.snapshot import DataFile, Snapshot
+from warehouse.snapshot import DataFile, Snapshot, refuse_lost_files
 from warehouse.tables import PUBLISHED_TABLES
 from warehouse.tables.table import Table
 from warehouse.views import comment_statements, view_statement
@@ -65,19 +65,14 @@ def publish(lake: Lake, path: str | Path, tables: Collection[Table] = PUBLISHED_
     remove_abandoned_builds(target)
     aside = target.with_name(f"{target.name}.{os.getpid()}-{uuid.uuid4().hex}.{BUILDING}")
     snapshots = {table: lake.snapshot(table) for table in tables}
-    for file in (file for snapshot in snapshots.values() for file in files_of(snapshot)):
-        # The files are not read here, and a month that nothing touches would stay published without its rows.
-        if not file.is_whole():
-            raise PublicationError(
-                f"{target} is not published anew; mend the cause and run again ({file.path} is gone or cut short: "
-                "run `chargehouse rebuild`)"
-            )
     try:
+        # The files are not read here, and a month that nothing touches would stay published without its rows.
+        refuse_lost_files(file for snapshot in snapshots.values() for file in files_of(snapshot))
         build(aside, snapshots)
         flush(aside)
         aside.replace(target)
         flush(target.parent)
-    except (duckdb.Error, OSError) as error:
+    except (duckdb.Error, LakeError, OSError) as error:
         raise PublicationError(
             f"{target} is not published anew; mend the cause and run again ({reason(error)})"
         ) from error

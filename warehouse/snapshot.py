@@ -1,6 +1,6 @@
 """One version of a table: its exact files, what the Delta log says about each, and their rows."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -93,8 +93,8 @@ def remove_action(file: DataFile, folder: Path, partitioned_by_month: bool) -> R
     )
 
 
-def scan_files(table: Table, files: Collection[DataFile]) -> pl.LazyFrame:
-    """The rows of those files in the schema's columns, order and dtypes; a column that a file lacks is NULL.
+def refuse_lost_files(files: Iterable[DataFile]) -> None:
+    """Goes on only where every file is there in its full length.
 
     Raises:
         LakeError: a file is gone or cut short.
@@ -102,6 +102,15 @@ def scan_files(table: Table, files: Collection[DataFile]) -> pl.LazyFrame:
     for file in files:
         if not file.is_whole():
             raise LakeError(f"{file.path} is gone or cut short: run `chargehouse rebuild`")
+
+
+def scan_files(table: Table, files: Collection[DataFile]) -> pl.LazyFrame:
+    """The rows of those files in the schema's columns, order and dtypes; a column that a file lacks is NULL.
+
+    Raises:
+        LakeError: a file is gone or cut short.
+    """
+    refuse_lost_files(files)
     schema = polars_schema(table)
     if not files:
         return pl.LazyFrame(schema=schema)
