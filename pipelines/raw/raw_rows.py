@@ -12,7 +12,7 @@ from pipelines.personal_data import Cleaner, CleanObject
 from pipelines.raw.forgotten import Forgotten
 from pipelines.vendors.contract import Endpoint, text_at
 from pipelines.vendors.instants import parsed_instant
-from pipelines.vendors.paging import Page
+from pipelines.vendors.paging.pages import Page
 from pipelines.vendors.windows import start_to_go_back_to
 
 INSTANT = pa.timestamp("us", "UTC")

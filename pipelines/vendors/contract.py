@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 from pipelines.personal_data import PersonalData
 from pipelines.vendors.http_client import Tally
-from pipelines.vendors.paging import Page
+from pipelines.vendors.paging.pages import Page
 
 USER_SCOPE = "user:"
 """How the scope of a list begins that is asked for one person; their pseudonym follows."""

@@ -24,7 +24,8 @@ from pipelines.vendors.contract import Endpoint, Line, Position, Question, Windo
 from pipelines.vendors.http_client import AnswerFault, HttpClient, Tally
 from pipelines.vendors.instants import iso_milliseconds
 from pipelines.vendors.links import links_of
-from pipelines.vendors.paging import OffsetPage, Page, key_by_id, read_offset_pages
+from pipelines.vendors.paging.offset import read_offset_pages
+from pipelines.vendors.paging.pages import OffsetPage, Page, key_by_id
 from pipelines.vendors.sign_in import StaticToken
 from pipelines.vendors.windows import since_modified, since_watermark
 

@@ -22,7 +22,8 @@ from pipelines.settings import JedlixAccount, Patience
 from pipelines.vendors.contract import Endpoint, Line, Position, Question, Window, text_at
 from pipelines.vendors.http_client import AnswerFault, HttpClient, Tally
 from pipelines.vendors.instants import iso_milliseconds, parsed_instant
-from pipelines.vendors.paging import KnownRows, NumberedPage, Page, key_by_id, read_numbered_pages
+from pipelines.vendors.paging.numbered import KnownRows, read_numbered_pages
+from pipelines.vendors.paging.pages import NumberedPage, Page, key_by_id
 from pipelines.vendors.sign_in import BearerToken
 from pipelines.vendors.window_sizes import LONGEST_LENGTH
 from pipelines.vendors.windows import recent_and_running, since_watermark, whole_list

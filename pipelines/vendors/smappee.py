@@ -22,7 +22,7 @@ from pipelines.settings import Patience, SmappeeAccount
 from pipelines.vendors.contract import Endpoint, Line, Question, Window
 from pipelines.vendors.http_client import Answer, AnswerFault, HttpClient, Refused, Tally
 from pipelines.vendors.instants import epoch_milliseconds
-from pipelines.vendors.paging import Page
+from pipelines.vendors.paging.pages import Page
 from pipelines.vendors.sign_in import BearerToken
 from pipelines.vendors.window_sizes import LONGEST_LENGTH
 from pipelines.vendors.windows import since_oldest_open

@@ -21,7 +21,9 @@ from pipelines.settings import Patience, ZaptecAccount
 from pipelines.vendors.contract import USER_SCOPE, Endpoint, Line, Question, Window, text_at
 from pipelines.vendors.http_client import AnswerFault, HttpClient, Refused, Tally
 from pipelines.vendors.instants import iso_milliseconds
-from pipelines.vendors.paging import CursorPage, NumberedPage, Page, key_by_id, read_cursor_pages, read_numbered_pages
+from pipelines.vendors.paging.cursor import read_cursor_pages
+from pipelines.vendors.paging.numbered import read_numbered_pages
+from pipelines.vendors.paging.pages import CursorPage, NumberedPage, Page, key_by_id
 from pipelines.vendors.sign_in import BearerToken
 from pipelines.vendors.windows import since_watermark, whole_list
 

@@ -11,8 +11,10 @@ from urllib.parse import parse_qs
 import pytest
 
 from pipelines import command
-from pipelines.vendors import greenflux, jedlix, paging, zaptec
-from pipelines.vendors.paging import CursorPage, Page
+from pipelines.vendors import greenflux, jedlix, zaptec
+from pipelines.vendors.paging import limits
+from pipelines.vendors.paging.cursor import read_cursor_pages
+from pipelines.vendors.paging.pages import CursorPage, Page
 from sandbox.faults import Fault
 from sandbox.server import Sandbox
 from sandbox.world import World
@@ -55,7 +57,7 @@ def walking(made: Scene, data: Path) -> Iterator[Walk]:
         patched.setattr(zaptec, "ARCHIVE_PAGE_SIZES", (PAGE, PAGE - 1))
         patched.setattr(jedlix, "PAGE_SIZE", PAGE)
         patched.setattr(greenflux, "LIMIT", PAGE)
-        patched.setattr(paging, "MOST_PAGES", 40)
+        patched.setattr(limits, "MOST_PAGES", 40)
         yield Walk(data, sandbox, "2026-03")
 
 
@@ -256,4 +258,4 @@ def test_f23_an_empty_page_before_the_last_does_not_end_the_list() -> None:
         "1": CursorPage(Page([], FIRST), "2", has_more=True),
         "2": CursorPage(Page(["b"], FIRST), None, has_more=False),
     }
-    assert [list(page.objects) for page in paging.read_cursor_pages(lambda cursor: pages[cursor])] == [["a"], [], ["b"]]
+    assert [list(page.objects) for page in read_cursor_pages(lambda cursor: pages[cursor])] == [["a"], [], ["b"]]

@@ -12,7 +12,7 @@ from pipelines.raw.extraction import extract
 from pipelines.raw.questions import backfill, reconcile
 from pipelines.raw.raw_log import READINGS, Positions, RawLog
 from pipelines.vendors import smappee
-from pipelines.vendors.paging import PAGES_AT_ONCE
+from pipelines.vendors.paging.numbered import PAGES_AT_ONCE
 from sandbox.server import Sandbox
 from tests.pipelines.conftest import NOW, SettingsBuilder
 from tests.pipelines.raw.extracted import (

@@ -14,7 +14,7 @@ from pipelines.raw.questions import reconcile
 from pipelines.raw.raw_log import RawLog
 from pipelines.raw.raw_rows import RawRows, raw_rows
 from pipelines.vendors.contract import Endpoint
-from pipelines.vendors.paging import Page
+from pipelines.vendors.paging.pages import Page
 from sandbox.fault_kinds import FaultKind
 from sandbox.server import Sandbox
 from tests.pipelines.conftest import NOW, SettingsBuilder
@@ -190,7 +190,7 @@ def test_a_repeated_cursor_of_the_archive_is_a_failed_reading(
 def test_a_cursor_without_end_is_not_followed_for_ever(
     sandbox: Sandbox, sandbox_settings: SettingsBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.vendors.paging.MOST_EMPTY_PAGES", 3)
+    monkeypatch.setattr("pipelines.vendors.paging.limits.MOST_EMPTY_PAGES", 3)
     # Only a first request is answered with 200: the sandbox knows its own cursors.
     sandbox.faults.arm("endless_cursor", "zaptec", endpoint="sessions", times=None)
     failed = [reading for reading in read(sandbox_settings("zaptec")) if reading.state == "failed"]

@@ -16,7 +16,7 @@ from pipelines.raw.raw_log import FORGET_OPEN_AFTER, READINGS, Positions, RawLog
 from pipelines.raw.raw_rows import raw_rows
 from pipelines.raw.readings import Reading, readings_table
 from pipelines.vendors.contract import Endpoint, Position
-from pipelines.vendors.paging import Page
+from pipelines.vendors.paging.pages import Page
 
 AT = datetime(2026, 4, 1, 6, tzinfo=UTC)
 PLACE = ("jedlix", "sessions", "all")

@@ -10,7 +10,7 @@ from pipelines.personal_data import Cleaner, Pseudonyms
 from pipelines.raw.raw_rows import RAW_SCHEMA, RawRows, raw_rows
 from pipelines.vendors import greenflux, jedlix, smappee
 from pipelines.vendors.contract import Endpoint
-from pipelines.vendors.paging import Page
+from pipelines.vendors.paging.pages import Page
 
 ASKED_AT = datetime(2026, 4, 1, 6, tzinfo=UTC)
 RULES = {

@@ -16,7 +16,7 @@ from pipelines.tables import staging
 from pipelines.tables.lakes import Lakes
 from pipelines.tables.staging import stage
 from pipelines.vendors.jedlix import SESSIONS
-from pipelines.vendors.paging import Page
+from pipelines.vendors.paging.pages import Page
 from warehouse.lake import Lake
 from warehouse.tables import LATENESS, LOAD_AUDIT, STAGED_SESSION, TOUCHED_MONTH
 from warehouse.tables.table import Table

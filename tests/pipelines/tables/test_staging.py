@@ -15,7 +15,7 @@ from pipelines.raw.readings import Reading, readings_table
 from pipelines.tables.lakes import CONSUMED, Lakes
 from pipelines.tables.staging import stage
 from pipelines.vendors import ENDPOINTS
-from pipelines.vendors.paging import Page
+from pipelines.vendors.paging.pages import Page
 from tests.faults.scene import iso
 from warehouse.tables import LATENESS, LOAD_AUDIT, STAGED_CHARGE_STATION, STAGED_SESSION, TOUCHED_MONTH
 

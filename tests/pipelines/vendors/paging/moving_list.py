@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from pipelines.vendors.paging import CursorPage, NumberedPage, OffsetPage, Page
+from pipelines.vendors.paging.pages import CursorPage, NumberedPage, OffsetPage, Page
 
 ASKED_AT = datetime(2026, 4, 1, 6, tzinfo=UTC)
 

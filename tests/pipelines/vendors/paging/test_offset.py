@@ -1,0 +1,177 @@
+"""No row that stays in an offset list is lost, or the reading fails; a list that comes to rest is read."""
+
+from itertools import count
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.faults import ReadingError
+from pipelines.vendors.http_client import Refused
+from pipelines.vendors.paging import limits
+from pipelines.vendors.paging.offset import read_offset_pages
+from pipelines.vendors.paging.pages import OffsetPage, Page
+from tests.pipelines.vendors.paging.histories_of_lists import (
+    ENTERS,
+    GOES_TO_THE_TAIL,
+    LEAVES,
+    PAGE_SIZES,
+    SIZES,
+    got_or_refused,
+    row,
+    scripts,
+)
+from tests.pipelines.vendors.paging.moving_list import ASKED_AT, Move, MovingList, rows_of
+
+
+@given(SIZES, PAGE_SIZES, PAGE_SIZES, scripts(ENTERS, LEAVES), st.booleans(), st.booleans())
+def test_offset_pages_lose_no_row_whatever_enters_and_leaves(
+    rows: int, limit: int, cap: int, script: list[list[Move]], tells_total: bool, links: bool
+) -> None:
+    # A server that gives one row at a time and no total leaves nothing to tie pages together with.
+    cap = max(cap, 1 if tells_total else 2)
+    script = script if cap > 1 else [moves[:1] for moves in script]
+    moving = MovingList(rows, script)
+    got = got_or_refused(
+        lambda: read_offset_pages(
+            lambda offset: moving.offset(offset, min(cap, max(limit, 2)), tells_total=tells_total, links=links),
+            row,
+            max(limit, 2),
+        )
+    )
+    assert got is None or moving.stayed <= set(got)
+
+
+@given(SIZES, st.integers(2, 7), scripts(GOES_TO_THE_TAIL), st.booleans())
+def test_offset_pages_with_totals_lose_no_row_when_edited_rows_go_to_the_tail(
+    rows: int, cap: int, script: list[list[Move]], links: bool
+) -> None:
+    moving = MovingList(rows, script)
+    got = got_or_refused(lambda: read_offset_pages(lambda at: moving.offset(at, cap, links=links), row, cap))
+    assert got is None or moving.stayed <= set(got)
+
+
+@given(SIZES, st.integers(2, 7), scripts(GOES_TO_THE_TAIL, most_at_once=1), st.booleans())
+def test_offset_pages_without_totals_lose_no_row_when_one_at_a_time_goes_to_the_tail(
+    rows: int, cap: int, script: list[list[Move]], links: bool
+) -> None:
+    moving = MovingList(rows, script)
+    got = got_or_refused(
+        lambda: read_offset_pages(lambda at: moving.offset(at, cap, tells_total=False, links=links), row, cap)
+    )
+    assert got is None or moving.stayed <= set(got)
+
+
+@given(SIZES, PAGE_SIZES, scripts(LEAVES, ENTERS), st.integers(-5, 9))
+def test_offset_pages_lose_no_row_to_a_total_that_lies(rows: int, cap: int, script: list[list[Move]], lie: int) -> None:
+    moving = MovingList(rows, script if cap > 1 else ())
+    got = got_or_refused(lambda: read_offset_pages(lambda at: moving.offset(at, cap, lie=lie), row, cap))
+    # A total of none for a list of some is the one lie that a first page contradicts by itself.
+    assert got is None or moving.stayed <= set(got)
+
+
+@given(SIZES, st.integers(2, 7), st.integers())
+def test_offset_pages_of_a_server_that_orders_ties_anew_lose_no_row(rows: int, cap: int, seed: int) -> None:
+    moving = MovingList(rows)
+    got = got_or_refused(lambda: read_offset_pages(lambda at: moving.offset(at, cap, shuffle=seed), row, cap))
+    assert got is None or moving.stayed <= set(got)
+
+
+@given(
+    SIZES,
+    st.integers(1, 7),
+    st.booleans(),
+    st.booleans(),
+    st.lists(st.one_of(ENTERS, LEAVES), max_size=3),
+    st.data(),
+)
+def test_offset_pages_of_a_list_that_comes_to_rest_are_read(
+    rows: int, cap: int, tells_total: bool, links: bool, moves: list[Move], data: st.DataObject
+) -> None:
+    script: list[list[Move]] = [[] for _ in range(12)]
+    for move in moves:
+        script[data.draw(st.integers(0, 11))].append(move)
+    moving = MovingList(rows, script if cap > 1 else ())
+    got = rows_of(
+        read_offset_pages(lambda at: moving.offset(at, cap, tells_total=tells_total, links=links), row, max(cap, 2))
+    )
+    assert moving.stayed <= set(got)
+
+
+@settings(max_examples=30)
+@given(st.integers(40, 300), st.integers(8, 50), st.booleans())
+def test_an_offset_list_edited_at_every_single_request_is_read_whole(rows: int, cap: int, tells_total: bool) -> None:
+    moving = MovingList(rows, [[Move("leaves", 0)]] * rows)
+    got = rows_of(read_offset_pages(lambda at: moving.offset(at, cap, tells_total=tells_total), row, cap))
+    assert moving.stayed <= set(got)
+
+
+@pytest.mark.parametrize("cap", [1, 3, 7])
+@pytest.mark.parametrize("tells_total", [True, False])
+def test_a_server_that_caps_its_pages_below_the_limit_is_read_to_the_end(cap: int, tells_total: bool) -> None:
+    moving = MovingList(23)
+    got = rows_of(read_offset_pages(lambda at: moving.offset(at, cap, tells_total=tells_total), row, 100))
+    assert sorted(set(got)) == list(range(23))
+
+
+def test_a_short_offset_list_with_a_total_takes_one_request() -> None:
+    moving = MovingList(23)
+    assert rows_of(read_offset_pages(lambda at: moving.offset(at, 100), row, 100)) == list(range(23))
+    assert moving.fetches == 1
+
+
+def test_the_row_that_ties_two_pages_together_is_received_once() -> None:
+    moving = MovingList(25)
+    assert rows_of(read_offset_pages(lambda at: moving.offset(at, 10), row, 10)) == list(range(25))
+    assert moving.fetches == 3
+
+
+def test_a_last_offset_page_that_is_exactly_full_ends_the_list() -> None:
+    moving = MovingList(20)
+    got = rows_of(read_offset_pages(lambda at: moving.offset(at, 10), row, 10))
+    assert sorted(set(got)) == list(range(20))
+    assert moving.fetches <= 4
+
+
+@pytest.mark.parametrize("cap", [3, 7, 23])
+def test_a_server_that_refuses_what_lies_behind_the_end_is_read_to_the_end(cap: int) -> None:
+    moving = MovingList(23)
+
+    def fetch(offset: int) -> OffsetPage:
+        if offset >= 23:
+            raise Refused(200, "refused with OCPI status 2001")
+        return moving.offset(offset, cap, tells_total=False)
+
+    assert rows_of(read_offset_pages(fetch, row, 100)) == list(range(23))
+
+
+@pytest.mark.parametrize("refused_at", [0, 4, 5])
+def test_a_refusal_before_the_end_fails_an_offset_list(refused_at: int) -> None:
+    def fetch(offset: int) -> OffsetPage:
+        if offset >= refused_at:
+            raise Refused(404, "not found")
+        return MovingList(23).offset(offset, 1 if refused_at == 5 else 5, tells_total=False)
+
+    with pytest.raises(Refused):
+        rows_of(read_offset_pages(fetch, row, 100))
+
+
+def test_an_offset_list_whose_totals_go_to_and_fro_ends() -> None:
+    moving = MovingList(40)
+    totals = count()
+    got = got_or_refused(lambda: read_offset_pages(lambda at: moving.offset(at, 1, lie=-(next(totals) % 2)), row, 1))
+    assert got is None or set(got) == set(range(40))
+    assert moving.fetches < 1_000
+
+
+@pytest.mark.parametrize("rows", [1, 3, 150])
+def test_a_server_that_ignores_the_offset_is_not_asked_for_ever(rows: int) -> None:
+    asked = count()
+
+    def fetch(offset: int) -> OffsetPage:
+        next(asked)
+        return OffsetPage(Page(list(range(rows)), ASKED_AT), None, None)
+
+    with pytest.raises(ReadingError, match="the same rows come again and again"):
+        rows_of(read_offset_pages(fetch, row, 100))
+    assert next(asked) <= limits.MOST_PAGES_WITHOUT_NEWS + 2
