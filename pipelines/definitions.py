@@ -7,6 +7,7 @@ import dagster as dg
 from pipelines.orchestration.alerts import build_alert_sensors
 from pipelines.orchestration.checks import build_checks
 from pipelines.orchestration.jobs import BUILD_MONTHS, PUBLISH, build_jobs
+from pipelines.orchestration.month_assets import build_month_assets
 from pipelines.orchestration.partitions import month_partitions
 from pipelines.orchestration.radar_assets import build_radar
 from pipelines.orchestration.raw_assets import build_raw_assets
@@ -34,7 +35,8 @@ def build_definitions(
     return dg.Definitions(
         assets=[
             build_raw_assets(settings, progress),
-            *build_table_assets(settings, lakes, months, progress),
+            *build_table_assets(settings, lakes, progress),
+            *build_month_assets(settings, lakes, months, progress),
             build_radar(settings, lakes),
         ],
         asset_checks=build_checks(settings, lakes),

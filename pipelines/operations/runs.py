@@ -16,8 +16,7 @@ from pipelines.locks import account_lock, is_held
 from pipelines.orchestration.abandoned_runs import end_abandoned_runs, hold_run, let_go_of_run
 from pipelines.orchestration.checks import broken_claims
 from pipelines.orchestration.instance import history_fault, is_history_fault, prepare_dagster_home
-from pipelines.orchestration.step_causes import step_cause
-from pipelines.orchestration.table_assets import failed_readings
+from pipelines.orchestration.step_causes import failed_readings, step_cause
 from pipelines.raw.progress import Progress
 from pipelines.settings import Settings
 from pipelines.tables.lakes import Lakes

@@ -14,7 +14,7 @@ import polars as pl
 
 from pipelines.locks import LAKE, exclusive
 from pipelines.orchestration.previews import markdown_table
-from pipelines.orchestration.table_assets import table_key
+from pipelines.orchestration.table_specs import table_key
 from pipelines.raw.raw_log import RawLog
 from pipelines.settings import Settings
 from pipelines.tables.lakes import CONSUMED, Lakes

@@ -11,8 +11,9 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from pipelines.orchestration.checks import check_keys
+from pipelines.orchestration.month_assets import MONTH_READING
 from pipelines.orchestration.raw_assets import raw_keys
-from pipelines.orchestration.table_assets import MONTH_READING, table_key
+from pipelines.orchestration.table_specs import table_key
 from pipelines.raw.questions import RECONCILED_MONTHS
 from pipelines.tables.building import DIMENSIONS
 from pipelines.tables.lakes import MONTHLY_FACTS

@@ -6,8 +6,10 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from pipelines.orchestration.column_lineage import lineage_metadata
 from pipelines.orchestration.pictures import DAYS, HOURS, as_markdown, heat_map, stacked_bars, week_curve
-from pipelines.orchestration.previews import table_preview
+from pipelines.orchestration.previews import preview, table_preview
+from pipelines.orchestration.table_specs import table_key
 from pipelines.tables.lakes import Lakes
 from pipelines.tables.monthly_facts import BuiltMonth
 from transforms.touched import NO_MONTH
@@ -16,6 +18,9 @@ from warehouse.tables.table import Table
 
 MonthTotals = Mapping[tuple[Table, str], tuple[int, float]]
 """Rows and kWh of a month of a fact."""
+
+MonthMetadata = Mapping[tuple[Table, str], Mapping[str, Any]]
+"""What is told of each month of each fact."""
 
 MONTHS_PICTURED = 36
 """The newest: more bars than that cannot be told apart in the picture."""
@@ -41,10 +46,9 @@ def month_totals(lakes: Lakes, months: Collection[str]) -> MonthTotals:
     return totals
 
 
-def metadata_by_month(
-    lakes: Lakes, before: MonthTotals, built: Sequence[BuiltMonth], time_zone: str
-) -> dict[tuple[Table, str], dict[str, Any]]:
-    """The metadata of each month that was built, of each fact; the newest month's carries preview and pictures."""
+def metadata_by_month(lakes: Lakes, before: MonthTotals, built: Sequence[BuiltMonth], time_zone: str) -> MonthMetadata:
+    """The metadata of each month that was built, of each fact; the newest month's carries lineage, preview and
+    pictures."""
     if not built:
         return {}
     reasons = _reasons(lakes, {each.month for each in built})
@@ -58,9 +62,27 @@ def metadata_by_month(
     described[FACT_ENERGY, newest]["pictures"] = energy_pictures(lakes, newest, time_zone)
     for table in (FACT_SESSION, FACT_ENERGY, REJECTED_SESSION):
         described[table, newest] |= {
-            "preview": table_preview(lakes.published.scan(table, [newest]).drop("payload", strict=False))
+            "preview": table_preview(lakes.published.scan(table, [newest]).drop("payload", strict=False)),
+            **lineage_metadata(table),
         }
     return described
+
+
+def log_months(context: dg.AssetExecutionContext, built: Sequence[BuiltMonth], described: MonthMetadata) -> None:
+    """Record each month of each fact as its own partition, which the step that built them is not."""
+    for each in sorted(built, key=lambda one: one.month):
+        context.log_event(
+            dg.AssetMaterialization(
+                table_key(each.table), partition=each.month, metadata=described[each.table, each.month]
+            )
+        )
+
+
+def touched_in_words(lakes: Lakes, run_id: str) -> dg.MarkdownMetadataValue:
+    """The months that the run's rows touched and why, as a table."""
+    touched = lakes.published.scan(TOUCHED_MONTH).filter(pl.col("run_id") == run_id)
+    months = touched.group_by("month").agg(pl.col("reason").sort().str.join(", ")).sort("month").collect()
+    return preview(months) if months.height else dg.MetadataValue.md("none")
 
 
 def _reasons(lakes: Lakes, months: Collection[str]) -> dict[str, str]:

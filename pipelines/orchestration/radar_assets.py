@@ -7,10 +7,9 @@ import dagster as dg
 import polars as pl
 
 from pipelines.locks import LAKE, exclusive
-from pipelines.orchestration.column_metadata import table_metadata
 from pipelines.orchestration.previews import markdown_table
-from pipelines.orchestration.step_causes import incomplete
-from pipelines.orchestration.table_assets import failed_readings, table_key
+from pipelines.orchestration.step_causes import failed_readings, incomplete
+from pipelines.orchestration.table_specs import table_key, table_spec
 from pipelines.raw.raw_log import RawLog
 from pipelines.raw.readings import run_as_of
 from pipelines.settings import Settings
@@ -53,16 +52,7 @@ def build_radar(settings: Settings, lakes: Lakes) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name=VENDOR_RADAR.name,
-        specs=[
-            dg.AssetSpec(
-                table_key(VENDOR_RADAR),
-                deps=[table_key(COVERAGE), table_key(STAGED_SESSION)],
-                description=VENDOR_RADAR.description,
-                group_name=VENDOR_RADAR.group,
-                kinds={"polars", "deltalake"},
-                metadata=table_metadata(VENDOR_RADAR),
-            )
-        ],
+        specs=[table_spec(VENDOR_RADAR, deps=[table_key(COVERAGE), table_key(STAGED_SESSION)])],
         check_specs=[
             dg.AssetCheckSpec(
                 CHECK,

@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import dagster as dg
+import polars as pl
 from dagster_shared.error import SerializableErrorInfo
 
 from pipelines.faults import AnotherRunError, ConfigurationError, ReadingError, SignInError
+from pipelines.tables.lakes import Lakes
 from warehouse.errors import LakeError, PublicationError
+from warehouse.tables import LOAD_AUDIT
 
 FORESEEN = frozenset(
     fault.__name__
@@ -50,6 +53,20 @@ def incomplete(said: str, failures: Sequence[str]) -> dg.Failure:
         "again, `chargehouse doctor` tries every account."
     )
     return dg.Failure("\n".join([said, *failures, advice]), {_INCOMPLETE: len(failures)}, allow_retries=False)
+
+
+def failed_readings(lakes: Lakes, run_id: str) -> list[str]:
+    """What a run could not read, one sentence each, naming vendor, endpoint, scope and cause."""
+    failed = (
+        lakes.published.scan(LOAD_AUDIT)
+        .filter(pl.col("run_id") == run_id, pl.col("state") == "failed")
+        .select("vendor", "endpoint", "scope", "message")
+        .collect()
+    )
+    return [
+        f"{vendor} {endpoint}{'' if scope == 'all' else f' ({scope})'}: {message}"
+        for vendor, endpoint, scope, message in failed.sort("vendor", "endpoint", "scope").iter_rows()
+    ]
 
 
 def step_cause(event: dg.DagsterEvent) -> StepCause:

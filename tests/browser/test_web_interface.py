@@ -5,7 +5,7 @@ import pytest
 
 from pipelines.orchestration.radar_assets import CHECK as RADAR_CHECK
 from pipelines.orchestration.sensors import FINISHED
-from pipelines.orchestration.table_assets import table_key
+from pipelines.orchestration.table_specs import table_key
 from pipelines.tables.lakes import MONTHLY_FACTS
 from tests.browser.window import Window
 from tests.pipelines.orchestration.operated import Operated

@@ -55,7 +55,7 @@ POINTS = {
         nth=7,
     ),
     "before old staged files are removed": Flaw("warehouse.lake:Lake.tidy"),
-    "between staging and facts": Flaw("pipelines.orchestration.table_assets:build_months"),
+    "between staging and facts": Flaw("pipelines.orchestration.month_assets:build_months"),
     "between fact_session and rejected_session": Flaw("warehouse.lake:commit", named="fact_session", moment="after"),
     "between rejected_session and fact_energy": Flaw("warehouse.lake:commit", named="rejected_session", moment="after"),
     "inside a month of fact_energy": Flaw("warehouse.lake:commit", named="fact_energy"),

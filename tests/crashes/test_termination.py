@@ -15,7 +15,7 @@ from tests.crashes.house import House, wait_for
 POINTS = {
     "while fetching": Flaw("pipelines.raw.extraction:_VendorExtraction._read_window", nth=6),
     "while dlt loads": Flaw("fsspec.implementations.local:LocalFileSystem.put_file", nth=2),
-    "while months are built": Flaw("pipelines.orchestration.table_assets:build_months"),
+    "while months are built": Flaw("pipelines.orchestration.month_assets:build_months"),
     "while publishing": Flaw("warehouse.publication:build"),
 }
 

@@ -14,7 +14,7 @@ from dagster._core.executor.in_process import InProcessExecutor
 
 from pipelines import command
 from pipelines.layout import DATABASE, LAKE_FOLDER
-from pipelines.orchestration import table_assets
+from pipelines.orchestration import month_assets, table_assets
 from pipelines.raw import extraction
 from pipelines.raw.raw_rows import RawRows, raw_rows
 from pipelines.settings import PREFIXES, PROJECT_FOLDER
@@ -161,7 +161,7 @@ def test_what_could_not_be_read_hides_nothing_else_that_failed(
         raise LakeError("the disk is full; make room")
 
     sandbox.settings.smappee.denied_scopes = {sandbox.world.parks()[0]}
-    monkeypatch.setattr(table_assets, "build_months", disk_is_full)
+    monkeypatch.setattr(month_assets, "build_months", disk_is_full)
     names = {name: value for name, value in sandbox.environment().items() if name.startswith("SMAPPEE_")}
     status, _, told = run("refresh", "--as-of", "2026-04-10", **{**names, "CHARGEHOUSE_FIRST_MONTH": "2026-03"})
     assert status == command.INCOMPLETE

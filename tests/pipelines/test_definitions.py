@@ -9,7 +9,8 @@ import yaml
 from pipelines.definitions import build_definitions
 from pipelines.orchestration.checks import check_keys
 from pipelines.orchestration.jobs import ACCOUNT
-from pipelines.orchestration.table_assets import MONTH_READING, table_key
+from pipelines.orchestration.month_assets import MONTH_READING
+from pipelines.orchestration.table_specs import table_key
 from pipelines.settings import PROJECT_FOLDER, Settings, load_settings
 from pipelines.tables.lakes import MONTHLY_FACTS
 from pipelines.vendors import ENDPOINTS

@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.layout import DATABASE
 from pipelines.locks import LAKE, exclusive
-from pipelines.orchestration import radar_assets, sensors, table_assets
+from pipelines.orchestration import month_assets, radar_assets, sensors, table_assets
 from pipelines.orchestration.sensors import build_tasks, publish_tasks, stretches
 from pipelines.orchestration.step_causes import step_cause
 from pipelines.settings import load_settings
@@ -225,7 +225,7 @@ def test_the_same_news_has_the_same_run_key_until_a_run_has_failed(house: Operat
     house.load(FIRST)
     keys = [request.run_key for request in house.tick().run_requests or []]
     assert keys == [request.run_key for request in house.tick().run_requests or []]
-    with patch.object(table_assets, "build_months", side_effect=OSError("the disk is full")):
+    with patch.object(month_assets, "build_months", side_effect=OSError("the disk is full")):
         failed = house.answer(house.tick())
     assert not any(result.success for result in failed)
     again = house.tick().run_requests or []

@@ -1,0 +1,162 @@
+"""The facts by month as assets: the months that a run has touched, or those that somebody chose."""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from pipelines.locks import LAKE, exclusive
+from pipelines.orchestration.abandoned_runs import hold_run
+from pipelines.orchestration.month_metadata import log_months, metadata_by_month, month_totals, touched_in_words
+from pipelines.orchestration.previews import table_preview
+from pipelines.orchestration.raw_assets import raw_key, raw_metadata_of
+from pipelines.orchestration.step_causes import failed_readings, incomplete
+from pipelines.orchestration.table_specs import all_raw_keys, table_key, table_result, table_spec
+from pipelines.raw.extraction import extract
+from pipelines.raw.progress import Progress
+from pipelines.raw.questions import backfill, run_instant
+from pipelines.raw.raw_log import RawLog
+from pipelines.settings import Settings
+from pipelines.tables.building import DIMENSIONS, build_coverage, build_dimension, build_open_sessions
+from pipelines.tables.lakes import MONTHLY_FACTS, Lakes, row_count
+from pipelines.tables.monthly_facts import build_months, pending_months
+from pipelines.tables.quality import measure_months
+from pipelines.tables.staging import stage
+from pipelines.tables.upgrade import refuse_outdated, upgrade
+from pipelines.vendors import ENDPOINTS
+from transforms.touched import NO_MONTH
+from warehouse.tables import MONTH_QUALITY, STAGED_CHARGE_STATION, STAGED_LOCATION, STAGED_SESSION, TOUCHED_MONTH
+
+MONTH_READING = dg.AssetKey(["ops", "month_reading"])
+"""Not a table: what it stands for is in the raw log."""
+
+
+def build_month_assets(
+    settings: Settings, lakes: Lakes, months: dg.MonthlyPartitionsDefinition, progress: Progress
+) -> list[dg.AssetsDefinition]:
+    """The facts with a partition for each month, and the step that builds of them what was touched."""
+    return [_monthly_facts(settings, lakes, months), _touched_months(settings, lakes, progress)]
+
+
+def _monthly_facts(settings: Settings, lakes: Lakes, months: dg.MonthlyPartitionsDefinition) -> dg.AssetsDefinition:
+    reading = dg.AssetSpec(
+        MONTH_READING,
+        deps=all_raw_keys(),
+        description=(
+            "A month read again. Materializing it asks every vendor for the month once more, also where the refresh "
+            "has long passed it, and takes in what differs. Together with the facts (job backfill_months) the month is "
+            "rebuilt from that in the same run."
+        ),
+        group_name="operations",
+        kinds={"dlt", "parquet"},
+        skippable=True,
+    )
+
+    @dg.multi_asset(
+        name="monthly_facts",
+        specs=[
+            reading,
+            *(
+                table_spec(table, deps=[table_key(STAGED_SESSION), table_key(STAGED_CHARGE_STATION)], skippable=True)
+                for table in MONTHLY_FACTS
+            ),
+        ],
+        partitions_def=months,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        can_subset=True,
+        pool=LAKE,
+    )
+    def monthly_facts(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+        """Build the selected months anew from the staged sessions, all three facts of each; read them again before that
+        where that is selected. Sessions without a month are built along where they are pending."""
+        hold_run(settings.data, context.run.run_id)
+        failures: list[str] = []
+        if MONTH_READING in context.selected_asset_keys:
+            failures = _read_again(context, settings, lakes)
+            yield dg.MaterializeResult(asset_key=MONTH_READING, metadata={"failures": len(failures)})
+        if context.selected_asset_keys - {MONTH_READING}:
+            with exclusive(settings.data, LAKE):
+                refuse_outdated(lakes)
+                asked = list(context.partition_keys)
+                chosen = [*asked, *({NO_MONTH} & set(pending_months(lakes)))]
+                before = month_totals(lakes, chosen)
+                built = build_months(lakes, chosen, settings.time_zone)
+                _measure(context, lakes, chosen, settings.time_zone)
+            described = metadata_by_month(lakes, before, built, settings.time_zone)
+            for table in MONTHLY_FACTS:
+                if table_key(table) not in context.selected_asset_keys:
+                    log_months(context, [each for each in built if each.table == table], described)
+                    continue
+                for month in asked:
+                    context.add_asset_metadata(described[table, month], asset_key=table_key(table), partition_key=month)
+                yield dg.MaterializeResult(asset_key=table_key(table))
+        if failures:
+            raise incomplete("Not everything could be read.", failures)
+
+    return monthly_facts
+
+
+def _read_again(context: dg.AssetExecutionContext, settings: Settings, lakes: Lakes) -> list[str]:
+    """Read the selected months from every vendor that is on, and take in what came. Gives what could not be read."""
+    raw_log, run_id = RawLog(settings.data), context.run.run_id
+    if not settings.vendors:
+        raise dg.Failure("No vendor is configured: set its variables (see .env.example).", allow_retries=False)
+    as_of = run_instant("")
+    months = context.partition_keys
+    readings = extract(settings, settings.vendors, backfill(settings, as_of, months[0], months[-1]), run_id)
+    for vendor in settings.vendors:
+        for endpoint in ENDPOINTS[vendor]:
+            metadata = raw_metadata_of(endpoint, readings)
+            context.log_event(dg.AssetMaterialization(raw_key(endpoint), metadata=metadata))
+    with exclusive(settings.data, LAKE):
+        upgrade(lakes)
+        stage(raw_log, lakes, settings.time_zone, as_of, run_id)
+        build_open_sessions(lakes)
+        for table in DIMENSIONS:
+            build_dimension(lakes, table)
+        build_coverage(settings, lakes, raw_log, as_of)
+    return failed_readings(lakes, run_id)
+
+
+def _touched_months(settings: Settings, lakes: Lakes, progress: Progress) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name=TOUCHED_MONTH.name,
+        specs=[
+            table_spec(TOUCHED_MONTH, deps=[table_key(STAGED_SESSION), table_key(STAGED_CHARGE_STATION)]),
+            # Not of the facts, which it counts: a blocking check of theirs is judged by it, and would wait for itself.
+            table_spec(MONTH_QUALITY, deps=[table_key(table) for table in (STAGED_SESSION, STAGED_LOCATION)]),
+        ],
+        pool=LAKE,
+    )
+    def touched_month(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+        """Build every month of the facts that newly staged rows touched, and no other; count what stands in them."""
+        hold_run(settings.data, context.run.run_id)
+        with exclusive(settings.data, LAKE):
+            refuse_outdated(lakes)
+            pending = pending_months(lakes)
+            before = month_totals(lakes, pending)
+            built = build_months(lakes, pending, settings.time_zone, builds_all=True)
+            measure_months(lakes, pending, settings.time_zone)
+        log_months(context, built, metadata_by_month(lakes, before, built, settings.time_zone))
+        months = sorted({each.month for each in built})
+        if months:
+            progress.on_stage(f"built {len(months)} month(s): {months[0]} to {months[-1]}")
+        yield table_result(
+            TOUCHED_MONTH,
+            row_count(lakes.published, TOUCHED_MONTH),
+            months_built=", ".join(months) or "none",
+            months_touched_and_why=touched_in_words(lakes, context.run.run_id),
+        )
+        yield table_result(
+            MONTH_QUALITY,
+            row_count(lakes.published, MONTH_QUALITY),
+            preview=table_preview(lakes.published.scan(MONTH_QUALITY).sort("month", "vendor"), last=True),
+        )
+
+    return touched_month
+
+
+def _measure(context: dg.AssetExecutionContext, lakes: Lakes, months: Sequence[str], time_zone: str) -> None:
+    """Count what stands in the months that a partitioned run has built, and record that, which is no partition."""
+    measure_months(lakes, months, time_zone)
+    rows = row_count(lakes.published, MONTH_QUALITY)
+    context.log_event(dg.AssetMaterialization(table_key(MONTH_QUALITY), metadata={"dagster/row_count": rows}))
