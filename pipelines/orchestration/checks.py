@@ -1,4 +1,4 @@
-"""The claims that the warehouse stands for, as asset checks: one step, which reads the small tables and no fact.
+"""The claims that the warehouse stands for, as asset checks: one step, which reads small tables and no month of a fact.
 
 A blocking check that fails keeps everything that depends on its table from being built in the same run, above all the
 publication: readers keep the last good one, and the run fails.
@@ -17,7 +17,7 @@ from pipelines.orchestration.previews import markdown_table
 from pipelines.orchestration.table_specs import table_key
 from pipelines.raw.raw_log import RawLog
 from pipelines.settings import Settings
-from pipelines.tables.lakes import CONSUMED, Lakes
+from pipelines.tables.lakes import CONSUMED, Lakes, partitions_of
 from pipelines.tables.monthly_facts import pending_months
 from pipelines.vendors import ENDPOINTS
 from pipelines.vendors.announcements import endpoints_in_use
@@ -46,6 +46,7 @@ from transforms.judgements.readings import (
     nothing_unaccounted,
 )
 from transforms.months import month_at
+from transforms.touched import NO_MONTH
 from transforms.vendors import SESSION_LISTS, STAGINGS
 from transforms.vocabulary import with_claims
 from warehouse.tables import (
@@ -89,6 +90,18 @@ class Evidence:
     @cached_property
     def audit(self) -> pl.DataFrame:
         return self._read(LOAD_AUDIT)
+
+    @cached_property
+    def undated_rejections(self) -> pl.DataFrame:
+        """vendor and read_at of the rejected sessions without a readable start, less those that came with the first
+        reading of a vendor: they may be of any age."""
+        first_readings = self.audit.group_by("vendor").agg(first_as_of=pl.col("as_of").min())
+        rejected = self._lakes.published.scan(REJECTED_SESSION, partitions_of([NO_MONTH])).select("vendor", "read_at")
+        return (
+            rejected.collect()
+            .join(first_readings, on="vendor")
+            .filter(pl.col("vendor").is_in(self._settings.vendors), pl.col("read_at") > pl.col("first_as_of"))
+        )
 
     @cached_property
     def coverage(self) -> pl.DataFrame:
@@ -245,8 +258,11 @@ CLAIMS: tuple[Claim, ...] = (
         REJECTED_SESSION,
         f"Of each vendor's sessions of this and the last month not more than {REJECTED_SHARE:.0%} are rejected, or "
         f"{USUAL_TIMES:g} times the share of the {USUAL_MONTHS} months before where that is more. Fewer than "
-        f"{FEWEST_SESSIONS} sessions are not judged.",
-        lambda evidence: rejected_share(evidence.quality_of_today, evidence.as_of, evidence.time_zone),
+        f"{FEWEST_SESSIONS} sessions are not judged. One without a readable start counts in the month in which it was "
+        "first read, but for those of a vendor's first reading.",
+        lambda evidence: rejected_share(
+            evidence.quality_of_today, evidence.undated_rejections, evidence.as_of, evidence.time_zone
+        ),
         (LOAD_AUDIT, MONTH_QUALITY),
     ),
     Claim(

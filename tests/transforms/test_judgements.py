@@ -21,6 +21,7 @@ from transforms.judgements.judgement import Judgement
 from transforms.judgements.names import NEWS_FOR, no_new_names
 from transforms.judgements.readings import StoredSessions, fresh, months_complete, nothing_unaccounted
 from transforms.months import months_before
+from transforms.touched import NO_MONTH
 from warehouse.column_types import polars_schema
 from warehouse.tables import (
     COVERAGE,
@@ -36,6 +37,8 @@ AS_OF = datetime(2026, 1, 10, tzinfo=UTC)
 LIST = {"vendor": "zaptec", "endpoint": "sessions"}
 BEFORE = months_before("2026-01", 8)
 INSTANT = pl.Datetime("us", "UTC")
+UNDATED = {"vendor": pl.String, "read_at": INSTANT}
+NONE_UNDATED = pl.DataFrame(schema=UNDATED)
 
 
 def quality(sessions: dict[str, int], rejected: dict[str, int] | None = None, kwh: int = 10) -> pl.DataFrame:
@@ -172,13 +175,29 @@ def test_vendors_are_judged_in_order() -> None:
 def test_a_share_is_high_above_one_in_twenty_and_twice_the_usual(rejected: int, usual: int, passes: bool) -> None:
     earlier = dict.fromkeys(months_before("2025-12", 6), 100 - usual)
     rows = quality({**earlier, "2025-12": 100 - rejected}, {**dict.fromkeys(earlier, usual), "2025-12": rejected})
-    assert rejected_share(rows, AS_OF, "UTC").passed == passes
+    assert rejected_share(rows, NONE_UNDATED, AS_OF, "UTC").passed == passes
 
 
 def test_of_a_few_sessions_none_is_too_many() -> None:
     few = quality({"2025-12": 1}, {"2025-12": FEWEST_SESSIONS - 2})
-    assert rejected_share(few, AS_OF, "UTC").passed
-    assert not rejected_share(quality({"2025-12": 1}, {"2026-01": FEWEST_SESSIONS - 1}), AS_OF, "UTC").passed
+    assert rejected_share(few, NONE_UNDATED, AS_OF, "UTC").passed
+    enough = quality({"2025-12": 1}, {"2026-01": FEWEST_SESSIONS - 1})
+    assert not rejected_share(enough, NONE_UNDATED, AS_OF, "UTC").passed
+
+
+def test_a_session_without_a_readable_start_counts_in_the_month_in_which_it_was_read() -> None:
+    counts = quality({"2025-12": 94}, {NO_MONTH: 1000})
+
+    def share(*read_at: datetime) -> Judgement:
+        undated = pl.DataFrame({"vendor": ["zaptec"] * len(read_at), "read_at": read_at}, schema=UNDATED)
+        return rejected_share(counts, undated, AS_OF, "Europe/Amsterdam")
+
+    # In Amsterdam the month begins an hour earlier.
+    begin = datetime(2025, 11, 30, 23, tzinfo=UTC)
+    assert share(*[begin] * 4).numbers["zaptec_share"] == 4 / 98
+    assert share(*[begin] * 4).passed
+    assert not share(*[begin] * 6).passed
+    assert share(*[begin - timedelta(seconds=1)] * 6).numbers["zaptec_share"] == 0
 
 
 def test_where_nothing_was_received_no_share_is_told() -> None:
@@ -189,7 +208,7 @@ def test_where_nothing_was_received_no_share_is_told() -> None:
             for vendor, (sessions, rejected) in received.items()
         ]
     )
-    judgement = rejected_share(counts, AS_OF, "UTC")
+    judgement = rejected_share(counts, NONE_UNDATED, AS_OF, "UTC")
     assert judgement.said == "More sessions than usual are rejected: zaptec."
     assert judgement.numbers == {"rejected": 30, "zaptec_share": pytest.approx(30 / 130), "smappee_share": 0.0}
     assert judgement.listed["vendor"].to_list() == ["zaptec", "jedlix", "smappee"]

@@ -6,7 +6,8 @@ from datetime import datetime
 import polars as pl
 
 from transforms.judgements.judgement import USUAL_MONTHS, Judgement, total
-from transforms.months import month_at, months_before
+from transforms.months import month_at, month_of, months_before
+from transforms.touched import NO_MONTH
 
 REJECTED_SHARE = 0.05
 """Vendors void, replace and correct a few sessions in a hundred; one in twenty, and twice what is usual, is news."""
@@ -122,12 +123,27 @@ def references_resolve(
     )
 
 
-def rejected_share(quality: pl.DataFrame, as_of: datetime, time_zone: str) -> Judgement:
-    """The share of rejected sessions in this and the last month, by vendor, next to that of the months before."""
+def rejected_share(quality: pl.DataFrame, undated: pl.DataFrame, as_of: datetime, time_zone: str) -> Judgement:
+    """The share of rejected sessions in this and the last month, by vendor, next to that of the months before.
+
+    `undated`: vendor and read_at of the rejected sessions to be judged that have no readable start. Each counts in the
+    month in which it was first read.
+    """
+    counts = pl.concat(
+        [
+            quality.filter(pl.col("month") != NO_MONTH).select("vendor", "month", "sessions", "rejected"),
+            undated.select(
+                "vendor",
+                month=month_of(pl.col("read_at"), time_zone),
+                sessions=pl.lit(0, dtype=pl.Int64),
+                rejected=pl.lit(1, dtype=pl.Int64),
+            ),
+        ]
+    )
     current = month_at(as_of, time_zone)
     recent, usual = [*months_before(current, 1), current], months_before(months_before(current, 1)[0], USUAL_MONTHS)
     shares = (
-        quality.group_by("vendor")
+        counts.group_by("vendor")
         .agg(
             _received_in(recent).alias("sessions"),
             _sum_in("rejected", recent).alias("rejected"),

@@ -33,6 +33,7 @@ from tests.pipelines.orchestration.sound_house import (
     vocabulary,
 )
 from transforms.judgements.judgement import MOST_LISTED
+from warehouse.column_types import polars_schema
 from warehouse.lake import Lake
 from warehouse.query import query
 from warehouse.tables import (
@@ -300,6 +301,21 @@ def test_more_rejected_than_usual_is_found(data: Path) -> None:
     # 10 in March and 1 in April, of 39 sessions besides.
     assert found["zaptec_share"] == pytest.approx(11 / (11 + 38))
     assert "| zaptec | 49 | 11 |" in found["listed"]
+
+
+@pytest.mark.parametrize(("read_before", "is_found"), [(timedelta(), True), (timedelta(days=60), False)])
+def test_sessions_whose_start_cannot_be_read_any_more_are_found_but_not_those_of_the_first_reading(
+    data: Path, read_before: timedelta, is_found: bool
+) -> None:
+    first_as_of = AS_OF - timedelta(days=60)
+    spoil(data, LOAD_AUDIT, as_of=where(pl.col("vendor") == "zaptec", first_as_of, "as_of"))
+    undated = {"vendor": "zaptec", "reason": "unreadable", "payload": "{}", "read_at": AS_OF - read_before}
+    rows = [{**undated, "session_id": f"undated-{number}"} for number in range(10)]
+    Lakes.below(data).published.append(REJECTED_SESSION, pl.DataFrame(rows, schema=polars_schema(REJECTED_SESSION)))
+    [found] = checked(data, "rejected_share").values()
+    assert found.passed != is_found
+    share = (10 + 1) / (10 + 39) if is_found else 1 / 39
+    assert numbers(found)["zaptec_share"] == pytest.approx(share)
 
 
 def test_what_is_always_rejected_is_no_news(data: Path) -> None:
