@@ -222,12 +222,15 @@ def _verdict(faults: Sequence[str]) -> int:
 def _rebuild(options: argparse.Namespace) -> int:
     from pipelines.operations.runs import run_job
     from pipelines.raw.progress import Progress
+    from pipelines.raw.raw_log import RawLog
 
     settings = load_settings()
     months: dict[str, object] = {}
     if options.from_month or options.to_month:
         questions.check_months(options.from_month, options.to_month)
         months = {"from_month": options.from_month, "to_month": options.to_month}
+    if RawLog(settings.data).newest_load() is None:
+        print(f"chargehouse: nothing was read into {settings.data} yet: the warehouse is empty", file=sys.stderr)
     configuration = {"staged_tables": {"from_raw": True, **months}}
     return _verdict(run_job(settings, "rebuild", Progress.on_stderr(), (), configuration).faults)
 

@@ -1,5 +1,9 @@
 """`chargehouse doctor`: configuration and credentials, with one small call to each vendor or each park."""
 
+import shutil
+from pathlib import Path
+from tempfile import TemporaryFile
+
 from pipelines.faults import ReadingError
 from pipelines.personal_data import Pseudonyms
 from pipelines.settings import Settings, unknown_names
@@ -8,12 +12,14 @@ from pipelines.vendors.http_client import Tally
 
 
 def examine(settings: Settings) -> tuple[list[str], bool]:
-    """A line for each vendor, and whether all that are on answered."""
+    """A line for the data folder, the zone and each vendor; and whether the folder can be written and every vendor that
+    is on answered."""
+    obstacle = _obstacle(settings.data)
     lines = [
-        f"data        {settings.data}",
+        f"data        {f'FAILED: {obstacle}' if obstacle else _folder_and_space(settings.data)}",
         f"time zone   {settings.time_zone}",
     ]
-    all_well = True
+    all_well = obstacle is None
     for name in ENDPOINTS:
         if name not in settings.vendors:
             lines.append(f"{name:<11} off (no credentials set)")
@@ -27,3 +33,23 @@ def examine(settings: Settings) -> tuple[list[str], bool]:
             lines.append(f"{name:<11} ok: {shown}")
     lines += [f"unknown     {name} (misspelt? see .env.example)" for name in unknown_names()]
     return lines, all_well
+
+
+def _obstacle(data: Path) -> str | None:
+    """What keeps the data folder from being made or written, in words; None where nothing does."""
+    existing = _nearest(data)
+    try:
+        with TemporaryFile(dir=existing) as file:
+            file.write(b"doctor")
+    except OSError as fault:
+        return f"{existing} cannot be written ({fault.strerror}); mend that, or set CHARGEHOUSE_DATA to another folder."
+    return None
+
+
+def _folder_and_space(data: Path) -> str:
+    return f"{data} ({shutil.disk_usage(_nearest(data)).free / 1e9:,.1f} GB free)"
+
+
+def _nearest(data: Path) -> Path:
+    """The folder, or what is there already of its path."""
+    return next(path for path in (data, *data.parents) if path.exists())

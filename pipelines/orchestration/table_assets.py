@@ -119,7 +119,7 @@ def _stage_what_is_asked(
     lock."""
     as_of = run_as_of(raw_log.readings(), run_id)
     if not config.from_raw:
-        return stage(raw_log, lakes, settings.time_zone, as_of, run_id)
+        return stage(raw_log, lakes, settings.time_zone, as_of, run_id, on_stage=progress.on_stage)
     months = _asked_months(config)
     if months is not None:
         # What has come since touches months of its own, which are to be built as well.

@@ -7,7 +7,7 @@ it again, with the same result."""
 import secrets
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -100,13 +100,15 @@ def stage(
     as_of: datetime,
     run_id: str,
     rebuilt_months: Collection[str] | None = None,
+    on_stage: Callable[[str], None] = lambda text: None,
 ) -> StagingOutcome:
     """Take in every load that a staged table has not consumed; all loads where the months begin elsewhere than before,
     or where the audit of what was received is lost.
 
     The caller holds the lock of the lake. Files of older versions of the staged tables are removed.
 
-    `rebuilt_months`: touch exactly these months of the facts, whatever the loads touch.
+    `rebuilt_months`: touch exactly these months of the facts, whatever the loads touch. `on_stage` is told why all is
+    taken in again.
     """
     remove_discarded(lakes.staging.root)
     newest = raw_log.newest_load()
@@ -115,7 +117,11 @@ def stage(
     raw_log = raw_log.until(newest)
     zone_number = zlib.crc32(time_zone.encode())
     is_other_zone = lakes.staging.mark(STAGED_SESSION, TIME_ZONE) not in (None, zone_number)
-    if is_other_zone or _is_audit_lost(lakes):
+    if is_other_zone:
+        on_stage(f"months begin elsewhere than before ({time_zone}): building everything anew from the raw log")
+        discard_staged(lakes)
+    elif _is_audit_lost(lakes):
+        on_stage("the audit of what was received is lost: building everything anew from the raw log")
         discard_staged(lakes)
     # What was built before from staged tables that are gone may have no session any more that would touch it.
     stale = [] if lakes.staging.exists(STAGED_SESSION) else _built_months(lakes)

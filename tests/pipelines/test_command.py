@@ -318,6 +318,20 @@ def test_doctor_of_nothing_is_content(run: Run) -> None:
     assert told.count("off (no credentials set)") == 4
 
 
+def test_doctor_tells_that_the_data_folder_cannot_be_written(run: Run, tmp_path: Path) -> None:
+    assert "GB free)" in run("doctor")[1].splitlines()[0]
+    # Nobody makes a file there, not even root.
+    status, told, _ = run("doctor", CHARGEHOUSE_DATA="/proc/chargehouse")
+    assert status == command.INCOMPLETE
+    assert told.startswith("data        FAILED: /proc cannot be written (")
+
+
+def test_a_rebuild_of_nothing_says_so(run: Run) -> None:
+    status, _, told = run("rebuild")
+    assert status == command.DONE
+    assert re.match(r"chargehouse: nothing was read into .* yet: the warehouse is empty\n", told)
+
+
 @pytest.mark.parametrize("name", ["sql", "status"])
 def test_before_the_first_refresh_there_is_a_hint(name: str, run: Run) -> None:
     status, out, told = run(name, *(["SELECT 1"] if name == "sql" else []))
