@@ -24,6 +24,9 @@ from warehouse.errors import WarehouseError
 
 DONE, INCOMPLETE, MISTAKE, STOPPED = 0, 1, 2, 130
 
+DEFAULT = "(default: %(default)s)"
+"""What argparse says of an option that need not be given."""
+
 
 def program() -> NoReturn:
     """The command line as a process of its own. It ends at once: taking its memory apart would take half a second."""
@@ -110,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=questions.RECONCILED_MONTHS,
         metavar="N",
-        help="how many, the current one included (default: %(default)s)",
+        help=f"how many, the current one included {DEFAULT}",
     )
     backfill = add_reading("backfill", "Read some months again and rebuild them.", _backfill)
     backfill.add_argument("--from", dest="from_month", required=True, metavar="YYYY-MM")
@@ -132,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     run = add("run", "A refresh and its result; from the sandbox where no vendor is configured.", _run)
     run.add_argument("--as-of", metavar="T", default="", help="the run's now, ISO 8601 (default: the clock)")
     interface = add("ui", "The Dagster web UI on this machine.", _ui)
-    interface.add_argument("--port", type=int, default=3000)
+    interface.add_argument("--port", type=int, default=3000, help=DEFAULT)
     backup = add("backup", "Add a backup of everything that a run goes on from to a folder.", _backup)
     backup.add_argument("folder", type=Path, metavar="FOLDER")
     backup.add_argument("--keep", type=int, metavar="N", help="remove all but the newest N (default: none)")
@@ -141,13 +144,13 @@ def _parser() -> argparse.ArgumentParser:
     add("daemon", "Dagster's daemon: schedules, sensors, alerts, queued runs. For a service manager.", _daemon)
     webserver = add("webserver", "Dagster's web server alone. For a service manager.", _webserver)
     webserver.add_argument("--host", default="127.0.0.1", help="the address it listens on (default: this machine only)")
-    webserver.add_argument("--port", type=int, default=3000)
+    webserver.add_argument("--port", type=int, default=3000, help=DEFAULT)
     webserver.add_argument("--read-only", action="store_true", help="look, but start nothing")
     sandbox = add("sandbox", "Play the four vendors' APIs on this machine, with invented data.", _sandbox)
-    sandbox.add_argument("--port", type=int, default=9000)
-    sandbox.add_argument("--seed", type=int, default=7)
+    sandbox.add_argument("--port", type=int, default=9000, help=f"{DEFAULT}; 0: any that is free")
+    sandbox.add_argument("--seed", type=int, default=7, help=f"of the invented world {DEFAULT}")
     sandbox.add_argument("--as-of", metavar="T", default="", help="where its clock stands (default: the clock)")
-    sandbox.add_argument("--sessions", type=int, default=6_000, metavar="N")
+    sandbox.add_argument("--sessions", type=int, default=6_000, metavar="N", help=f"how many it has {DEFAULT}")
     sandbox.add_argument("--faults", default="", metavar="F", help="faults to answer with, such as mixed:0.12")
     sandbox.add_argument(
         "--world", type=Path, metavar="FOLDER", help="a world read from files instead of an invented one"

@@ -323,7 +323,7 @@ def _refusal(status: int) -> str:
     advice = {
         401: "the credentials were refused (HTTP 401); check them.",
         403: "not allowed (HTTP 403); the account lacks the right to it.",
-        404: "not found (HTTP 404); check that it exists.",
+        404: "not found (HTTP 404); check that it exists, and the base URL.",
     }
     return advice.get(status, f"refused with HTTP {status}.")
 

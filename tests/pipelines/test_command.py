@@ -290,7 +290,7 @@ def test_doctor_names_every_park_that_is_refused(run: Run, small: dict[str, str]
     parks = {"SMAPPEE_PARK_IDS": f"999998,{small['SMAPPEE_PARK_IDS']},999999"}
     status, told, _ = run("doctor", **{**small, **parks})
     assert status == command.INCOMPLETE
-    missing = "not found (HTTP 404); check that it exists."
+    missing = "not found (HTTP 404); check that it exists, and the base URL."
     assert f"smappee     FAILED: park 999998: {missing} park 999999: {missing}\n" in told
 
 
