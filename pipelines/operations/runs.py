@@ -47,9 +47,8 @@ def run_job(
 ) -> RunOutcome:
     """Run a job to its end. `vendors` narrows what is read; `configuration` maps a step to its config.
 
-    Raises:
-        KeyboardInterrupt: the process is told to stop; the run's threads go on until it exits.
-        WarehouseError: the history of runs cannot be written.
+    Raises KeyboardInterrupt where the process is told to stop (the run's threads go on until it exits), and
+    WarehouseError where the history of runs cannot be written.
     """
     home = prepare_dagster_home(settings.data, settings.postgres_url)
     job = build_definitions(settings, progress, vendors).resolve_job_def(name)

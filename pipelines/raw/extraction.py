@@ -216,34 +216,24 @@ class _Finished:
     fault: Exception | None
 
 
+@dataclass(frozen=True)
 class _VendorExtraction:
     """One vendor's share of a run. `positions` is its own copy, ahead of what is appended."""
 
-    def __init__(
-        self,
-        vendor: Vendor,
-        origin: Origin,
-        cleaner: Cleaner,
-        forgotten: Forgotten,
-        question: Question,
-        run_id: str,
-        positions: Positions,
-        progress: Progress,
-    ) -> None:
-        self._vendor = vendor
-        self._origin = origin
-        self._cleaner = cleaner
-        self._forgotten = forgotten
-        self._question = question
-        self._run_id = run_id
-        self._positions = positions
-        self._on_retry = partial(progress.on_retry, vendor.name)
+    vendor: Vendor
+    origin: Origin
+    cleaner: Cleaner
+    forgotten: Forgotten
+    question: Question
+    run_id: str
+    positions: Positions
+    progress: Progress
 
     def run(self, arrived: "Queue[_WindowRead | _Finished]", stop: threading.Event) -> None:
         """Read everything asked of the vendor and hand over window by window, until told to stop."""
         try:
-            with ThreadPoolExecutor(CHAINS_AT_ONCE, thread_name_prefix=self._vendor.name) as executor:
-                for chains in self._vendor.rounds(self._question):
+            with ThreadPoolExecutor(CHAINS_AT_ONCE, thread_name_prefix=self.vendor.name) as executor:
+                for chains in self.vendor.rounds(self.question):
                     for done in [executor.submit(self._read_chain, chain, arrived, stop) for chain in chains]:
                         done.result()
         except Exception as fault:  # noqa: BLE001 -- handed to the main thread, which raises it
@@ -267,33 +257,36 @@ class _VendorExtraction:
 
     def _read_line(self, line: Line) -> Iterator[_WindowRead]:
         place = (line.endpoint.vendor, line.endpoint.name, line.scope)
-        for stretch in line.stretches(self._positions.of(*place)):
+        for stretch in line.stretches(self.positions.of(*place)):
             sizes = WindowSizes(stretch, line.rows_per_window, line.longest_window, line.first_window)
-            tally = Tally(self._on_retry)
+            tally = self._tally()
             while (window := sizes.next()) is not None:
                 read = self._read_window(line, window, tally)
                 if read.may_be_too_long and sizes.halve():
                     # Its requests count with the window that is read in its place.
                     continue
-                tally = Tally(self._on_retry)
-                read.advance(self._positions)
+                tally = self._tally()
+                read.advance(self.positions)
                 yield read
                 if read.rows is None:
                     return
                 sizes.had(read.rows.table.num_rows)
 
+    def _tally(self) -> Tally:
+        return Tally(partial(self.progress.on_retry, self.vendor.name))
+
     def _left_out(self, line: Line, failed: Line) -> Iterator[_WindowRead]:
         """The record of each stretch of a line that is not asked, since one before it failed."""
         message = f"not asked, since {failed.endpoint.name} could not be read."
-        for stretch in line.stretches(self._positions.of(line.endpoint.vendor, line.endpoint.name, line.scope)):
-            yield _WindowRead(self._record(line, stretch, Tally(), None, message), line.endpoint, self._origin)
+        for stretch in line.stretches(self.positions.of(line.endpoint.vendor, line.endpoint.name, line.scope)):
+            yield _WindowRead(self._record(line, stretch, Tally(), None, message), line.endpoint, self.origin)
 
     def _read_window(self, line: Line, window: Window, tally: Tally) -> _WindowRead:
         rows, message, may_be_too_long = None, None, False
         try:
             pages = line.read(window, tally)
-            as_of, run_id = self._question.as_of, self._run_id
-            rows = raw_rows(pages, line.endpoint, line.scope, self._cleaner, as_of, run_id, self._forgotten)
+            as_of, run_id = self.question.as_of, self.run_id
+            rows = raw_rows(pages, line.endpoint, line.scope, self.cleaner, as_of, run_id, self.forgotten)
         except ReadingError as fault:
             message = str(fault)
             may_be_too_long = tally.answers == 0 and may_ask_too_much(fault)
@@ -301,17 +294,17 @@ class _VendorExtraction:
             message = _told(fault)
         reading = self._record(line, window, tally, rows, message)
         # Where nothing was answered, only other lines have met new fields, and this record may not be kept.
-        new_fields = () if may_be_too_long else self._cleaner.take_new_fields()
-        return _WindowRead(reading, line.endpoint, self._origin, rows, new_fields, may_be_too_long)
+        new_fields = () if may_be_too_long else self.cleaner.take_new_fields()
+        return _WindowRead(reading, line.endpoint, self.origin, rows, new_fields, may_be_too_long)
 
     def _record(self, line: Line, window: Window, tally: Tally, rows: RawRows | None, message: str | None) -> Reading:
         return Reading(
-            run_id=self._run_id,
-            as_of=self._question.as_of,
+            run_id=self.run_id,
+            as_of=self.question.as_of,
             vendor=line.endpoint.vendor,
             endpoint=line.endpoint.name,
             scope=line.scope,
-            kind=self._question.kind,
+            kind=self.question.kind,
             state="failed" if rows is None else "complete",
             from_at=window.from_at,
             to_at=window.to_at,

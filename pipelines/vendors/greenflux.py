@@ -30,13 +30,19 @@ from pipelines.vendors.sign_in import StaticToken
 from pipelines.vendors.windows import since_modified, since_watermark
 
 OVERLAP = timedelta(minutes=15)
-# No cap is documented: the size that clients of the API are known to use. One that caps its pages lower is followed.
+
 LIMIT = 100
-# A page that links back and not on is the last. Links to the first and to the last page prove nothing: any page may
-# carry them.
+"""No cap is documented: the size that clients of the API are known to use. One that caps its pages lower is
+followed."""
+
 BACK = frozenset({"prev", "previous"})
-# All the same host: a server behind a proxy that ends TLS writes `http` into its links, and so another default port.
+"""A page that links back and not on is the last. Links to the first and to the last page prove nothing: any page may
+carry them."""
+
 DEFAULT_PORTS = (None, 80, 443)
+"""All the same host: a server behind a proxy that ends TLS writes `http` into its links, and so another default
+port."""
+
 DOCUMENTATION = "https://developer.greenflux.com/docs/intro-to-charge-location-management-api"
 
 LOCATIONS = Endpoint(

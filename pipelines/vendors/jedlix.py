@@ -28,18 +28,22 @@ from pipelines.vendors.sign_in import BearerToken
 from pipelines.vendors.window_sizes import LONGEST_LENGTH
 from pipelines.vendors.windows import recent_and_running, since_watermark, whole_list
 
-# The vendor does not say how late telemetry may be. `chargehouse status` shows how much of this late sessions have
-# used, and the scheduled reconcile reaches further.
 LOOK_BACK = timedelta(days=7)
-# On the first reading nobody knows the oldest running session. What began longer ago than this is a list of its own: a
-# page of it and two requests more tell that nothing in it runs. The newer list, in which sessions come and go, is read
-# page by page.
+"""The vendor does not say how late telemetry may be. `chargehouse status` shows how much of this late sessions have
+used, and the scheduled reconcile reaches further."""
+
 RECENT = timedelta(days=60)
-# A lower bound of ends that leaves none out, so that a filter by it lets every closed session through and no running
-# one.
+"""On the first reading nobody knows the oldest running session. What began longer ago than this is a list of its own: a
+page of it and two requests more tell that nothing in it runs. The newer list, in which sessions come and go, is read
+page by page."""
+
 BEFORE_ANY_END = datetime(2000, 1, 1, tzinfo=UTC)
-# The most that the vendor allows. Source: "Smart Charging Api v2.0", paging.
+"""A lower bound of ends that leaves none out, so that a filter by it lets every closed session through and no running
+one."""
+
 PAGE_SIZE = 100
+"""The most that the vendor allows. Source: "Smart Charging Api v2.0", paging."""
+
 DOCUMENTATION = "https://developer.jedlix.com"
 
 _key = key_by_id("id")

@@ -27,12 +27,17 @@ from pipelines.vendors.sign_in import BearerToken
 from pipelines.vendors.window_sizes import LONGEST_LENGTH
 from pipelines.vendors.windows import since_oldest_open
 
-# So that a session is found whose start was put right while it ran.
 MARGIN = timedelta(days=1)
-# A station that was offline tells late of a session that still runs; the list of those is short, whatever its range.
+"""So that a session is found whose start was put right while it ran."""
+
 RUNNING_LOOK_BACK = timedelta(days=90)
-# Without pages, a window is the only bound on the size of an answer: a year and a half of a park, or as many sessions.
+"""A station that was offline tells late of a session that still runs; the list of those is short, whatever its
+range."""
+
 LONGEST_WINDOW = timedelta(days=549)
+"""Without pages, a window is the only bound on the size of an answer: a year and a half of a park, or as many
+sessions."""
+
 ROWS_PER_WINDOW = 25_000
 DOCUMENTATION = "https://smappee.atlassian.net/wiki/spaces/DEVAPI/pages/2803007489"
 

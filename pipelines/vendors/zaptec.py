@@ -27,15 +27,19 @@ from pipelines.vendors.paging.pages import CursorPage, NumberedPage, Page, key_b
 from pipelines.vendors.sign_in import BearerToken
 from pipelines.vendors.windows import since_watermark, whole_list
 
-# Nobody knows how long a charger may be offline. `chargehouse status` shows how much of this late sessions have used,
-# and the scheduled reconcile reaches further.
 LOOK_BACK = timedelta(days=7)
-# The most that the vendor allows. Source: https://docs.zaptec.com/reference/api_installation_get, PageSize.
+"""Nobody knows how long a charger may be offline. `chargehouse status` shows how much of this late sessions have used,
+and the scheduled reconcile reaches further."""
+
 LIST_PAGE_SIZE = 100
-# The largest page seen to work; where an account is refused that, the size that always did.
+"""The most that the vendor allows. Source: https://docs.zaptec.com/reference/api_installation_get, PageSize."""
+
 ARCHIVE_PAGE_SIZES = (200, 100)
-# One installation or charger: it takes months to fill a window.
+"""The largest page seen to work; where an account is refused that, the size that always did."""
+
 FIRST_WINDOW = timedelta(days=62)
+"""One installation or charger: it takes months to fill a window."""
+
 _id_of = text_at("Id")
 
 INSTALLATIONS = Endpoint(
