@@ -107,7 +107,7 @@ class Variables:
         """A month (YYYY-MM) of this millennium, None where it is not set."""
         value = self.text(name)
         if value and not MONTH.match(value):
-            raise ConfigurationError(f"{name} must be a month such as 2026-01, not {value!r}.")
+            raise ConfigurationError(f"{name} must be a month such as 2026-01, none before 2000, not {value!r}.")
         return value or None
 
     def time_zone(self, name: str, default: str) -> str:

@@ -60,7 +60,7 @@ def check_months(from_month: str, to_month: str) -> None:
         if not month:
             raise ConfigurationError(f"{option} is missing: both must be a month such as 2026-01.")
         if not MONTH.match(month):
-            raise ConfigurationError(f"{option} must be a month such as 2026-01, not {month!r}.")
+            raise ConfigurationError(f"{option} must be a month such as 2026-01, none before 2000, not {month!r}.")
     if from_month > to_month:
         raise ConfigurationError(f"{FROM} {from_month} lies after {TO} {to_month}.")
 

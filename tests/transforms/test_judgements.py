@@ -260,6 +260,13 @@ def test_rejected_sessions_without_a_month_are_no_sign_of_life() -> None:
     assert judgement.said == "Read to the end 47.0 hours ago; no session so far."
 
 
+def test_a_run_behind_the_newest_reading_has_read_just_now() -> None:
+    audit = rows_of(LOAD_AUDIT, {**LIST, "state": "complete", "as_of": AS_OF + timedelta(days=1)})
+    judgement = fresh("zaptec", ["sessions"], audit, quality({}), AS_OF, "UTC")
+    assert judgement.said == "Read to the end 0.0 hours ago; no session so far."
+    assert judgement.numbers["hours_since_read"] == 0
+
+
 def test_what_is_usual_between_sessions_is_taken_from_six_months_that_are_over() -> None:
     audit = rows_of(LOAD_AUDIT, {**LIST, "state": "complete", "as_of": AS_OF})
     months = dict(zip(months_before("2026-01", 7), (900, 30, 30, 30, 0, 0, 0), strict=True))

@@ -164,14 +164,16 @@ def fresh(
     months = quality.filter(pl.col("vendor") == vendor)
     newest_at = _newest_end(months, as_of, time_zone)
     session_limit = max(FRESH_FOR, GAPS_WAITED * _usual_gap(months, as_of, time_zone))
-    is_read = as_of - read_at <= FRESH_FOR
+    # A run may have a now that lies before the newest reading.
+    since_read = max(as_of - read_at, timedelta())
+    is_read = since_read <= FRESH_FOR
     is_sending = newest_at is None or as_of - newest_at <= session_limit
     newest = "no session so far" if newest_at is None else f"the newest session ended {_ago(as_of - newest_at)}"
     return Judgement(
         is_read and is_sending,
-        f"Read to the end {_ago(as_of - read_at)}; {newest}.",
+        f"Read to the end {_ago(since_read)}; {newest}.",
         {
-            "hours_since_read": round((as_of - read_at) / timedelta(hours=1), 2),
+            "hours_since_read": round(since_read / timedelta(hours=1), 2),
             "hours_tolerated_since_read": FRESH_FOR / timedelta(hours=1),
             **({"hours_since_newest_session": round((as_of - newest_at) / timedelta(hours=1), 2)} if newest_at else {}),
             "hours_tolerated_since_newest_session": round(session_limit / timedelta(hours=1), 2),
