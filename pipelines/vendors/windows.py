@@ -49,15 +49,16 @@ def recent_and_running(
     """From the watermark less `look_back` (at first: from `first_at`), and before that only an hour or so around the
     start of each session that is known to run.
 
-    For a list filtered by start, next to another one that shows by their end all sessions that have ended.
+    For a list filtered by start, next to another one that shows by their end all sessions that have ended. Looked back
+    for as long, that one shows everything closed in the last of these windows, so that it stays a window of its own.
     """
     recent = _answering(question, position, _looking_back(position, look_back, first_at))
     if not recent or question.kind == "backfill":
         return _windows(recent)
     [(begins_at, _)] = recent
     before = [started_at for started_at in _running_since(position) if started_at < begins_at]
-    around = [(started_at - AROUND_A_START, started_at + AROUND_A_START) for started_at in before]
-    return _windows([*around, *recent])
+    around = [(started_at - AROUND_A_START, min(started_at + AROUND_A_START, begins_at)) for started_at in before]
+    return [*_windows(around), *_windows(recent)]
 
 
 def whole_list(question: Question, position: Position) -> Sequence[Window]:

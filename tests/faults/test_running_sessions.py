@@ -66,6 +66,22 @@ def test_the_list_is_turned_no_further_than_to_the_running_one_and_its_end_is_lo
         assert "endTimeFrom" in count
 
 
+def test_a_session_that_has_run_for_longer_than_the_look_back_does_not_have_the_recent_list_turned_to_its_end(
+    tmp_path: Path,
+) -> None:
+    long_ago = FIRST - timedelta(days=7, hours=12)
+    with refreshed(tmp_path, long_ago) as walk:
+        at_first = len(asked_by_start(walk))
+        walk.refresh(FIRST + HOUR, vendors=["jedlix"])
+        assert_found(walk)
+        around, *recent = asked_by_start(walk)[at_first:]
+        assert around["startTimeFrom"] == [iso(long_ago - HOUR)]
+        assert [query["startTimeFrom"] for query in recent] == [[iso(FIRST - timedelta(days=7))]] * 3
+        first, last, count = recent
+        assert (first["pageIndex"], last["pageIndex"]) == (["1"], ["4"])
+        assert "endTimeFrom" in count
+
+
 @pytest.mark.parametrize("start", ["2026-03-05", "20260305T080000Z", 1772697600000, "soon", None])
 def test_a_closed_one_whose_start_the_vendor_reads_otherwise_hides_no_running_one(tmp_path: Path, start: Any) -> None:
     with refreshed(tmp_path, EARLY, closed_like={"startTime": start}) as walk:

@@ -87,11 +87,12 @@ def test_of_the_time_before_the_look_back_only_what_surrounds_running_sessions_i
     assert running_since() == [recent]
     assert running_since(3, 0.5) == [recent]
     assert running_since(40, 3) == [Window(YESTERDAY - 40 * DAY - hour, YESTERDAY - 40 * DAY + hour), recent]
-    # Neighbours are read along with what lies between them.
-    assert running_since(40, 39.5, 30, 7.5) == [
+    # Neighbours are read along with what lies between them, but for the recent ones.
+    assert running_since(40, 39.5, 30, 7.01) == [
         Window(YESTERDAY - 40 * DAY - hour, YESTERDAY - 39.5 * DAY + hour),
         Window(YESTERDAY - 30 * DAY - hour, YESTERDAY - 30 * DAY + hour),
-        Window(YESTERDAY - 7.5 * DAY - hour, NOW),
+        Window(YESTERDAY - 7.01 * DAY - hour, YESTERDAY - WEEK),
+        recent,
     ]
 
 
@@ -102,7 +103,7 @@ def test_every_running_session_is_asked_for_in_stretches_that_are_apart(days: li
     bounds = [(window.from_at, window.to_at) for window in stretches]
     assert all(any(first is not None and first <= at <= last for first, last in bounds) for at in open_since)
     assert stretches[-1].to_at == NOW
-    assert all(after is not None and last < after for (_, last), (after, _) in pairwise(bounds))
+    assert all(after is not None and last <= after for (_, last), (after, _) in pairwise(bounds))
 
 
 def test_reconcile_reaches_back_as_far_as_asked_and_never_less_than_a_refresh() -> None:
