@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pipelines.faults import ConfigurationError
 from pipelines.layout import RAW_FOLDER, SANDBOX_RECORD
-from pipelines.raw.raw_log import Origin
+from pipelines.raw.positions import Origin
 from pipelines.settings import Settings
 
 

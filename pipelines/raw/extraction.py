@@ -25,10 +25,11 @@ from pipelines.raw.accounts import address_of, refuse_other_data
 from pipelines.raw.fields import fields_table
 from pipelines.raw.forgotten import Forgotten, forgotten_of
 from pipelines.raw.memory import collect_rarely, give_back, share_one_heap
+from pipelines.raw.positions import Origin, Positions
 from pipelines.raw.progress import SILENT, Progress
 from pipelines.raw.pseudonym_key import pseudonyms_of
 from pipelines.raw.questions import refuse_the_future
-from pipelines.raw.raw_log import FIELDS, READINGS, Origin, Positions, RawLog
+from pipelines.raw.raw_log import FIELDS, READINGS, RawLog
 from pipelines.raw.raw_rows import RawRows, raw_rows
 from pipelines.raw.readings import Reading, readings_table
 from pipelines.settings import Settings

@@ -16,7 +16,8 @@ from pydantic import SecretStr
 from pipelines.faults import ConfigurationError
 from pipelines.layout import PSEUDONYM_KEY
 from pipelines.personal_data import Pseudonyms
-from pipelines.raw.raw_log import Origin, RawLog
+from pipelines.raw.positions import Origin
+from pipelines.raw.raw_log import RawLog
 from pipelines.settings import Settings
 from warehouse.durable_files import flush
 

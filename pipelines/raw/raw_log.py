@@ -7,9 +7,8 @@ cut off before that has left behind is cleared away by the next, and its rows ar
 
 import logging
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,10 +24,9 @@ from dlt.destinations import filesystem
 from pipelines.layout import DLT_FOLDER, RAW_FOLDER
 from pipelines.locks import RAW_LOG, exclusive
 from pipelines.raw.fields import FIELDS_SCHEMA
+from pipelines.raw.positions import Positions, forget_scopes, restored, stored
 from pipelines.raw.raw_rows import RAW_SCHEMA
 from pipelines.raw.readings import READING_SCHEMA
-from pipelines.vendors.contract import Position
-from pipelines.vendors.windows import start_to_go_back_to
 from warehouse.durable_files import UNFINISHED, replacing
 
 # A second copy of what is loaded would be kept in dlt's working folder.
@@ -37,54 +35,10 @@ dlt.config["load.delete_completed_jobs"] = True
 PIPELINE = "chargehouse"
 READINGS = "readings"
 FIELDS = "fields"
-FORGET_OPEN_AFTER = timedelta(days=90)
-"""So much of reading that shows a running session in no list is enough to give it up."""
-
 _DECIMALS = 7
 """Of the seconds by which dlt names a load, at most."""
 
 _NUMBERS_IN_A_SECOND: int = 10**_DECIMALS
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a vendor was read, as host and path, and by which key its persons became pseudonyms; None where that was
-    not noted yet."""
-
-    address: str
-    key_fingerprint: str | None = None
-
-
-@dataclass
-class Positions:
-    """How far everything is read.
-
-    `watermarks`: by (vendor, endpoint, scope), up to where everything has been read. `open_sessions`: by (vendor,
-    scope) and session, its start, where that can be read from, and the now of the run that last saw it running.
-    `origins`: by vendor, of what was read.
-    """
-
-    watermarks: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
-    open_sessions: dict[tuple[str, str], dict[str, tuple[datetime | None, datetime]]] = field(default_factory=dict)
-    origins: dict[str, Origin] = field(default_factory=dict)
-
-    def of(self, vendor: str, endpoint: str, scope: str) -> Position:
-        """The position of one endpoint and scope."""
-        started = [start for start, _ in self.open_sessions.get((vendor, scope), {}).values() if start is not None]
-        return Position(self.watermarks.get((vendor, endpoint, scope)), tuple(sorted(started)))
-
-    def forget_long_unseen(self) -> None:
-        """Give up on sessions that months of reading have shown in no list: they would hold the window open for ever.
-
-        Measured by what all lists of the scope have been read to, not by the clock: in a pause nobody looked for them.
-        """
-        for (vendor, scope), sessions in self.open_sessions.items():
-            read_to = min(
-                (at for place, at in self.watermarks.items() if (place[0], place[2]) == (vendor, scope)), default=None
-            )
-            for session_id, (_, seen_at) in list(sessions.items()):
-                if read_to is not None and seen_at < read_to - FORGET_OPEN_AFTER:
-                    del sessions[session_id]
 
 
 @dataclass(frozen=True)
@@ -121,7 +75,7 @@ class RawLog:
         `tables` is empty afterwards: dlt's objects hold each other, and the frames of their callers, until garbage is
         collected, and that is rarely.
         """
-        state = _stored(positions, vendors)
+        state = stored(positions, vendors)
 
         def rows(name: str) -> Iterator[pa.Table]:
             dlt.current.source_state().setdefault("positions", {}).update(state)
@@ -156,7 +110,7 @@ class RawLog:
         for path in sorted(self._folder.glob("_dlt_pipeline_state/*.jsonl")):
             record = orjson.loads(path.read_bytes())
             state = decompress_state(record["state"])
-            if _forget_scopes(state.get("sources", {}).get(PIPELINE, {}).get("positions", {}), keeps_scope):
+            if forget_scopes(state.get("sources", {}).get(PIPELINE, {}).get("positions", {}), keeps_scope):
                 changed_state = compress_state(cast(TVersionedState, state))
                 with replacing(path) as unfinished:
                     unfinished.write_bytes(orjson.dumps({**record, "state": changed_state}))
@@ -167,7 +121,7 @@ class RawLog:
         if newest is None:
             return Positions()
         state = decompress_state(orjson.loads(newest.read_bytes())["state"])
-        return _restored(state.get("sources", {}).get(PIPELINE, {}).get("positions", {}))
+        return restored(state.get("sources", {}).get(PIPELINE, {}).get("positions", {}))
 
     def files(self, table: str, after_load: int | None = None) -> list[RawFile]:
         """The files of a table, of completed loads numbered above `after_load`, oldest first."""
@@ -259,17 +213,6 @@ def _columns(name: str) -> Any:
     return {field.name: {"name": field.name, "nullable": field.nullable} for field in schema}
 
 
-def _forget_scopes(positions: dict[str, Any], keeps_scope: Callable[[str], bool]) -> bool:
-    """Take the positions of the scopes that are not kept out of the stored ones; gives whether there were any."""
-    has_forgotten = False
-    for kept in positions.values():
-        for scopes in (*kept["watermarks"].values(), kept["open_sessions"]):
-            for scope in [scope for scope in scopes if not keeps_scope(scope)]:
-                del scopes[scope]
-                has_forgotten = True
-    return has_forgotten
-
-
 def _is_whole(path: Path) -> bool:
     """Whether a JSON file is there and was written to its end."""
     try:
@@ -298,41 +241,3 @@ def _number_above(newest: int) -> None:
     numbered below it would never be staged.
     """
     increasing_precise_time._last = max(increasing_precise_time._last, newest / _NUMBERS_IN_A_SECOND)
-
-
-def _stored(positions: Positions, vendors: Collection[str]) -> dict[str, Any]:
-    state: dict[str, Any] = {vendor: {"watermarks": {}, "open_sessions": {}} for vendor in vendors}
-    for (vendor, endpoint, scope), watermark in positions.watermarks.items():
-        if vendor in state:
-            state[vendor]["watermarks"].setdefault(endpoint, {})[scope] = watermark.isoformat()
-    for (vendor, scope), sessions in positions.open_sessions.items():
-        if vendor in state:
-            state[vendor]["open_sessions"][scope] = {
-                session_id: [started_at.isoformat() if started_at else None, seen_at.isoformat()]
-                for session_id, (started_at, seen_at) in sessions.items()
-            }
-    for vendor, origin in positions.origins.items():
-        if vendor in state:
-            state[vendor] |= {name: value for name, value in asdict(origin).items() if value is not None}
-    return state
-
-
-def _restored(state: Mapping[str, Any]) -> Positions:
-    positions = Positions()
-    for vendor, kept in state.items():
-        # Older versions stored none.
-        if "address" in kept:
-            positions.origins[vendor] = Origin(kept["address"], kept.get("key_fingerprint"))
-        for endpoint, scopes in kept["watermarks"].items():
-            for scope, watermark in scopes.items():
-                positions.watermarks[vendor, endpoint, scope] = datetime.fromisoformat(watermark)
-        for scope, sessions in kept["open_sessions"].items():
-            positions.open_sessions[vendor, scope] = {
-                session_id: (
-                    # Older versions stored any start, also one that no list can be read again from.
-                    start_to_go_back_to(datetime.fromisoformat(started_at) if started_at else None),
-                    datetime.fromisoformat(seen_at),
-                )
-                for session_id, (started_at, seen_at) in sessions.items()
-            }
-    return positions

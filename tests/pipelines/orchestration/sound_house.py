@@ -6,7 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.raw.raw_log import READINGS, Positions, RawLog
+from pipelines.raw.positions import Positions
+from pipelines.raw.raw_log import READINGS, RawLog
 from pipelines.raw.readings import Reading, readings_table
 from pipelines.settings import Settings, load_settings
 from pipelines.tables.building import build_dimension, build_open_sessions

@@ -17,7 +17,8 @@ from pipelines.locks import exclusive
 from pipelines.orchestration import checks
 from pipelines.orchestration.checks import CLAIMS, Claim, Evidence, broken_claims, build_checks, check_keys, markdown
 from pipelines.orchestration.table_specs import table_key
-from pipelines.raw.raw_log import READINGS, Positions, RawLog
+from pipelines.raw.positions import Positions
+from pipelines.raw.raw_log import READINGS, RawLog
 from pipelines.raw.readings import Reading, readings_table
 from pipelines.settings import Settings
 from pipelines.tables.building import publish_warehouse

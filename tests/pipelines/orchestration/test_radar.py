@@ -12,8 +12,9 @@ import pytest
 from pipelines.orchestration.radar_assets import CHECK, build_radar, verdict
 from pipelines.raw import raw_log as raw_log_module
 from pipelines.raw.extraction import extract
+from pipelines.raw.positions import Positions
 from pipelines.raw.questions import refresh
-from pipelines.raw.raw_log import READINGS, Positions, RawLog
+from pipelines.raw.raw_log import READINGS, RawLog
 from pipelines.raw.readings import READING_SCHEMA, Reading, readings_table
 from pipelines.settings import Settings
 from pipelines.tables.building import build_coverage

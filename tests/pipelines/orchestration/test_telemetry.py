@@ -8,7 +8,8 @@ import yaml
 
 LOADED = """
 from pathlib import Path
-from pipelines.raw.raw_log import READINGS, Positions, RawLog
+from pipelines.raw.positions import Positions
+from pipelines.raw.raw_log import READINGS, RawLog
 from pipelines.raw.readings import readings_table
 import dlt.common.runtime.anon_tracker as tracker
 import sys

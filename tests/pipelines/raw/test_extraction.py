@@ -9,8 +9,9 @@ import pytest
 
 from pipelines.raw import extraction
 from pipelines.raw.extraction import extract
+from pipelines.raw.positions import Positions
 from pipelines.raw.questions import backfill, reconcile
-from pipelines.raw.raw_log import READINGS, Positions, RawLog
+from pipelines.raw.raw_log import READINGS, RawLog
 from pipelines.vendors import smappee
 from pipelines.vendors.paging.numbered import PAGES_AT_ONCE
 from sandbox.server import Sandbox

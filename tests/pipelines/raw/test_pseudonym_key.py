@@ -20,9 +20,10 @@ from pipelines.personal_data import Pseudonyms
 from pipelines.raw import pseudonym_key as module
 from pipelines.raw.extraction import extract
 from pipelines.raw.forgotten import KINDS
+from pipelines.raw.positions import Origin, Positions
 from pipelines.raw.pseudonym_key import pseudonym_key
 from pipelines.raw.questions import refresh
-from pipelines.raw.raw_log import READINGS, Origin, Positions, RawLog
+from pipelines.raw.raw_log import READINGS, RawLog
 from pipelines.raw.readings import READING_SCHEMA, readings_table
 from sandbox.server import Sandbox
 from tests.pipelines.conftest import NOW, SettingsBuilder

@@ -12,7 +12,8 @@ import pytest
 from dlt.common import time as clocks
 
 from pipelines.personal_data import Cleaner, PersonalData, Pseudonyms
-from pipelines.raw.raw_log import FORGET_OPEN_AFTER, READINGS, Positions, RawLog
+from pipelines.raw.positions import Positions
+from pipelines.raw.raw_log import READINGS, RawLog
 from pipelines.raw.raw_rows import raw_rows
 from pipelines.raw.readings import Reading, readings_table
 from pipelines.vendors.contract import Endpoint, Position
@@ -175,28 +176,6 @@ def test_a_load_that_is_cut_off_is_there_with_its_position_or_not_at_all(
     append(log, read_to(AT + timedelta(days=2)), "c")
     assert stored_ids(log)[-1] == "c"
     assert log.positions().watermarks == {PLACE: AT + timedelta(days=2)}
-
-
-def unseen(read_to: dict[str, datetime]) -> set[str]:
-    """The sessions that are not given up, one seen at AT and one a day later, once these lists are read so far."""
-    watermarks = {("smappee", endpoint, "park:1"): at for endpoint, at in read_to.items()}
-    sessions = {"old": (AT, AT), "fresh": (AT, AT + timedelta(days=1))}
-    positions = Positions({**watermarks, PLACE: AT + timedelta(days=900)}, {("smappee", "park:1"): sessions})
-    positions.forget_long_unseen()
-    return set(positions.open_sessions["smappee", "park:1"])
-
-
-def test_sessions_unseen_for_months_of_reading_are_given_up() -> None:
-    last = AT + FORGET_OPEN_AFTER
-    later = last + timedelta(hours=1)
-    assert unseen({"open_sessions": last, "sessions": last}) == {"old", "fresh"}
-    assert unseen({"open_sessions": later, "sessions": later}) == {"fresh"}
-
-
-def test_a_session_is_not_given_up_before_every_list_that_may_show_it_was_read() -> None:
-    later = AT + FORGET_OPEN_AFTER + timedelta(hours=1)
-    assert unseen({"open_sessions": later, "sessions": AT}) == {"old", "fresh"}
-    assert unseen({}) == {"old", "fresh"}
 
 
 def test_a_stored_start_of_before_there_was_any_charging_is_nothing_to_read_from(log: RawLog) -> None:

@@ -8,7 +8,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from pipelines.layout import DATABASE
-from pipelines.raw.raw_log import READINGS, Positions, RawLog
+from pipelines.raw.positions import Positions
+from pipelines.raw.raw_log import READINGS, RawLog
 from pipelines.raw.readings import Reading, readings_table
 from pipelines.tables.building import (
     build_coverage,

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from pipelines.personal_data import Cleaner, PersonalData, Pseudonyms
-from pipelines.raw.raw_log import READINGS, Positions, RawLog
+from pipelines.raw.positions import Positions
+from pipelines.raw.raw_log import READINGS, RawLog
 from pipelines.raw.raw_rows import raw_rows
 from pipelines.raw.readings import Reading, readings_table
 from pipelines.tables.lakes import CONSUMED, Lakes
