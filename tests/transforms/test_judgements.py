@@ -194,7 +194,7 @@ def test_a_session_without_a_readable_start_counts_in_the_month_in_which_it_was_
 
     # In Amsterdam the month begins an hour earlier.
     begin = datetime(2025, 11, 30, 23, tzinfo=UTC)
-    assert share(*[begin] * 4).numbers["zaptec_share"] == 4 / 98
+    assert share(*[begin] * 4).numbers["zaptec_share"] == round(4 / 98, 4)
     assert share(*[begin] * 4).passed
     assert not share(*[begin] * 6).passed
     assert share(*[begin - timedelta(seconds=1)] * 6).numbers["zaptec_share"] == 0
@@ -210,7 +210,7 @@ def test_where_nothing_was_received_no_share_is_told() -> None:
     )
     judgement = rejected_share(counts, NONE_UNDATED, AS_OF, "UTC")
     assert judgement.said == "More sessions than usual are rejected: zaptec."
-    assert judgement.numbers == {"rejected": 30, "zaptec_share": pytest.approx(30 / 130), "smappee_share": 0.0}
+    assert judgement.numbers == {"rejected": 30, "zaptec_share": round(30 / 130, 4), "smappee_share": 0.0}
     assert judgement.listed["vendor"].to_list() == ["zaptec", "jedlix", "smappee"]
     assert judgement.listed["usual_share"].to_list() == [None] * 3
     assert judgement.listed["limit"].to_list() == [0.05] * 3

@@ -12,6 +12,9 @@ from transforms.touched import NO_MONTH
 REJECTED_SHARE = 0.05
 """Vendors void, replace and correct a few sessions in a hundred; one in twenty, and twice what is usual, is news."""
 
+SHARE_DECIMALS = 4
+"""Of a share as it is told: a hundredth of a percent."""
+
 USUAL_TIMES = 2.0
 """A share is out of the ordinary where it is so many times the usual one."""
 
@@ -163,7 +166,7 @@ def rejected_share(quality: pl.DataFrame, undated: pl.DataFrame, as_of: datetime
         {
             "rejected": total(quality, "rejected"),
             **{
-                f"{vendor}_share": share
+                f"{vendor}_share": round(share, SHARE_DECIMALS)
                 for vendor, share in shares.select("vendor", "share").iter_rows()
                 if share is not None
             },

@@ -300,7 +300,7 @@ def test_more_rejected_than_usual_is_found(data: Path) -> None:
     spoil(data, MONTH_QUALITY, rejected=where(is_it, 10, "rejected").cast(pl.Int64))
     found = only_failed(data, "rejected_share")
     # 10 in March and 1 in April, of 39 sessions besides.
-    assert found["zaptec_share"] == pytest.approx(11 / (11 + 38))
+    assert found["zaptec_share"] == round(11 / (11 + 38), 4)
     assert "| zaptec | 49 | 11 |" in found["listed"]
 
 
@@ -316,7 +316,7 @@ def test_sessions_whose_start_cannot_be_read_any_more_are_found_but_not_those_of
     [found] = checked(data, "rejected_share").values()
     assert found.passed != is_found
     share = (10 + 1) / (10 + 39) if is_found else 1 / 39
-    assert numbers(found)["zaptec_share"] == pytest.approx(share)
+    assert numbers(found)["zaptec_share"] == round(share, 4)
 
 
 def test_what_is_always_rejected_is_no_news(data: Path) -> None:
