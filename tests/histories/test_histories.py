@@ -354,6 +354,19 @@ def test_any_history_ends_equal_to_the_world() -> None:
     run_state_machine_as_test(Histories, settings=settings(_settings(4, 10), derandomize=True))
 
 
+def test_every_stage_at_which_a_history_may_be_cut_off_is_reached() -> None:
+    history = Histories()
+    history.begin()
+    with ExitStack() as spied:
+        spies = [
+            spied.enter_context(patch.object(owner, name, autospec=True, side_effect=getattr(owner, name)))
+            for owner, name in STAGES
+        ]
+        history.teardown()
+    assert [name for (_, name), spy in zip(STAGES, spies, strict=True) if not spy.called] == []
+
+
+@pytest.mark.long
 @pytest.mark.parametrize(("owner", "name"), STAGES, ids=[name for _, name in STAGES])
 def test_a_first_refresh_that_is_cut_off_at_any_stage_loses_nothing(owner: Any, name: str) -> None:
     history = Histories()
