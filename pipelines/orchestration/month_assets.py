@@ -8,9 +8,9 @@ from pipelines.locks import LAKE, exclusive
 from pipelines.orchestration.abandoned_runs import hold_run
 from pipelines.orchestration.month_metadata import log_months, metadata_by_month, month_totals, touched_in_words
 from pipelines.orchestration.previews import table_preview
-from pipelines.orchestration.raw_assets import raw_key, raw_metadata_of
+from pipelines.orchestration.raw_assets import raw_key, raw_keys, raw_metadata_of
 from pipelines.orchestration.step_causes import failed_readings, incomplete
-from pipelines.orchestration.table_specs import all_raw_keys, table_key, table_result, table_spec
+from pipelines.orchestration.table_specs import table_key, table_result, table_spec
 from pipelines.raw.extraction import extract
 from pipelines.raw.progress import Progress
 from pipelines.raw.questions import backfill, run_instant
@@ -40,7 +40,7 @@ def build_month_assets(
 def _monthly_facts(settings: Settings, lakes: Lakes, months: dg.MonthlyPartitionsDefinition) -> dg.AssetsDefinition:
     reading = dg.AssetSpec(
         MONTH_READING,
-        deps=all_raw_keys(),
+        deps=raw_keys([*ENDPOINTS]),
         description=(
             "A month read again. Materializing it asks every vendor for the month once more, also where the refresh "
             "has long passed it, and takes in what differs. Together with the facts (job backfill_months) the month is "

@@ -12,6 +12,7 @@ import polars as pl
 from dagster_shared.error import SerializableErrorInfo
 
 from pipelines.faults import AnotherRunError, ConfigurationError, ReadingError, SignInError
+from pipelines.raw.readings import place_in_words
 from pipelines.tables.lakes import Lakes
 from warehouse.errors import LakeError, PublicationError
 from warehouse.tables import LOAD_AUDIT
@@ -64,7 +65,7 @@ def failed_readings(lakes: Lakes, run_id: str) -> list[str]:
         .collect()
     )
     return [
-        f"{vendor} {endpoint}{'' if scope == 'all' else f' ({scope})'}: {message}"
+        f"{place_in_words(vendor, endpoint, scope)}: {message}"
         for vendor, endpoint, scope, message in failed.sort("vendor", "endpoint", "scope").iter_rows()
     ]
 

@@ -10,8 +10,9 @@ from pipelines.locks import LAKE, exclusive
 from pipelines.orchestration.abandoned_runs import hold_run
 from pipelines.orchestration.month_metadata import touched_in_words
 from pipelines.orchestration.previews import preview, table_preview
+from pipelines.orchestration.raw_assets import raw_keys
 from pipelines.orchestration.step_causes import failed_readings, incomplete
-from pipelines.orchestration.table_specs import all_raw_keys, raw_keys_of, table_key, table_result, table_spec
+from pipelines.orchestration.table_specs import raw_keys_of, table_key, table_result, table_spec
 from pipelines.raw.progress import Progress
 from pipelines.raw.questions import check_months
 from pipelines.raw.raw_log import RawLog
@@ -28,6 +29,7 @@ from pipelines.tables.building import (
 from pipelines.tables.lakes import NEWS, Lakes, row_count
 from pipelines.tables.staging import StagingOutcome, discard_staged, stage
 from pipelines.tables.upgrade import upgrade
+from pipelines.vendors import ENDPOINTS
 from transforms.months import months_between
 from warehouse.tables import (
     COVERAGE,
@@ -72,9 +74,9 @@ def _staged_tables(settings: Settings, lakes: Lakes, progress: Progress) -> dg.A
         name="staged_tables",
         specs=[
             *(table_spec(table, deps=raw_keys_of(table)) for table in staged),
-            table_spec(LOAD_AUDIT, deps=all_raw_keys()),
+            table_spec(LOAD_AUDIT, deps=raw_keys([*ENDPOINTS])),
             table_spec(LATENESS, deps=raw_keys_of(STAGED_SESSION)),
-            table_spec(VOCABULARY, deps=all_raw_keys()),
+            table_spec(VOCABULARY, deps=raw_keys([*ENDPOINTS])),
         ],
     )
     def staged_tables(context: dg.AssetExecutionContext, config: Anew) -> Iterator[dg.MaterializeResult[None]]:
@@ -153,7 +155,9 @@ def _dimension(settings: Settings, lakes: Lakes, table: Table) -> dg.AssetsDefin
 def _coverage(settings: Settings, lakes: Lakes) -> dg.AssetsDefinition:
     # After the staging, which notes what the run could not read. Not of the audit: a blocking check of its would keep
     # from being known what is missing.
-    @dg.multi_asset(name=COVERAGE.name, specs=[table_spec(COVERAGE, deps=[*all_raw_keys(), table_key(STAGED_SESSION)])])
+    @dg.multi_asset(
+        name=COVERAGE.name, specs=[table_spec(COVERAGE, deps=[*raw_keys([*ENDPOINTS]), table_key(STAGED_SESSION)])]
+    )
     def coverage(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         raw_log = RawLog(settings.data)
         as_of = run_as_of(raw_log.readings(), context.run.run_id)

@@ -18,11 +18,6 @@ def table_key(table: Table) -> dg.AssetKey:
     return dg.AssetKey([table.name] if table.database_schema == "main" else [table.database_schema, table.name])
 
 
-def all_raw_keys() -> list[dg.AssetKey]:
-    """The raw assets of every vendor, those that are off among them."""
-    return [raw_key(endpoint) for vendor in ENDPOINTS for endpoint in ENDPOINTS[vendor]]
-
-
 def raw_keys_of(table: Table) -> list[dg.AssetKey]:
     """The raw assets that a staged table is made of."""
     return [

@@ -33,6 +33,11 @@ READING_SCHEMA = pa.schema(
 )
 
 
+def place_in_words(vendor: str, endpoint: str, scope: str) -> str:
+    """Vendor, endpoint and scope, as people read them."""
+    return f"{vendor} {endpoint}" + ("" if scope == "all" else f" ({scope})")
+
+
 @dataclass(frozen=True)
 class Reading:
     """One window: complete with all its rows, or failed with none. Its bounds are on the endpoint's own clock.
@@ -61,7 +66,7 @@ class Reading:
     @property
     def place(self) -> str:
         """Vendor, endpoint and scope, as people read them."""
-        return f"{self.vendor} {self.endpoint}" + ("" if self.scope == "all" else f" ({self.scope})")
+        return place_in_words(self.vendor, self.endpoint, self.scope)
 
 
 def readings_table(readings: list[Reading]) -> pa.Table:
