@@ -1,1 +1,1 @@
-"""Everything as Dagster sees it: assets, checks, jobs, schedules, sensors, runs and alerts."""
+"""The Dagster side: assets, checks, jobs, schedules, sensors, runs and alerts."""

@@ -1,6 +1,6 @@
-"""Runs whose process died without a word: they would stand as running for ever, and others wait for them.
+"""Runs whose process died before it recorded their end: they would count as running for ever, and others would wait.
 
-Each run holds a lock of its own for as long as its process lives; the kernel lets go of it when the process dies.
+Each run holds a lock of its own for as long as its process lives; the kernel releases it when the process dies.
 """
 
 import fcntl
@@ -16,18 +16,18 @@ from pipelines.locks import is_held
 BEGUN = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
 
 TIME_TO_BEGIN = timedelta(minutes=10)
-"""A run that has started and has no lock after so long never came to its first step."""
+"""A run that has started and has no lock after this time never reached its first step."""
 
 _held: dict[Path, int] = {}
 
 
 def hold_run(data: Path, run_id: str) -> None:
-    """Show that the run lives, for as long as this process does. Every first step of a job calls it."""
+    """Hold the run's lock, which shows that it is alive, while this process lives. Every job's first step calls it."""
     path = _lock_path(data, run_id)
     if path in _held:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    # It is seen only once it is held: a lock that nobody holds is that of a run whose process died.
+    # The file appears under its name only once it is locked: an unlocked one marks a run whose process died.
     beside = path.with_suffix(".begins")
     descriptor = os.open(beside, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -36,7 +36,7 @@ def hold_run(data: Path, run_id: str) -> None:
 
 
 def let_go_of_run(data: Path, run_id: str) -> None:
-    """Take the lock of a run away that has ended, while its process goes on."""
+    """Remove the lock of a run that has ended while its process goes on."""
     path = _lock_path(data, run_id)
     descriptor = _held.pop(path, None)
     path.unlink(missing_ok=True)
@@ -45,21 +45,21 @@ def let_go_of_run(data: Path, run_id: str) -> None:
 
 
 def end_abandoned_runs(instance: dg.DagsterInstance, data: Path) -> list[str]:
-    """Record the runs whose process died as failed. Gives their ids."""
+    """Record the runs whose process died as failed. Returns their ids."""
     ended: list[str] = []
     begun = instance.get_run_records(dg.RunsFilter(statuses=list(BEGUN)))
     for record in begun:
         run_id = record.dagster_run.run_id
         if _is_alive(data, run_id, record.update_timestamp):
             continue
-        # A run lets go of its lock after it has written how it ended: one that did so meanwhile is seen by now.
+        # A run records its end before it releases its lock, so this second look shows one that ended meanwhile.
         run = instance.get_run_by_id(run_id)
         if run is not None and run.status in BEGUN:
             instance.report_run_failed(run, "Its process was ended. The next run does again what was not finished.")
             ended.append(run_id)
     for path in (data / LOCKS_FOLDER).glob(f"{_lock_of('*')}.lock"):
         known = instance.get_run_by_id(path.stem.removeprefix(_lock_of("")))
-        # One that is not known yet is about to begin.
+        # A run that the history does not know yet is about to begin.
         if known is not None and known.is_finished and not is_held(data, path.stem):
             path.unlink(missing_ok=True)
     return ended

@@ -1,7 +1,7 @@
-"""Getting an alert to people: a post to a webhook, or a mail.
+"""Delivering an alert to people: a POST to a webhook, or a mail.
 
-What fails is said in one plain sentence that names the host and nothing else of the address: whoever has a webhook's
-whole address may post there, and libraries like to quote it.
+A failure is reported in one plain sentence that names the host and no other part of the address: anyone who has a
+webhook's full address can post there, and libraries tend to quote it in their errors.
 """
 
 import json
@@ -20,23 +20,23 @@ from pipelines.faults import AlertError
 from pipelines.settings import Mail, Settings, Webhook
 
 PATIENCE_SECONDS = 10.0
-"""For a connection and for each answer. Dagster ends a tick that takes more than a minute."""
+"""The timeout for a connection and for each answer. Dagster ends a tick that takes more than a minute."""
 
 LONGEST_TEXT = 3_500
-"""Slack cuts a message at 4,000 characters, of which the headline and what is escaped take some. Source: Slack,
+"""Slack cuts a message at 4,000 characters, some of which the headline and the escaping need. Source: Slack,
 "chat.postMessage", truncating content."""
 
 
 @dataclass(frozen=True)
 class Alert:
-    """A headline, and what else there is to say, a line each."""
+    """A headline, and the rest of the message, line by line."""
 
     headline: str
     lines: tuple[str, ...]
 
     @property
     def body(self) -> str:
-        """The lines, of which the end is left out where there are too many. The last, with the link, always stays."""
+        """The lines as one text, cut to LONGEST_TEXT characters. The last line, with the link, always stays."""
         text = "\n".join(self.lines)
         if len(text) <= LONGEST_TEXT:
             return text
@@ -54,16 +54,16 @@ class Target(Protocol):
 
     @property
     def place(self) -> str:
-        """Where that is, as it may be told."""
+        """The host, which is all of the address that may be shown."""
         ...
 
     def deliver(self, alert: Alert) -> None:
-        """Raises AlertError where it did not arrive."""
+        """Send the alert. Raises AlertError if it could not be delivered."""
         ...
 
 
 def alert_targets(settings: Settings) -> list[Target]:
-    """Where the settings want alerts to go; none where nothing is configured."""
+    """The targets that the settings name; empty if none is configured."""
     targets: list[Target] = []
     if settings.webhook is not None:
         targets.append(WebhookTarget(settings.webhook))
@@ -96,7 +96,7 @@ class WebhookTarget:
                     redirect=False,
                 ).status
         except (urllib3.exceptions.HTTPError, OSError) as fault:
-            # Not `from fault`, which would bring the address along.
+            # Not `from fault`, which would carry the address along.
             raise AlertError(f"the webhook at {self.place} cannot be reached ({_kind(fault)}).") from None
         if not 200 <= status < 300:
             raise AlertError(f"the webhook at {self.place} refused the alert (HTTP {status}); check its address.")
@@ -153,19 +153,19 @@ class MailTarget:
         message["To"] = ", ".join(self.mail.recipients)
         message["Date"] = formatdate()
         message["Message-ID"] = make_msgid(domain=self.mail.sender.partition("@")[2])
-        # An automatic answer to an alert would be of no use to anybody. Source: RFC 3834, 5.
+        # Suppresses automatic replies, which would be of no use. Source: RFC 3834, 5.
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(alert.body + "\n")
         return message
 
 
 def _slack_text(text: str) -> str:
-    """Text in which nothing is markup of a mention or a link. Source: Slack, "Formatting text", escaping."""
+    """The text, escaped so that Slack finds no mention or link in it. Source: Slack, "Formatting text", escaping."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _kind(fault: Exception) -> str:
-    """What kind of fault it is, never its words."""
+    """The kind of fault, never its message."""
     match fault:
         case urllib3.exceptions.NameResolutionError():
             return "the host is unknown"

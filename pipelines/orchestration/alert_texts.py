@@ -1,7 +1,7 @@
-"""What an alert says: short, for people. What failed, what to do, where to look.
+"""The text of an alert, short and for people: what failed, what to do, where to look.
 
-Only the messages of faults that were foreseen are told: they hold neither secrets nor personal data. Whatever else went
-wrong may quote a row or a header, so that only its kind is told, and the rest stays in the run.
+An alert quotes only the messages of foreseen faults, which hold neither secrets nor personal data. Any other message
+may quote a row or a header, so the alert names only the kind of fault, and the rest stays in the run.
 """
 
 import re
@@ -17,16 +17,16 @@ from pipelines.orchestration.step_causes import StepCause, step_cause
 
 MOST_LINES = 8
 LONGEST_LINE = 600
-"""What a person reads on a telephone; the rest stands in the run. More would be cut off by `LONGEST_TEXT` anyhow."""
+"""As much as a person reads on a phone; the rest is in the run. `LONGEST_TEXT` would cut off more anyway."""
 NUMBERS = re.compile(r"\d+(?:[.,:]\d+)*")
 
 
 @dataclass(frozen=True)
 class CheckState:
-    """How one check came out in one run, and in what words that is told and remembered.
+    """How one check came out in one run: `line` is what the alert says, `fault` what the sensor remembers.
 
-    `fault` is empty where it passed; else the severity and the description less its numbers, so that a number that
-    grows from hour to hour is the same fault.
+    `fault` is empty if the check passed; otherwise the severity and the description without its numbers, so that a
+    number that grows from hour to hour is the same fault.
     """
 
     check: str
@@ -35,7 +35,7 @@ class CheckState:
 
 
 def run_failure_alert(run: dg.DagsterRun, failed_at: float, events: Sequence[dg.DagsterEvent], ui: str | None) -> Alert:
-    """The alert of a run that failed. `events` are its failures of steps, `failed_at` is in seconds since 1970."""
+    """The alert for a failed run. `events` are its step failures; `failed_at` is in seconds since 1970."""
     causes = [step_cause(event) for event in events if event.is_step_failure]
     told = [_told(cause) for cause in causes]
     instant = datetime.fromtimestamp(failed_at, UTC)
@@ -52,7 +52,7 @@ def run_failure_alert(run: dg.DagsterRun, failed_at: float, events: Sequence[dg.
 def check_alert(
     run: dg.DagsterRun, failing: Sequence[CheckState], passing: Sequence[CheckState], ui: str | None
 ) -> Alert:
-    """The alert of a run in which checks came out otherwise than was told last."""
+    """The alert for a run in which checks came out differently from what was last reported."""
     told = [f"{len(failing)} check(s) failed" if failing else "", f"{len(passing)} passed again" if passing else ""]
     return Alert(
         f"Chargehouse: {', '.join(filter(None, told))} ({run.job_name})",
@@ -64,7 +64,7 @@ def check_alert(
 
 
 def check_state(evaluation: AssetCheckEvaluation) -> CheckState:
-    """What one evaluation says."""
+    """The state of a check after one evaluation."""
     asset = evaluation.asset_key.to_user_string()
     partition = f" [{evaluation.partition}]" if evaluation.partition else ""
     name = f"{asset}: {evaluation.check_name}{partition}"

@@ -1,9 +1,9 @@
-"""The sensors that alert: one for failed runs and one for checks, for each place that alerts go to.
+"""The sensors that send alerts: one for failed runs and one for checks, for each target.
 
-Dagster's own run-failure sensor is not used: it moves on when a message cannot be delivered, so that the alert is lost,
-and it sees no run that the command line started, which has no code location. These sensors remember what they have
-told. A tick that cannot deliver fails, its memory stays as it was, and the next tick tries again; each place has its
-own memory, so that a dead mail server neither keeps the webhook waiting nor makes it say everything twice.
+Dagster's own run-failure sensor is not used: it moves on when a message cannot be delivered, so the alert is lost, and
+it does not see the runs of the command line, which have no code location. These sensors keep in their cursor what they
+have reported. A tick that cannot deliver fails, its cursor stays as it was, and the next tick tries again. Each target
+has cursors of its own, so that a dead mail server neither delays the webhook nor makes it repeat alerts.
 """
 
 import json
@@ -19,10 +19,10 @@ from pipelines.orchestration.alert_texts import CheckState, check_alert, check_s
 from pipelines.settings import Settings
 
 INTERVAL_SECONDS = 30
-"""Between two looks for runs that have ended; also until an alert that could not be delivered is sent again."""
+"""Between two ticks, and so also until an alert that could not be delivered is sent again."""
 
 RUNS_AT_ONCE = 5
-"""Runs told of in one tick, which has to end within a minute."""
+"""Runs reported in one tick, which must end within a minute."""
 
 FAILED: tuple[RunStatusChangeEventType, ...] = (dg.DagsterEventType.RUN_FAILURE,)
 FINISHED: tuple[RunStatusChangeEventType, ...] = (
@@ -34,18 +34,18 @@ FINISHED: tuple[RunStatusChangeEventType, ...] = (
 
 @dataclass
 class Memory:
-    """What a sensor has told: the event of the last run it looked at, and each check it last told to be failing."""
+    """What a sensor has reported: the event of the last run it looked at, and each check last reported as failing."""
 
     event: int
     failing: dict[str, str] = field(default_factory=dict)
 
     def as_text(self) -> str:
-        """As a sensor's cursor."""
+        """The memory as a sensor's cursor."""
         return json.dumps({"event": self.event, "failing": self.failing})
 
     @classmethod
     def from_text(cls, text: str) -> "Memory":
-        """Out of a sensor's cursor."""
+        """The memory from a sensor's cursor."""
         remembered = json.loads(text)
         return cls(int(remembered["event"]), dict(remembered["failing"]))
 
@@ -59,11 +59,11 @@ class _EndedRun:
 
 
 Tell = Callable[[dg.DagsterInstance, _EndedRun, Memory, Target], bool]
-"""Tells of one run what there is to tell, and remembers it; gives whether there was anything. Raises AlertError."""
+"""Sends the alert for one run, if there is one, and remembers it; returns whether there was. Raises AlertError."""
 
 
 def build_alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
-    """Two sensors for each place that alerts go to, on from the start; none where no place is configured."""
+    """Two sensors for each target, on from the start; none if no target is configured."""
 
     def tell_failure(instance: dg.DagsterInstance, ended: _EndedRun, memory: Memory, target: Target) -> bool:
         failures = _events(instance, ended.run, dg.DagsterEventType.STEP_FAILURE)
@@ -133,21 +133,21 @@ def _tell_of_new_runs(
     target: Target,
     memory: Memory,
 ) -> list[str]:
-    """Tell of the runs that ended since, oldest first. Gives the ids of those of which there was something to tell.
+    """Report the runs that ended since the last tick, oldest first. Returns the short ids of those with an alert.
 
-    Raises AlertError where not even the first of them could be told.
+    Raises AlertError if not even the first alert could be delivered.
     """
     told: list[str] = []
     for record in _ends_after(instance, ends, memory.event):
         run = instance.get_run_by_id(record.run_id)
         try:
-            # A run that was deleted has nothing more to tell.
+            # There is nothing to report about a run that was deleted.
             if run is not None and tell(instance, _EndedRun(run, record.timestamp), memory, target):
                 told.append(record.run_id[:8])
         except AlertError:
             if not told:
                 raise
-            # What was told must not be told again: the next tick begins with this run, and fails.
+            # Keep the progress, so that nothing is sent twice: the next tick begins with this run.
             return told
         memory.event = record.storage_id
     return told
@@ -156,7 +156,7 @@ def _tell_of_new_runs(
 def _ends_after(
     instance: dg.DagsterInstance, ends: Sequence[RunStatusChangeEventType], after: int
 ) -> list[dg.EventLogRecord]:
-    """The next ends of runs, oldest first."""
+    """The next run-end events, oldest first."""
     records = [
         record
         for event_type in ends
@@ -164,7 +164,7 @@ def _ends_after(
             dg.RunStatusChangeRecordsFilter(event_type, after_storage_id=after), limit=RUNS_AT_ONCE, ascending=True
         ).records
     ]
-    # As many were asked of each kind as are taken of all: none that comes between is left out.
+    # Each event type was read up to the same limit as the merged list, so no event in between is missing.
     return sorted(records, key=lambda record: record.storage_id)[:RUNS_AT_ONCE]
 
 
@@ -179,7 +179,7 @@ def _events(instance: dg.DagsterInstance, run: dg.DagsterRun, of_type: dg.Dagste
 
 
 def _check_states(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[CheckState]:
-    """How each check of the run came out; where it was evaluated more than once, at last."""
+    """How each check of the run came out; the last outcome if it was evaluated more than once."""
     events = _events(instance, run, dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     states = [check_state(event.asset_check_evaluation_data) for event in events]
     return list({state.check: state for state in states}.values())

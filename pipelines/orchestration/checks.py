@@ -1,7 +1,7 @@
-"""The claims that the warehouse stands for, as asset checks: one step, which reads small tables and no month of a fact.
+"""What the warehouse claims of its data, as asset checks: one step, which reads small tables and no month of a fact.
 
-A blocking check that fails keeps everything that depends on its table from being built in the same run, above all the
-publication: readers keep the last good one, and the run fails.
+When a blocking check fails, nothing that depends on its table is built in the same run, above all no publication:
+readers keep the last good one, and the run fails.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -70,7 +70,7 @@ STEP = "checks"
 
 
 class Evidence:
-    """What the claims are judged by, each table read once, and only where a claim asks for it."""
+    """The data that the claims are judged by. Each table is read once, and only if a claim needs it."""
 
     def __init__(self, settings: Settings, lakes: Lakes, run_id: str) -> None:
         self._settings = settings
@@ -84,7 +84,7 @@ class Evidence:
 
     @cached_property
     def quality_of_today(self) -> pl.DataFrame:
-        """Without the vendors that are switched off: they have no volume any more, and nothing new to reject."""
+        """Without the vendors that are switched off, which have no volume any more and nothing new to reject."""
         return self.quality.filter(pl.col("vendor").is_in(self._settings.vendors))
 
     @cached_property
@@ -93,8 +93,8 @@ class Evidence:
 
     @cached_property
     def undated_rejections(self) -> pl.DataFrame:
-        """vendor and read_at of the rejected sessions without a readable start, less those that came with the first
-        reading of a vendor: they may be of any age."""
+        """vendor and read_at of the rejected sessions without a readable start, except those from the first reading of
+        a vendor, which may be of any age."""
         first_readings = self.audit.group_by("vendor").agg(first_as_of=pl.col("as_of").min())
         rejected = self._lakes.published.scan(REJECTED_SESSION, partitions_of([NO_MONTH])).select("vendor", "read_at")
         return (
@@ -121,13 +121,13 @@ class Evidence:
 
     @cached_property
     def audited_readings(self) -> pl.DataFrame:
-        """The readings of the loads that the audit has taken in; another run may append more at any time."""
+        """The readings of the loads that the audit has consumed; another run may append more at any time."""
         mark = self._lakes.published.mark(LOAD_AUDIT, CONSUMED)
         return RawLog(self._settings.data).until(mark or 0).readings()
 
     @cached_property
     def stored_sessions(self) -> StoredSessions:
-        """Counted by the log of each table, without reading it."""
+        """Row counts from the Delta log of each table, without reading the table."""
         fact, open_, rejected = (
             sum(self._lakes.published.row_counts(table).values())
             for table in (FACT_SESSION, OPEN_SESSION, REJECTED_SESSION)
@@ -140,7 +140,7 @@ class Evidence:
 
     @cached_property
     def as_of(self) -> datetime:
-        """The now of the run's readings; of a run that reads nothing the clock's, or that of a later reading."""
+        """The as-of instant of the run's readings. For a run that reads nothing: now, or the newest as-of if later."""
         mine = self.audit.filter(pl.col("run_id") == self._run_id)
         instants: list[datetime] = [*mine["as_of"]] or [datetime.now(UTC), *self.audit["as_of"]]
         return max(instants)
@@ -158,7 +158,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Claim:
-    """What is claimed of a table, how it is judged, and which tables besides its own the judgement reads."""
+    """A claim about a table, how it is judged, and which tables besides its own the judgement reads (`read`)."""
 
     name: str
     table: Table
@@ -173,7 +173,7 @@ class Claim:
             self.name,
             asset=table_key(self.table),
             description=self.description,
-            # The facts are built by the step of the touched months.
+            # The step `touched_month` builds the facts, so every check comes after it.
             additional_deps=[table_key(table) for table in (TOUCHED_MONTH, *self.read) if table != self.table],
             blocking=self.is_blocking,
         )
@@ -192,7 +192,7 @@ class Claim:
 
 
 def _listing(table: Table) -> list[str]:
-    """The vendors that give a list of what the staged table holds."""
+    """The vendors with an endpoint that lists what the staged table holds."""
     return sorted({vendor for (vendor, _), staging in STAGINGS.items() if staging.table == table})
 
 
@@ -319,7 +319,7 @@ def build_checks(settings: Settings, lakes: Lakes) -> list[dg.AssetChecksDefinit
     def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         selected = [claim for claim in CLAIMS if claim.spec.key in context.selected_asset_check_keys]
         evidence = Evidence(settings, lakes, context.run.run_id)
-        # Between the tables of a run that is writing them nothing adds up.
+        # While a run is writing the tables, their numbers do not add up.
         with exclusive(settings.data, LAKE):
             results = [claim.result(evidence) for claim in selected]
         yield from results
@@ -328,7 +328,7 @@ def build_checks(settings: Settings, lakes: Lakes) -> list[dg.AssetChecksDefinit
 
 
 def check_keys() -> list[dg.AssetCheckKey]:
-    """The keys of all checks, which a job over a part of the assets has to name: a fact is not among its assets."""
+    """The keys of all checks. A job over some assets must name them: the checked facts are not among its assets."""
     return [claim.spec.key for claim in CLAIMS]
 
 
@@ -343,5 +343,5 @@ def broken_claims(evaluations: Iterable[dg.AssetCheckEvaluation]) -> list[str]:
 
 
 def markdown(rows: pl.DataFrame) -> str:
-    """The first rows as a table, and how many there are besides."""
+    """The first rows as a table, and how many more there are."""
     return markdown_table(rows, MOST_LISTED, instants="%Y-%m-%d %H:%M UTC")

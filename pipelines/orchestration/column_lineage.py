@@ -28,10 +28,10 @@ from warehouse.tables import (
 from warehouse.tables.table import Table
 
 PAYLOAD = "payload."
-"""Stands before the dotted path of a field of the vendor's object, as a column of the raw log."""
+"""Prefix that makes the dotted path of a field of the vendor's object a column of the raw log."""
 
 Sources = Mapping[str, Sequence[str]]
-"""Columns, each with the columns that it is made of."""
+"""Each column with the columns that it is made from."""
 
 _ZAPTEC_SESSION: Sources = {
     "session_id": ["id"],
@@ -158,7 +158,7 @@ FIELDS: Mapping[tuple[str, str], Sources] = {
     ("smappee", "sessions"): _SMAPPEE_SESSION,
     ("smappee", "open_sessions"): _SMAPPEE_SESSION,
 }
-"""The fields of each vendor's objects that the columns of its staged table are made of, as dotted paths."""
+"""By vendor and endpoint: the fields of the vendor's object, as dotted paths, that each staged column is made from."""
 
 RAW_SOURCES: Sources = {
     "vendor": ["vendor"],
@@ -172,7 +172,7 @@ RAW_SOURCES: Sources = {
     "version_at": ["as_of"],
     "content_hash": ["content_hash"],
 }
-"""What staged columns take from the raw log itself. A dimension's version without a clock begins with the reading."""
+"""What staged columns take from the raw log itself. Where the vendor has no clock, a version begins at the reading."""
 
 _STATION = [(STAGED_SESSION, "station_id"), (STAGED_SESSION, "evse_uid"), (STAGED_CHARGE_STATION, "connectors")]
 _LOCATION = [(STAGED_SESSION, "location_id"), (STAGED_CHARGE_STATION, "location_id")]
@@ -202,7 +202,7 @@ PUBLISHED: Mapping[Table, Mapping[str, Sequence[tuple[Table, str]]]] = {
         for name in ("evse_uid", "evse_id", "connector_id", "standard", "power_type", "max_power_kw")
     },
 }
-"""The published columns that are not the staged column of the same name."""
+"""The published columns that are not simply the staged column of the same name."""
 
 _VALIDITY = ("valid_from", "valid_to", "is_current")
 
@@ -214,7 +214,7 @@ SOURCE_TABLES: Mapping[Table, str] = {
     DIM_VEHICLE: "staged_vehicle",
     DIM_USER: "staged_user",
 }
-"""The staged table that a published one is made of."""
+"""The staged table that each published table is built from."""
 
 COMPUTED: Mapping[str, frozenset[str]] = {
     "staged_session": frozenset({"month"}),
@@ -222,11 +222,11 @@ COMPUTED: Mapping[str, frozenset[str]] = {
         ("staged_location", "staged_charge_station", "staged_vehicle", "staged_user"), frozenset({"is_clocked"})
     ),
 }
-"""By table, the columns that no single column upstream gives."""
+"""By table, the columns that come from no single upstream column."""
 
 
 def column_sources(table: Table) -> dict[str, list[tuple[dg.AssetKey, str]]]:
-    """The columns of a table, each with the columns of the assets upstream that it is made of.
+    """Each column of a table, with the columns of upstream assets that it is made from.
 
     Empty for the operations tables, which are counts.
     """
@@ -258,7 +258,7 @@ def lineage_metadata(table: Table) -> Mapping[str, Any]:
 
 
 def read_fields(vendor: str, endpoint: str) -> list[str]:
-    """The fields of an endpoint's objects that are read, as dotted paths."""
+    """The fields of an endpoint's objects that staging reads, as dotted paths."""
     return list(paths(STAGINGS[vendor, endpoint].fields))
 
 
@@ -279,7 +279,7 @@ def _sources_of_staged(table: Table, column: str) -> Iterator[tuple[dg.AssetKey,
         fields = FIELDS[vendor, endpoint].get(column, [])
         for field in fields:
             yield key, f"{PAYLOAD}{field}"
-        # A session's location is that of the scope where the session names none.
+        # A session whose object names no location takes that of its scope.
         if column != "location_id" or (table == STAGED_SESSION and not fields):
             for name in RAW_SOURCES.get(column, []):
                 yield key, name

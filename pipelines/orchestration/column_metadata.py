@@ -1,4 +1,4 @@
-"""What Dagster shows of a table's columns before its first run, taken from the table's one schema."""
+"""The column metadata that Dagster shows for a table even before its first run, taken from the table's one schema."""
 
 from collections.abc import Mapping
 
@@ -26,7 +26,7 @@ def table_metadata(table: Table) -> Mapping[str, dg.MetadataValue]:
 
 
 def raw_metadata(endpoint: Endpoint) -> Mapping[str, dg.MetadataValue]:
-    """The columns of a table of the raw log, and the fields inside its payload that are read."""
+    """The columns of a raw log table, and the fields of its payload that staging reads."""
     columns = [
         dg.TableColumn(field.name, str(field.type), description, dg.TableColumnConstraints(nullable=field.nullable))
         for field, description in RAW_COLUMNS

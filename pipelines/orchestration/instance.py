@@ -1,4 +1,4 @@
-"""The project's own Dagster instance, below the root of everything written."""
+"""The project's own Dagster instance, below the data root."""
 
 import os
 from importlib.util import find_spec
@@ -15,25 +15,25 @@ from warehouse.durable_files import replacing
 
 
 def is_history_fault(error: Exception) -> bool:
-    """Whether this is what Dagster raises where its history of runs cannot be read or written."""
-    # By its name: the extra `postgres` need not be there, and takes a tenth of a second to import.
+    """Whether Dagster raised this because its run history cannot be read or written."""
+    # By its name: the extra `postgres` may not be installed, and takes a tenth of a second to import.
     names = {kind.__name__ for kind in type(error).__mro__}
     return isinstance(error, SQLAlchemyError) or "DagsterPostgresException" in names
 
 
 def prepare_dagster_home(data: Path, postgres_url: SecretStr | None = None) -> Path:
-    """Make the instance's folder, put the `dagster.yaml` to be used there, and point DAGSTER_HOME at it.
+    """Make the instance's folder, put the right `dagster.yaml` there, and point DAGSTER_HOME at it.
 
-    Dagster reads no other `dagster.yaml` than that of its home, which has to be an absolute, existing folder. With
-    `postgres_url` it is the one that keeps the history in PostgreSQL; the address, a secret, goes by the environment
-    alone. Raises ConfigurationError.
+    Dagster reads only the `dagster.yaml` in its home, which must be an absolute, existing folder. With `postgres_url`
+    that file is the one that keeps the history in PostgreSQL; the address, a secret, is passed only through the
+    environment. Raises ConfigurationError.
     """
     source = PROJECT_FOLDER / "dagster.yaml"
     if postgres_url is not None:
         if find_spec("dagster_postgres") is None:
             raise ConfigurationError("CHARGEHOUSE_POSTGRES_URL needs the extra `postgres`: see docs/operations.md.")
         source = PROJECT_FOLDER / "deploy" / "dagster.postgresql.yaml"
-        # Since SQLAlchemy 2.1 an address that names no driver means another than the one that dagster-postgres brings.
+        # Since SQLAlchemy 2.1 an address without a driver selects a different one from what dagster-postgres installs.
         _, _, address = postgres_url.get_secret_value().partition("://")
         os.environ["CHARGEHOUSE_POSTGRES_URL"] = f"postgresql+psycopg2://{address}"
     home = data / DAGSTER_FOLDER
@@ -41,7 +41,7 @@ def prepare_dagster_home(data: Path, postgres_url: SecretStr | None = None) -> P
     configuration = source.read_text()
     target = home / "dagster.yaml"
     if not target.exists() or target.read_text() != configuration:
-        # Services that begin together all come here. One that died meanwhile left its file to be written over.
+        # Services that start together all get here. The unfinished file of one that died here is overwritten.
         with exclusive(data, DAGSTER), replacing(target) as unfinished:
             unfinished.write_text(configuration)
     os.environ["DAGSTER_HOME"] = str(home)
@@ -49,7 +49,7 @@ def prepare_dagster_home(data: Path, postgres_url: SecretStr | None = None) -> P
 
 
 def history_fault(home: Path, postgres_url: SecretStr | None, error: Exception) -> str:
-    """What to tell a person whose history of runs cannot be written."""
+    """The message for a person whose run history cannot be written."""
     cause = str(error).partition("\n")[0]
     if postgres_url is not None:
         return (

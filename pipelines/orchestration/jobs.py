@@ -1,7 +1,7 @@
-"""The jobs: selections of the same assets, asked in different ways. Each run stays in one process.
+"""The jobs: selections of the same assets with different configuration. Each run stays in one process.
 
-On the command line one run does everything: it reads, builds the months it touched and publishes. By schedule `load`
-reads, stages and builds all but the facts; the sensor of the touched months asks for `build_months` and `publish`.
+On the command line one run does everything: it reads, builds the months it touched and publishes. On a schedule, `load`
+reads, stages and builds all but the facts; the `touched_months` sensor then requests `build_months` and `publish`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,11 +24,11 @@ BUILD_MONTHS = "build_months"
 PUBLISH = "publish"
 
 ACCOUNT = "chargehouse/account-"
-"""The tag, with a vendor behind it, of a run that reads this vendor's account."""
+"""Prefix of the tag of a run that reads a vendor's account; the vendor's name follows it."""
 
 BUILT_KEYS = (*(table_key(table) for table in TABLES if table not in MONTHLY_FACTS), dg.AssetKey("warehouse"))
-"""What a job that does everything builds. The monthly facts are partitioned and cannot stand in one run with the rest:
-the step of the touched months builds them, and records each month as a partition."""
+"""What a job that does everything builds. The monthly facts are partitioned, so one run cannot select them with the
+rest: the step `touched_month` builds them, and records each month as a partition."""
 
 LOADED_KEYS = tuple(
     table_key(table)
@@ -36,14 +36,14 @@ LOADED_KEYS = tuple(
     if table.group == "staging"
     or table in (LOAD_AUDIT, LATENESS, VOCABULARY, OPEN_SESSION, COVERAGE, VENDOR_RADAR, *DIMENSIONS)
 )
-"""What a load builds: all but the facts and what is counted of them."""
+"""What a load builds: everything except the facts, the counts taken from them, and the publication."""
 
 PUBLISHED_KEYS = tuple(key for key in BUILT_KEYS if key not in LOADED_KEYS)
 FACT_KEYS = tuple(table_key(table) for table in MONTHLY_FACTS)
 
 
 def build_jobs(vendors: Sequence[str]) -> list[UnresolvedAssetJobDefinition]:
-    """The jobs over these vendors, which have to be on."""
+    """The jobs over these vendors, all of which must be configured."""
     read = raw_keys(vendors)
     everything = _assets(*read, *BUILT_KEYS) | dg.AssetSelection.checks(*check_keys())
     jobs = [
@@ -62,7 +62,7 @@ def build_jobs(vendors: Sequence[str]) -> list[UnresolvedAssetJobDefinition]:
             "open the launchpad (beside Materialize all) and fill them in below raw_log.",
             everything,
             vendors,
-            # Without the months the run fails and says so; with the default it would be a refresh.
+            # Without the months the run fails and says so; with the default configuration it would be a refresh.
             configured("raw_log", {"kind": "backfill", "from_month": "", "to_month": ""}) if read else None,
         ),
         _job(

@@ -1,4 +1,4 @@
-"""The facts by month as assets: the months that a run has touched, or those that somebody chose."""
+"""The monthly facts as assets: the months that a run touched, or those that somebody selected."""
 
 from collections.abc import Iterator, Sequence
 
@@ -27,13 +27,13 @@ from transforms.touched import NO_MONTH
 from warehouse.tables import MONTH_QUALITY, STAGED_CHARGE_STATION, STAGED_LOCATION, STAGED_SESSION, TOUCHED_MONTH
 
 MONTH_READING = dg.AssetKey(["ops", "month_reading"])
-"""Not a table: what it stands for is in the raw log."""
+"""Not a table: the rows that it stands for are in the raw log."""
 
 
 def build_month_assets(
     settings: Settings, lakes: Lakes, months: dg.MonthlyPartitionsDefinition, progress: Progress
 ) -> list[dg.AssetsDefinition]:
-    """The facts with a partition for each month, and the step that builds of them what was touched."""
+    """The facts with a partition for each month, and the step that builds the months that were touched."""
     return [_monthly_facts(settings, lakes, months), _touched_months(settings, lakes, progress)]
 
 
@@ -66,8 +66,8 @@ def _monthly_facts(settings: Settings, lakes: Lakes, months: dg.MonthlyPartition
         pool=LAKE,
     )
     def monthly_facts(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        """Build the selected months anew from the staged sessions, all three facts of each; read them again before that
-        where that is selected. Sessions without a month are built along where they are pending."""
+        """Rebuild the selected months from the staged sessions, all three facts of each. If the month reading is
+        selected, first read them from the vendors again. Pending sessions without a month are built as well."""
         hold_run(settings.data, context.run.run_id)
         failures: list[str] = []
         if MONTH_READING in context.selected_asset_keys:
@@ -96,7 +96,8 @@ def _monthly_facts(settings: Settings, lakes: Lakes, months: dg.MonthlyPartition
 
 
 def _read_again(context: dg.AssetExecutionContext, settings: Settings, lakes: Lakes) -> list[str]:
-    """Read the selected months from every vendor that is on, and take in what came. Gives what could not be read."""
+    """Read the selected months again from every configured vendor, stage what came, and build the running sessions,
+    dimensions and coverage from it. Returns what could not be read."""
     raw_log, run_id = RawLog(settings.data), context.run.run_id
     if not settings.vendors:
         raise dg.Failure("No vendor is configured: set its variables (see .env.example).", allow_retries=False)
@@ -122,13 +123,13 @@ def _touched_months(settings: Settings, lakes: Lakes, progress: Progress) -> dg.
         name=TOUCHED_MONTH.name,
         specs=[
             table_spec(TOUCHED_MONTH, deps=[table_key(STAGED_SESSION), table_key(STAGED_CHARGE_STATION)]),
-            # Not of the facts, which it counts: a blocking check of theirs is judged by it, and would wait for itself.
+            # Not on the facts, which it counts: their blocking checks read it, and would wait for themselves.
             table_spec(MONTH_QUALITY, deps=[table_key(table) for table in (STAGED_SESSION, STAGED_LOCATION)]),
         ],
         pool=LAKE,
     )
     def touched_month(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        """Build every month of the facts that newly staged rows touched, and no other; count what stands in them."""
+        """Build every month of the facts that newly staged rows touched, and no other; count what these months hold."""
         hold_run(settings.data, context.run.run_id)
         with exclusive(settings.data, LAKE):
             refuse_outdated(lakes)
@@ -156,7 +157,7 @@ def _touched_months(settings: Settings, lakes: Lakes, progress: Progress) -> dg.
 
 
 def _measure(context: dg.AssetExecutionContext, lakes: Lakes, months: Sequence[str], time_zone: str) -> None:
-    """Count what stands in the months that a partitioned run has built, and record that, which is no partition."""
+    """Count what the months hold that a partitioned run built; record the counts, which are not partitioned."""
     measure_months(lakes, months, time_zone)
     rows = row_count(lakes.published, MONTH_QUALITY)
     context.log_event(dg.AssetMaterialization(table_key(MONTH_QUALITY), metadata={"dagster/row_count": rows}))

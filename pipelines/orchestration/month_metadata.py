@@ -1,4 +1,4 @@
-"""What Dagster tells of each month of the facts: rows, energy, what changed and why, and pictures of the newest."""
+"""What Dagster shows for each month of the facts: rows, energy, what changed and why, and charts for the newest."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -17,17 +17,17 @@ from warehouse.tables import FACT_ENERGY, FACT_SESSION, MONTH_QUALITY, REJECTED_
 from warehouse.tables.table import Table
 
 MonthTotals = Mapping[tuple[Table, str], tuple[int, float]]
-"""Rows and kWh of a month of a fact."""
+"""Rows and kWh, by fact and month."""
 
 MonthMetadata = Mapping[tuple[Table, str], Mapping[str, Any]]
-"""What is told of each month of each fact."""
+"""The metadata that Dagster shows, by fact and month."""
 
 MONTHS_PICTURED = 36
-"""The newest: more bars than that cannot be told apart in the picture."""
+"""How many of the newest months a chart shows: more bars could not be told apart."""
 
 
 def month_totals(lakes: Lakes, months: Collection[str]) -> MonthTotals:
-    """What stands in these months now, before they are built again."""
+    """What these months hold now, before they are rebuilt."""
     totals: dict[tuple[Table, str], tuple[int, float]] = {}
     partitions = [month for month in months if month != NO_MONTH]
     counts = lakes.published.row_counts(REJECTED_SESSION)
@@ -47,8 +47,7 @@ def month_totals(lakes: Lakes, months: Collection[str]) -> MonthTotals:
 
 
 def metadata_by_month(lakes: Lakes, before: MonthTotals, built: Sequence[BuiltMonth], time_zone: str) -> MonthMetadata:
-    """The metadata of each month that was built, of each fact; the newest month's carries lineage, preview and
-    pictures."""
+    """The metadata of each built month of each fact; the newest month's carries lineage, preview and pictures."""
     if not built:
         return {}
     reasons = _reasons(lakes, {each.month for each in built})
@@ -57,7 +56,7 @@ def metadata_by_month(lakes: Lakes, before: MonthTotals, built: Sequence[BuiltMo
         for each in built
     }
     newest = max(each.month for each in built)
-    # The web UI shows them in this order; a preview is higher than the window.
+    # The web UI keeps this order. Pictures come first, because a preview is taller than the window.
     described[FACT_SESSION, newest]["pictures"] = session_pictures(lakes, newest, time_zone)
     described[FACT_ENERGY, newest]["pictures"] = energy_pictures(lakes, newest, time_zone)
     for table in (FACT_SESSION, FACT_ENERGY, REJECTED_SESSION):
@@ -69,7 +68,7 @@ def metadata_by_month(lakes: Lakes, before: MonthTotals, built: Sequence[BuiltMo
 
 
 def log_months(context: dg.AssetExecutionContext, built: Sequence[BuiltMonth], described: MonthMetadata) -> None:
-    """Record each month of each fact as its own partition, which the step that built them is not."""
+    """Record each month of each fact as a partition of the fact, where the step does not report it itself."""
     for each in sorted(built, key=lambda one: one.month):
         context.log_event(
             dg.AssetMaterialization(
@@ -86,7 +85,7 @@ def touched_in_words(lakes: Lakes, run_id: str) -> dg.MarkdownMetadataValue:
 
 
 def _reasons(lakes: Lakes, months: Collection[str]) -> dict[str, str]:
-    """Why each month was touched at last."""
+    """Why each month was last touched."""
     touched = lakes.published.scan(TOUCHED_MONTH).filter(pl.col("month").is_in(list(months)))
     newest = (
         touched.filter(pl.col("number") == pl.col("number").max().over("month"))
@@ -111,7 +110,7 @@ def _counts(each: BuiltMonth, before: tuple[int, float] | None, reason: str | No
 
 
 def session_pictures(lakes: Lakes, month: str, time_zone: str) -> dg.MarkdownMetadataValue:
-    """How many sessions there are by month and vendor, and when those of one month begin."""
+    """Charts of the sessions by month and vendor, and of when in the week those of one month begin."""
     sessions = lakes.published.scan(FACT_SESSION, [month]).select("started_at").collect()
     begins = by_hour_of_week(sessions.select(at="started_at", amount=pl.lit(1.0)), time_zone)
     return _pictures(
@@ -123,7 +122,7 @@ def session_pictures(lakes: Lakes, month: str, time_zone: str) -> dg.MarkdownMet
 
 
 def energy_pictures(lakes: Lakes, month: str, time_zone: str) -> dg.MarkdownMetadataValue:
-    """The energy by month and vendor, and that of one month over the week."""
+    """Charts of the energy by month and vendor, and of one month's energy over the week."""
     slots = (
         lakes.published.scan(FACT_ENERGY, [month])
         .group_by("slot_start_at")
@@ -166,5 +165,5 @@ def _bars(lakes: Lakes, title: str, column: str, unit: str) -> str:
 
 
 def _pictures(pictures: Mapping[str, str]) -> dg.MarkdownMetadataValue:
-    """One entry, as the web UI shows anything longer than a few lines only when it is clicked."""
+    """All of them as one entry: the web UI shows anything longer than a few lines only on a click."""
     return dg.MetadataValue.md("\n\n".join(as_markdown(svg, title) for title, svg in pictures.items()))

@@ -1,4 +1,4 @@
-"""The months in which the facts are kept, as Dagster partitions."""
+"""The months of the facts, as Dagster partitions."""
 
 from datetime import UTC, datetime
 
@@ -11,9 +11,9 @@ from warehouse.tables import FACT_ENERGY, FACT_SESSION
 
 
 def month_partitions(settings: Settings, lake: Lake) -> dg.MonthlyPartitionsDefinition:
-    """Months from the first one read, or the oldest one stored, to the current one, in the configured zone."""
+    """Months from the first one read, or an older one that is stored, to the current one, in the configured zone."""
     first = first_month(settings, datetime.now(UTC))
-    # A rebuild mends a damaged fact, and must be able to begin.
+    # Damaged facts are skipped: the rebuild that repairs them must be able to start.
     facts = [table for table in (FACT_SESSION, FACT_ENERGY) if not lake.is_damaged(table)]
     stored = [month for table in facts for month in lake.months(table)]
     return dg.MonthlyPartitionsDefinition(

@@ -1,5 +1,5 @@
-"""Small pictures for the web UI: bars, a curve and a heat map as SVG, written here. A plotting library takes longer to
-load than a refresh takes.
+"""Small charts for the web UI: bars, a curve and a heat map, written here as SVG. Importing a plotting library takes
+longer than a refresh.
 """
 
 from base64 import b64encode
@@ -22,12 +22,12 @@ HOURS = 24
 
 
 def as_markdown(svg: str, title: str) -> str:
-    """The picture as an image that Markdown shows without asking anybody for it."""
+    """The picture as a Markdown image with its data inline, so that showing it needs no request."""
     return f"![{title}](data:image/svg+xml;base64,{b64encode(svg.encode()).decode()})"
 
 
 def stacked_bars(title: str, labels: Sequence[str], values: Mapping[str, Sequence[float]], unit: str) -> str:
-    """A bar for each label, a layer for each vendor."""
+    """One bar per label, with a layer for each vendor."""
     totals = [sum(layer[place] for layer in values.values()) for place in range(len(labels))]
     most = _axis_top(max(totals, default=0.0))
     step = (WIDTH - LEFT - RIGHT) / max(len(labels), 1)
@@ -74,11 +74,11 @@ def week_curve(title: str, values: Sequence[float], unit: str) -> str:
 
 
 def heat_map(title: str, values: Sequence[float], unit: str) -> str:
-    """A square for each hour of a week, a row for each day, darker for more."""
+    """One square per hour of the week and one row per day; darker means more."""
     most = max(values, default=0.0) or 1.0
     step, height = (WIDTH - LEFT - RIGHT) / HOURS, (HEIGHT - TOP - BOTTOM) / len(DAYS)
     parts = [_text(LEFT, 18, title, "start", 13), _text(WIDTH - RIGHT, 18, f"most: {_short(most)} {unit}", "end")]
-    # One path for each shade makes a picture of a few thousand characters.
+    # One path per shade, not per square, keeps the picture to a few thousand characters.
     shades: dict[int, list[str]] = {}
     for hour, value in enumerate(values):
         left, top = LEFT + step * (hour % HOURS), TOP + height * (hour // HOURS)
@@ -96,7 +96,7 @@ def heat_map(title: str, values: Sequence[float], unit: str) -> str:
 
 
 def _frame(title: str, most: float, unit: str) -> list[str]:
-    """The title, and lines at nothing, half and most."""
+    """The title, and grid lines at zero, half and the top of the axis."""
     parts = [_text(LEFT, 18, f"{title} [{unit}]", "start", 13)]
     for share in (0.0, 0.5, 1.0):
         y = HEIGHT - BOTTOM - _height(most * share, most)
@@ -125,7 +125,7 @@ def _text(x: float, y: float, text: str, anchor: str, size: int = 11) -> str:
 
 
 def _axis_top(most: float) -> float:
-    """The next number that is round, and whose half is: where an axis ends."""
+    """The top of the axis: the next number that is round and whose half is round too."""
     if most <= 0:
         return 1.0
     power = 10.0 ** floor(log10(most))

@@ -1,4 +1,4 @@
-"""The first rows of a table as a person reads them in the web UI."""
+"""The first rows of a table, formatted for people in the web UI."""
 
 from datetime import datetime
 
@@ -8,17 +8,17 @@ import polars as pl
 from pipelines.personal_data import PSEUDONYM
 
 ROWS_SHOWN = 5
-"""Of a table: enough to see what its rows look like."""
+"""Rows shown of a table: enough to see what they look like."""
 
 MONTHS_SHOWN = 60
-"""Rows of a list by month, at most: five years."""
+"""The most rows shown of a list by month: five years."""
 
 TEXT_SHOWN = 60
-"""So many characters of a text are shown: a payload would fill the page."""
+"""Characters shown of a text: a whole payload would fill the page."""
 
 
 def preview(rows: pl.DataFrame) -> dg.MarkdownMetadataValue:
-    """The first rows as a table, and how many there are besides."""
+    """The first rows as a table, and how many more there are."""
     return dg.MetadataValue.md(markdown_table(rows, MONTHS_SHOWN, longest_text=TEXT_SHOWN))
 
 
@@ -30,9 +30,9 @@ def table_preview(rows: pl.LazyFrame, *, last: bool = False) -> dg.MarkdownMetad
 def markdown_table(
     rows: pl.DataFrame, shown: int, *, instants: str = "%Y-%m-%d %H:%M", longest_text: int | None = None
 ) -> str:
-    """The first `shown` rows as a table, and how many there are besides.
+    """The first `shown` rows as a table, and how many more there are.
 
-    `instants`: how an instant is written. `longest_text`: so many characters of a text are shown; all by default.
+    `instants`: the format of an instant. `longest_text`: how many characters of a text are shown; all by default.
     """
 
     def cell(value: object) -> str:
@@ -45,7 +45,7 @@ def markdown_table(
                 return value.strftime(instants)
             case _:
                 text = " ".join(str(value).split()).replace("|", "\\|")
-                # What is shown stays in Dagster's history, in which nobody can be forgotten.
+                # A preview stays in Dagster's history, from which no person can be erased.
                 text = PSEUDONYM.sub("(pseudonym)", text)
                 return text if longest_text is None or len(text) <= longest_text else f"{text[:longest_text]}…"
 

@@ -33,14 +33,14 @@ _ENDPOINTS_SCHEMA = {
 
 class Strictness(dg.Config):
     """Whether this step, the last of a load, fails when the run could not read something. A run that publishes fails
-    after that instead."""
+    after publishing instead."""
 
     fails_on_gaps: bool = False
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the radar shows, for a person: `fault` is None where nothing is to be done."""
+    """What the radar shows, for people: `fault` is the severity, or None if there is nothing to do."""
 
     fault: dg.AssetCheckSeverity | None
     description: str
@@ -48,7 +48,7 @@ class Verdict:
 
 
 def build_radar(settings: Settings, lakes: Lakes) -> dg.AssetsDefinition:
-    """The radar, after the coverage, with its check in the same step."""
+    """The radar, which is built after the coverage, with its check in the same step."""
 
     @dg.multi_asset(
         name=VENDOR_RADAR.name,
@@ -76,9 +76,9 @@ def build_radar(settings: Settings, lakes: Lakes) -> dg.AssetsDefinition:
 
 
 def build_vendor_radar(settings: Settings, lakes: Lakes, run_id: str) -> pl.DataFrame:
-    """Write the radar from what was read and staged so far; gives its rows. The caller holds the lock of the lake."""
+    """Write the radar from what was read and staged so far; returns its rows. The caller holds the lake's lock."""
     readings = RawLog(settings.data).readings()
-    # A rebuild needs no account: where none is configured, what was in use last still is.
+    # A rebuild needs no account: without one, the endpoints that were last in use count as in use.
     in_use = endpoints_in_use(settings) if settings.vendors else _last_in_use(lakes)
     rows = vendor_radar(
         _endpoints(in_use),
@@ -96,7 +96,7 @@ def build_vendor_radar(settings: Settings, lakes: Lakes, run_id: str) -> pl.Data
 
 
 def verdict(radar: pl.DataFrame) -> Verdict:
-    """What of the radar's rows is a fault, the worst first, and the numbers."""
+    """The faults in the radar's rows, the worst first, and the totals."""
     sentences: list[str] = []
     is_error = False
     for row in radar.iter_rows(named=True):
@@ -166,7 +166,7 @@ def _as_table(rows: pl.DataFrame) -> str:
 
 
 def _last_in_use(lakes: Lakes) -> Iterator[EndpointInUse]:
-    """The endpoints on the radar as it stands."""
+    """The endpoints on the radar as last written."""
     known = lakes.published.scan(VENDOR_RADAR).select("vendor", "endpoint", "api_version").collect()
     for vendor, endpoint, version in known.iter_rows():
         yield EndpointInUse(vendor, endpoint, version, ANNOUNCEMENTS.get((vendor, endpoint)))

@@ -22,14 +22,14 @@ from pipelines.vendors.contract import Endpoint, Question
 CHECK = "read_to_the_end"
 
 ACCOUNTS = "vendor_accounts"
-"""The pool of the runs that ask vendors. All vendors are read in one step, side by side, so it is one pool: a second
-run waits in the queue, whichever vendors it reads."""
+"""The pool of the runs that read vendors. One step reads all vendors side by side, so there is one pool: a second run
+waits in the queue, whichever vendors it reads."""
 
 PREVIEWED = ("object_id", "scope", "vendor_started", "vendor_ended", "vendor_modified", "requested_at")
 
 
 class Reach(dg.Config):
-    """What a run reads. The descriptions stand in the launchpad of the web UI."""
+    """What a run reads. The launchpad of the web UI shows the descriptions."""
 
     kind: Literal["refresh", "reconcile", "backfill"] = Field(
         "refresh", description="refresh: everything new; reconcile: the last months again too; backfill: some months."
@@ -51,7 +51,7 @@ def raw_keys(vendors: Sequence[str]) -> list[dg.AssetKey]:
 
 
 def build_raw_assets(settings: Settings, progress: Progress) -> dg.AssetsDefinition:
-    """One asset per endpoint, in one step, so that every vendor is read at its own pace at the same time."""
+    """One asset per endpoint, in one step, so that all vendors are read at the same time, each at its own pace."""
     endpoints = [endpoint for vendor in ENDPOINTS for endpoint in ENDPOINTS[vendor]]
 
     @dg.multi_asset(
@@ -76,7 +76,7 @@ def build_raw_assets(settings: Settings, progress: Progress) -> dg.AssetsDefinit
                 if raw_key(endpoint) in context.selected_asset_keys:
                     yield _result(endpoint, readings, _preview(settings, endpoint, readings))
             return
-        # The web UI can run a check alone: nothing is asked of the vendors then.
+        # The web UI can run a check alone: no vendor is read then.
         recorded = RawLog(settings.data).readings()
         for endpoint in endpoints:
             if dg.AssetCheckKey(raw_key(endpoint), CHECK) in context.selected_asset_check_keys:
@@ -121,7 +121,7 @@ def _is_of(reading: Reading, endpoint: Endpoint) -> bool:
 
 
 def raw_metadata_of(endpoint: Endpoint, readings: Sequence[Reading]) -> dict[str, Any]:
-    """What is told of the readings of one endpoint in a run."""
+    """The metadata of one endpoint's readings in a run."""
     mine = [each for each in readings if _is_of(each, endpoint)]
     if not mine:
         return {"rows_received": 0, "windows": 0}
@@ -138,7 +138,7 @@ def raw_metadata_of(endpoint: Endpoint, readings: Sequence[Reading]) -> dict[str
 
 
 def _preview(settings: Settings, endpoint: Endpoint, readings: Sequence[Reading]) -> dict[str, Any]:
-    """Keys and times of the first rows that came, and nothing else of them."""
+    """Keys and times of the first rows received, and nothing else about them."""
     if not any(reading.rows_received for reading in readings if _is_of(reading, endpoint)):
         return {}
     newest = RawLog(settings.data).files(endpoint.table)[-1]
@@ -165,7 +165,7 @@ def _verdict(endpoint: Endpoint, readings: Sequence[Reading], introduction: str 
 
 
 def _recorded_verdict(endpoint: Endpoint, recorded: pl.DataFrame) -> dg.AssetCheckResult:
-    """What the last run that read the vendor said of the list."""
+    """The verdict on the list by the last run that read its vendor."""
     of_vendor = recorded.filter(pl.col("vendor") == endpoint.vendor)
     last = of_vendor.filter(pl.col("run_id") == of_vendor["run_id"].last()) if of_vendor.height else of_vendor
     readings = [Reading(**row) for row in last.iter_rows(named=True)]
@@ -175,8 +175,8 @@ def _recorded_verdict(endpoint: Endpoint, recorded: pl.DataFrame) -> dg.AssetChe
 
 
 def _faults(endpoint: Endpoint, readings: Sequence[Reading]) -> list[str]:
-    """What kept the list from being read to its end. A list that was not asked for anything, because another that
-    names its scopes could not be read, is not complete either."""
+    """What kept the list from being read to its end. A list that was not read at all, because another one that names
+    its scopes could not be read, is not complete either."""
     failed = [reading for reading in readings if reading.vendor == endpoint.vendor and reading.state == "failed"]
     if any(_is_of(reading, endpoint) for reading in readings):
         reasons = {each.place: each.message or "" for each in failed if _is_of(each, endpoint)}

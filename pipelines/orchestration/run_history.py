@@ -1,7 +1,8 @@
-"""Dagster's history of runs in SQLite, with connections that are kept open.
+"""Dagster's run history in SQLite, with connections that are kept open.
 
-Dagster's own opens a database for every event, compiles the statement anew and waits for the disk: a third of the time
-of a refresh that finds nothing new. The files are the same, so either can go on where the other left off.
+Dagster's own storage opens a database for every event, compiles the statement anew and waits for the disk, which takes
+a third of the time of a refresh that finds nothing new. The files are the same, so either storage can continue where
+the other left off.
 """
 
 from collections.abc import Iterator
@@ -21,14 +22,14 @@ from watchdog.events import FileSystemEvent
 from watchdog.observers import Observer
 
 KEPT_OPEN = 4
-"""Databases kept open at once: the index, and those of the runs written or looked at last."""
+"""Databases kept open at once: the index, and those of the runs used most recently."""
 
 BUSY_SECONDS = 30
 """How long a process waits for another that writes to the same database."""
 
 
 class RunHistory(DagsterSqliteStorage):
-    """Runs, events, schedules and sensors below `base_dir`, where Dagster's own SQLite storage keeps them as well."""
+    """Runs, events, schedules and sensors below `base_dir`, where Dagster's own SQLite storage also keeps them."""
 
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
         super().__init__(base_dir, inst_data)
@@ -65,7 +66,7 @@ class EventLog(SqliteEventLogStorage):
 
     def _engine(self, shard: str) -> Engine:
         engine = self._engines.pop(shard, None) or _engine(self.conn_string_for_shard(shard))
-        # The one used last stands last.
+        # In order of use, so that the first one was unused for longest.
         self._engines[shard] = engine
         while len(self._engines) > KEPT_OPEN:
             self._engines.pop(next(iter(self._engines))).dispose()
@@ -78,8 +79,8 @@ class EventLog(SqliteEventLogStorage):
 
 
 class _Watchdog(SqliteEventLogStorageWatchdog):
-    """Tells the web UI of a run's events as they are written. While a database is kept open they stand in its
-    write-ahead log, and the database itself does not change, which is all that Dagster's own looks at."""
+    """Notifies the web UI of a run's events as they are written. While a database is kept open, new events are only in
+    its write-ahead log; Dagster's own watchdog looks at the database file alone, which does not change."""
 
     @property
     def patterns(self) -> list[str]:
@@ -90,14 +91,14 @@ class _Watchdog(SqliteEventLogStorageWatchdog):
 
 
 def _engine(address: str) -> Engine:
-    # One connection, used by one thread at a time: whoever holds the storage's lock.
+    # One connection, used by one thread at a time: the one that holds the storage's lock.
     arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False}
     engine = sqlalchemy.create_engine(address, poolclass=StaticPool, connect_args=arguments)
 
     @sqlalchemy.event.listens_for(engine, "connect")
     def _without_waiting_for_the_disk(connection: Any, _record: object) -> None:
-        # With a write-ahead log a crash of the process loses nothing so, and one of the machine no more than the
-        # last events.
+        # With a write-ahead log this loses nothing when the process crashes, and at most the last events when the
+        # machine does.
         connection.execute("PRAGMA synchronous=NORMAL")
 
     return engine

@@ -1,4 +1,4 @@
-"""When things happen by themselves. Every schedule asks for the job `load`; what it touches, the sensor builds."""
+"""When runs start by themselves. Every schedule requests the job `load`; the sensor then has the months built."""
 
 from collections.abc import Mapping
 
@@ -24,7 +24,7 @@ READING = "chargehouse/reading"
 
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
-    """A refresh, a weekly and a monthly reconcile; none where no vendor is on."""
+    """A refresh, a weekly and a monthly reconcile; none if no vendor is configured."""
     if not settings.vendors:
         return []
     return [
@@ -62,7 +62,7 @@ def _schedule(
         default_status=default.RUNNING if settings.are_schedules_on else default.STOPPED,
     )
     def load(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        # A first reading may take hours: another that waits for it would find nothing that is new.
+        # A first reading may take hours: a second one queued behind it would find nothing new.
         same = dg.RunsFilter(job_name=LOAD, tags={READING: name}, statuses=list(UNFINISHED))
         if context.instance.get_runs(same, limit=1):
             return dg.SkipReason(f"The {name.replace('_', ' ')} before this one has not ended.")

@@ -1,7 +1,7 @@
-"""The sensor that heals the facts: whatever a load touched is built, and then published, without a human.
+"""The sensor that brings the facts up to date: whatever a load touched is built, and then published, without a human.
 
-Each tick looks at the tables, never at what an earlier tick thought: what is pending is asked for, unless a run is at
-it, and asked for again when that run failed.
+The sensor keeps no state: each tick looks at the tables. It requests what is pending, unless a run is unfinished, and
+requests it again later if the requested run failed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,10 +26,10 @@ from pipelines.tables.upgrade import outdated_tables
 from transforms.months import month_after
 
 INTERVAL_SECONDS = 30
-"""Between two looks at what is pending, each of which takes a fraction of a second."""
+"""Between two ticks, each of which takes a fraction of a second."""
 
 NEWS = "chargehouse/news"
-"""The tag that names what a requested run is to take in: the same news is not asked for twice."""
+"""The tag that names the changes (news) that a requested run is to process, by which earlier attempts are found."""
 
 UNFINISHED = (
     dg.DagsterRunStatus.QUEUED,
@@ -40,12 +40,12 @@ UNFINISHED = (
 FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360, 1440))
-"""How long after a run that left its news pending the same is tried again: the first time, the second, ..."""
+"""Backoff: how long after the first, the second, ... run that left its news pending the same is tried again."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A run that is to be asked for. `what` is what it does, as a person reads it."""
+    """A run to request. `what` says for people what it builds."""
 
     job: str
     what: str
@@ -55,7 +55,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Attempts:
-    """How often a task was tried in vain, and when at last."""
+    """How often a task was tried without success, and when it was last tried."""
 
     count: int
     last_at: datetime
@@ -71,7 +71,7 @@ def build_sensors(
     months: dg.MonthlyPartitionsDefinition,
     jobs: Sequence[UnresolvedAssetJobDefinition],
 ) -> list[dg.SensorDefinition]:
-    """The sensor of the touched months. `jobs` are those that it may ask for."""
+    """The sensor `touched_months`. `jobs` are those that it may request."""
     zone = ZoneInfo(settings.time_zone)
 
     @dg.sensor(
@@ -106,10 +106,10 @@ def build_sensors(
 
 
 def build_tasks(pending: Mapping[str, int], partitions: set[str]) -> list[Task]:
-    """One run for each stretch of pending months that follow each other.
+    """One run for each stretch of consecutive pending months.
 
-    Not for sessions without a month, nor for a month that came to be known after Dagster loaded the partitions: these
-    are built before the publication.
+    Sessions without a month, and months that appeared after Dagster loaded the partitions, get no run here: the job
+    `publish` builds them before it publishes.
     """
     tasks: list[Task] = []
     for stretch in stretches(sorted(set(pending) & partitions)):
@@ -125,7 +125,7 @@ def build_tasks(pending: Mapping[str, int], partitions: set[str]) -> list[Task]:
 
 
 def publish_tasks(pending: Mapping[str, int], unpublished: Mapping[str, int]) -> list[Task]:
-    """The publication, where there is something that it does not show."""
+    """The publication, if there is something that the current one does not show."""
     if not pending and not unpublished:
         return []
     shown = sorted([*pending.items(), *unpublished.items()])
@@ -133,7 +133,7 @@ def publish_tasks(pending: Mapping[str, int], unpublished: Mapping[str, int]) ->
 
 
 def stretches(months: Sequence[str]) -> list[list[str]]:
-    """Months in order as stretches without a gap."""
+    """Sorted months, grouped into stretches without a gap."""
     found: list[list[str]] = [[month] for month in months[:1]]
     for before, month in pairwise(months):
         if month == month_after(before):
@@ -144,7 +144,7 @@ def stretches(months: Sequence[str]) -> list[list[str]]:
 
 
 def _busy(instance: dg.DagsterInstance, settings: Settings) -> str | None:
-    """Why nothing is to be asked for at this moment."""
+    """Why no run is to be requested right now; None if one may be."""
     unfinished = instance.get_runs(dg.RunsFilter(statuses=list(UNFINISHED)))
     if unfinished:
         names = sorted({"an ad-hoc run" if run.job_name.startswith("__") else run.job_name for run in unfinished})
@@ -155,7 +155,7 @@ def _busy(instance: dg.DagsterInstance, settings: Settings) -> str | None:
 
 
 def _requested(tasks: Sequence[Task], instance: dg.DagsterInstance, zone: ZoneInfo) -> dg.SensorResult:
-    """The runs to ask for: those that were not tried yet, or in vain so long ago that it is time to try again."""
+    """The runs to request: for tasks that were not tried yet, or whose pause after the last failure is over."""
     requests: list[dg.RunRequest] = []
     waiting: list[str] = []
     for task in tasks:
@@ -169,7 +169,7 @@ def _requested(tasks: Sequence[Task], instance: dg.DagsterInstance, zone: ZoneIn
         attempt = attempts.count + 1 if attempts is not None else 1
         requests.append(
             dg.RunRequest(
-                # Should the daemon die while it asks, the same request is not made twice.
+                # If the daemon dies in the middle of this, Dagster does not start the same request twice.
                 run_key=f"{task.job} {task.news} {attempt}",
                 job_name=task.job,
                 tags={**task.partitions, NEWS: task.news},
@@ -181,7 +181,7 @@ def _requested(tasks: Sequence[Task], instance: dg.DagsterInstance, zone: ZoneIn
 
 
 def _attempts(instance: dg.DagsterInstance, task: Task) -> Attempts | None:
-    """The finished runs that were to take in the same news. It is pending still, so none of them did."""
+    """The finished runs that were to process the same news. It is still pending, so none of them succeeded."""
     same = dg.RunsFilter(job_name=task.job, tags={NEWS: task.news}, statuses=list(FINISHED))
     records = instance.get_run_records(same)
     if not records:
@@ -197,6 +197,6 @@ def _published(settings: Settings, zone: ZoneInfo) -> str:
 
 
 def _clock(instant: datetime, zone: ZoneInfo) -> str:
-    """As a person reads it: the time of day, with the day where it is another."""
+    """The time of day as people read it, with the date unless that is today."""
     local = instant.astimezone(zone)
     return f"{local:%H:%M}" if local.date() == datetime.now(zone).date() else f"{local:%Y-%m-%d %H:%M}"

@@ -1,7 +1,7 @@
-"""Why a step of a run failed, for people: the fault that was foreseen, else the innermost.
+"""Why a step of a run failed, for people: the foreseen fault in the chain of causes, else the innermost one.
 
-The messages of foreseen faults hold neither secrets nor personal data. Any other may quote a row or a header: of such a
-fault an alert tells the kind alone, and the command line, which is read where the data lies, the first line.
+The messages of foreseen faults hold neither secrets nor personal data. Any other message may quote a row or a header:
+an alert then names only the kind of fault, and the command line, which is read where the data is, shows the first line.
 """
 
 from collections.abc import Sequence
@@ -22,16 +22,16 @@ FORESEEN = frozenset(
     for fault in (LakeError, PublicationError, AnotherRunError, ConfigurationError, ReadingError, SignInError)
 )
 BLOCKED = "DagsterAssetCheckFailedError"
-"""What Dagster raises for a blocking check that failed. Names assets and checks only."""
+"""What Dagster raises when a blocking check fails. Its message names only assets and checks."""
 
 _INCOMPLETE = "could_not_read"
 
 
 @dataclass(frozen=True)
 class StepCause:
-    """Why a step failed: the kind of the fault, and its words. `is_foreseen`: they are fit to be told anywhere.
+    """Why a step failed: the kind of the fault, and its message (`words`). `is_foreseen`: it may be shown anywhere.
 
-    `is_incomplete`: only because a vendor could not be read. `is_blocked`: because of a check that blocks.
+    `is_incomplete`: only because a vendor could not be read. `is_blocked`: because a blocking check failed.
     """
 
     step: str
@@ -43,12 +43,12 @@ class StepCause:
 
     @property
     def first_line(self) -> str:
-        """The first line of the words; the kind where there are none."""
+        """The first line of the message; the kind if the message is empty."""
         return next(iter(self.words.splitlines()), self.kind)
 
 
 def incomplete(said: str, failures: Sequence[str]) -> dg.Failure:
-    """What fails a run that could not read everything: a line for each fault, and what to do about them."""
+    """The failure of a run that could not read everything: a line for each fault, and what to do about them."""
     advice = (
         "The next refresh reads what this one could not; a reconcile or backfill has to be run again. If it fails "
         "again, `chargehouse doctor` tries every account."
@@ -97,7 +97,7 @@ def _chain(error: SerializableErrorInfo | None) -> list[SerializableErrorInfo]:
 
 
 def _words(error: SerializableErrorInfo) -> str:
-    """What the fault says, without the name that Dagster puts before it."""
+    """The fault's message, without the class name that Dagster puts before it."""
     text = error.message.strip()
     _, mark, said = text.partition(f"{error.cls_name}: ")
     return said if mark else text

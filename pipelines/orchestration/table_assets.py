@@ -1,4 +1,4 @@
-"""The tables that are not kept by month as assets, and the publication, in the order in which a record travels."""
+"""The assets of the tables without month partitions, and of the publication, in the order in which a record travels."""
 
 from collections.abc import Iterator
 
@@ -57,7 +57,7 @@ class Anew(dg.Config):
 
 
 def build_table_assets(settings: Settings, lakes: Lakes, progress: Progress) -> list[dg.AssetsDefinition]:
-    """Every table of the lake but the facts by month, and the published warehouse."""
+    """What staging writes, the running sessions, the dimensions, the coverage, and the published warehouse."""
     return [
         _staged_tables(settings, lakes, progress),
         _open_sessions(settings, lakes),
@@ -93,7 +93,7 @@ def _staged_tables(settings: Settings, lakes: Lakes, progress: Progress) -> dg.A
             yield table_result(
                 table,
                 row_count(lakes.staging, table),
-                # A session that was seen running once more is news, and changes nothing of what is built.
+                # Not NEWS, which changes when a session is seen running once more: that touches no month of the facts.
                 newest_touched if table == STAGED_SESSION else lakes.staging.mark(table, NEWS),
                 rows_received=outcome.rows_received.get(table.name, 0),
             )
@@ -117,14 +117,14 @@ def _staged_tables(settings: Settings, lakes: Lakes, progress: Progress) -> dg.A
 def _stage_what_is_asked(
     raw_log: RawLog, lakes: Lakes, settings: Settings, config: Anew, run_id: str, progress: Progress
 ) -> StagingOutcome:
-    """Stage what has come since the last time; the whole raw log where that is asked. The caller holds the lake's
+    """Stage what has come since the last time, or the whole raw log if the config says so. The caller holds the lake's
     lock."""
     as_of = run_as_of(raw_log.readings(), run_id)
     if not config.from_raw:
         return stage(raw_log, lakes, settings.time_zone, as_of, run_id, on_stage=progress.on_stage)
     months = _asked_months(config)
     if months is not None:
-        # What has come since touches months of its own, which are to be built as well.
+        # The loads since the last staging touch months of their own, which must be built as well.
         stage(raw_log, lakes, settings.time_zone, as_of, run_id)
     progress.on_stage("staging the whole raw log again")
     discard_staged(lakes)
@@ -153,8 +153,8 @@ def _dimension(settings: Settings, lakes: Lakes, table: Table) -> dg.AssetsDefin
 
 
 def _coverage(settings: Settings, lakes: Lakes) -> dg.AssetsDefinition:
-    # After the staging, which notes what the run could not read. Not of the audit: a blocking check of its would keep
-    # from being known what is missing.
+    # Depends on staging, which notes what the run could not read. Not on the audit: if its blocking check failed, the
+    # coverage could not show what is missing.
     @dg.multi_asset(
         name=COVERAGE.name, specs=[table_spec(COVERAGE, deps=[*raw_keys([*ENDPOINTS]), table_key(STAGED_SESSION)])]
     )
@@ -201,7 +201,7 @@ def _warehouse(settings: Settings, lakes: Lakes, progress: Progress) -> dg.Asset
 
 
 def _asked_months(config: Anew) -> list[str] | None:
-    """The months between the two that are asked for, both included; None for all. Raises ConfigurationError."""
+    """The months from `from_month` to `to_month`, both included; None for all. Raises ConfigurationError."""
     if not config.from_month and not config.to_month:
         return None
     check_months(config.from_month, config.to_month)

@@ -1,4 +1,4 @@
-"""A table of the lake as an asset: its key, what it is made of, and what a step tells that has written it."""
+"""A table of the lake as an asset: its key, its dependencies, and what a step reports after writing it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,12 +14,12 @@ from warehouse.tables.table import Table
 
 
 def table_key(table: Table) -> dg.AssetKey:
-    """Published tables go by their name in DuckDB, the others below their group."""
+    """The table's name, below its schema (`ops`, `staging`) unless that is `main`."""
     return dg.AssetKey([table.name] if table.database_schema == "main" else [table.database_schema, table.name])
 
 
 def raw_keys_of(table: Table) -> list[dg.AssetKey]:
-    """The raw assets that a staged table is made of."""
+    """The raw assets that a staged table is made from."""
     return [
         raw_key(endpoint)
         for vendor in ENDPOINTS
@@ -29,9 +29,9 @@ def raw_keys_of(table: Table) -> list[dg.AssetKey]:
 
 
 def table_spec(table: Table, deps: Sequence[dg.AssetKey], *, skippable: bool = False) -> dg.AssetSpec:
-    """What Dagster is told of a table before any run: what it holds, its columns, and what it is built of (`deps`).
+    """What Dagster knows about a table before any run: what it holds, its columns, and what it is built from (`deps`).
 
-    `skippable`: a run of its step may leave it as it is.
+    `skippable`: a run of its step may leave the table unchanged.
     """
     return dg.AssetSpec(
         table_key(table),
@@ -45,10 +45,10 @@ def table_spec(table: Table, deps: Sequence[dg.AssetKey], *, skippable: bool = F
 
 
 def table_result(table: Table, rows: int, version: int | None = None, **told: Any) -> dg.MaterializeResult[None]:
-    """What a step tells of a table that it has written.
+    """What a step reports about a table that it has written.
 
-    `version`: another number after every change of the table, by which Dagster tells that what is built of it is out of
-    date; without it every run counts as a change.
+    `version`: a number that changes whenever the table does, from which Dagster sees that what is built from it is out
+    of date; without it every run counts as a change.
     """
     metadata = {"dagster/row_count": rows, **told, **lineage_metadata(table)}
     data_version = None if version is None else dg.DataVersion(str(version))
