@@ -1,1 +1,1 @@
-"""What people do with it: runs by hand, status, backups, the web UI, forgetting a person."""
+"""What people do with Chargehouse: runs by hand, status, backups, the web UI, forgetting a person."""

@@ -1,14 +1,15 @@
-"""Backups of the lake: whole generations, in which a file that has not changed is a hard link to the one before.
+"""Backups of the lake: complete generations, in which an unchanged file is a hard link into the generation before.
 
-Everything below the root of data is a file that is written once and never changed in place (raw log, data files,
-entries of the Delta logs), so that a copy taken while nobody writes is a state from which a run goes on as from the
-original. The locks of the runs keep writers away meanwhile; readers notice nothing.
+Every file below the data root is written once and never changed in place (raw log, data files, entries of the Delta
+logs), so a copy taken while nobody writes is a state from which a run can continue as from the original. Meanwhile the
+locks of the runs keep writers out; readers notice nothing.
 
     FOLDER/20261120T031500000000Z/manifest.json, raw/, lake/, staging/, pseudonym.key, forgotten.json,
     forgetting, sandbox.json
 
-A generation is built under another name and renamed, so one that is there is whole. Not in it are Dagster's history of
-runs, and the DuckDB file, which names files by absolute paths and is published anew after a restore.
+A generation is built under a temporary name and then renamed, so every generation found is complete. It does not
+contain Dagster's run history, nor the DuckDB file, which names files by absolute paths and is published anew after a
+restore.
 """
 
 import errno
@@ -38,15 +39,15 @@ from pipelines.tables.lakes import Lakes
 from warehouse.durable_files import flush, replacing
 
 FORMAT = 1
-"""Of the manifest: another number for one that this version could not read."""
+"""The format of the manifest; one that this version could not read has another number."""
 
 MANIFEST = "manifest.json"
 BUILDING = ".building"
 RESTORING = "restoring"
-# The raw log comes last in a restore: it is what says that there is data.
+# A restore puts the raw log in place last: its presence means that there is data.
 CONTENT = (SANDBOX_RECORD, PSEUDONYM_KEY, FORGOTTEN, FORGETTING, STAGING_FOLDER, LAKE_FOLDER, RAW_FOLDER)
 PIECE_BYTES = 1 << 20
-"""Read and written at once, so that a large file does not fill the memory."""
+"""Bytes copied at once, so that a large file does not fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class KeptFile:
 
 @dataclass(frozen=True)
 class Backup:
-    """One generation. `files` by their path below the root of data."""
+    """One generation. `files` are keyed by their path below the data root."""
 
     folder: Path
     made_at: str
@@ -70,14 +71,14 @@ class Backup:
 
     @property
     def size_bytes(self) -> int:
-        """The size of all its files, those among them that are links into the generation before."""
+        """The size of all its files, including those that are links into the generation before."""
         return sum(file.size_bytes for file in self.files.values())
 
 
 def back_up(data: Path, folder: Path, keep: int | None = None) -> Backup:
-    """Add a generation to the backups in `folder`; with `keep`, remove all but so many of the newest.
+    """Add a generation to the backups in `folder`; with `keep`, remove all but that many of the newest.
 
-    Waits for a run that writes. Raises BackupError, and ConfigurationError where `keep` is less than 1.
+    Waits while a run is writing. Raises BackupError, and ConfigurationError if `keep` is less than 1.
     """
     if keep is not None and keep < 1:
         raise ConfigurationError(f"--keep must be 1 or more, not {keep}.")
@@ -105,10 +106,10 @@ def back_up(data: Path, folder: Path, keep: int | None = None) -> Backup:
 
 
 def restore(data: Path, folder: Path) -> Backup:
-    """Put the newest backup in `folder`, or `folder` itself where it is one, back below `data`, and publish it.
+    """Put the newest backup in `folder`, or `folder` itself if it is one, back below `data`, and publish it.
 
-    Every file is compared with its checksum. Where data is already, nothing is touched. A restore that was cut off goes
-    on when it is run again. Raises BackupError.
+    Every file is verified against its checksum. If there is data already, nothing is touched. A restore that was cut
+    off continues when it is run again. Raises BackupError.
     """
     backup = _read(_chosen(folder))
     data.mkdir(parents=True, exist_ok=True)
@@ -125,7 +126,7 @@ def restore(data: Path, folder: Path) -> Backup:
         elif _read(aside).made_at != backup.made_at:
             raise BackupError(f"{aside} holds a restore of another backup that was cut off; finish or remove it first.")
         for name in CONTENT:
-            # What is not there any more was put in place before the restore was cut off.
+            # A file or folder missing here is not in the backup, or was put in place before the restore was cut off.
             if (aside / name).exists():
                 (aside / name).rename(data / name)
         flush(data)
@@ -142,7 +143,7 @@ def _one_backup_at_a_time(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _nobody_writes(data: Path) -> Iterator[None]:
-    """In the order in which no run takes them the other way round."""
+    """Hold both locks. No run takes them in the opposite order, so there is no deadlock."""
     with exclusive(data, LAKE), exclusive(data, RAW_LOG):
         yield
 
@@ -178,7 +179,7 @@ def _content(data: Path) -> Iterator[Path]:
 
 
 def _linked(kept: Path, target: Path) -> bool:
-    """Whether the kept file could be linked; some file systems have no links."""
+    """Link the kept file to `target`. Returns whether that was possible; some file systems have no hard links."""
     try:
         os.link(kept, target)
     except OSError as fault:
@@ -189,7 +190,7 @@ def _linked(kept: Path, target: Path) -> bool:
 
 
 def _copy(source: Path, target: Path) -> str:
-    """Copy a file with its times, flushed to the disk; gives its checksum."""
+    """Copy a file with its timestamps and flush it to the disk; returns its checksum."""
     target.parent.mkdir(parents=True, exist_ok=True)
     checksum = blake2b(digest_size=32)
     with source.open("rb") as reader, target.open("wb") as writer:
@@ -212,7 +213,7 @@ def _copy_checked(source: Path, target: Path, file: KeptFile) -> None:
 
 
 def _generations(folder: Path) -> list[Path]:
-    """The complete ones, oldest first."""
+    """The complete generations, oldest first."""
     return sorted(path.parent for path in folder.glob(f"*/{MANIFEST}") if not path.parent.name.endswith(BUILDING))
 
 
@@ -237,7 +238,7 @@ def _read(generation: Path) -> Backup:
 
 
 def _write_manifest(folder: Path, backup: Backup) -> None:
-    """Last of all, and whole or not at all: it says that everything else is there."""
+    """Write the manifest, last of all and atomically: its presence means that everything else is there."""
     content = {
         "format": FORMAT,
         "made_at": backup.made_at,

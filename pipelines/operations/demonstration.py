@@ -1,4 +1,4 @@
-"""Where no vendor is configured: the sandbox plays all four, always the same world over the same data."""
+"""The demonstration without any configured vendor: the sandbox plays all four, the same world for the same data."""
 
 import json
 import os
@@ -20,12 +20,12 @@ from warehouse.durable_files import replacing
 SEED = 7
 SESSIONS = 6_000
 MONTHS_BEFORE = 5
-"""The world of a first `make run`: half a year in which no month of a vendor is empty, and which is read in seconds."""
+"""The world of a first `make run`: half a year in which no vendor has an empty month, and which is read in seconds."""
 
 
 @dataclass(frozen=True)
 class DemonstrationWorld:
-    """What the world was made from, kept beside the data, so that a later run meets the same world, only later."""
+    """What the world was made from, kept beside the data, so that a later run finds the same world, at a later time."""
 
     seed: int
     sessions: int
@@ -44,7 +44,7 @@ def sandboxed(settings: Settings, as_of: datetime) -> Iterator[Settings]:
 def sandbox_environment(settings: Settings, as_of: datetime) -> Iterator[Mapping[str, str]]:
     """The environment of this process, with the sandbox as every vendor for as long as the context lasts.
 
-    Raises ConfigurationError over the data of somebody's own accounts.
+    Raises ConfigurationError if the folder holds data of real accounts.
     """
     refuse_sandbox(settings.data)
     record = _world_of(settings.data, as_of)
@@ -58,7 +58,7 @@ def sandbox_environment(settings: Settings, as_of: datetime) -> Iterator[Mapping
     with Sandbox(world, now=as_of) as sandbox:
         yield {
             "CHARGEHOUSE_FIRST_MONTH": begins_at.strftime("%Y-%m"),
-            # Whoever has begun to fill in an account has not named anything of the sandbox's.
+            # Vendor variables are left out: an account that is only half filled in says nothing about the sandbox.
             **{name: value for name, value in os.environ.items() if not name.startswith(VENDOR_PREFIXES)},
             **sandbox.environment(),
             "CHARGEHOUSE_DATA": str(settings.data),

@@ -1,4 +1,4 @@
-"""`chargehouse doctor`: configuration and credentials, with one small call to each vendor or each park."""
+"""`chargehouse doctor`: checks configuration and credentials, with one small call to each vendor or each park."""
 
 import shutil
 from pathlib import Path
@@ -12,8 +12,8 @@ from pipelines.vendors.http_client import Tally
 
 
 def examine(settings: Settings) -> tuple[list[str], bool]:
-    """A line for the data folder, the zone and each vendor; and whether the folder can be written and every vendor that
-    is on answered."""
+    """A line for the data folder, the time zone, each vendor and each unknown variable; and whether the folder can be
+    written and every configured vendor answered."""
     obstacle = _obstacle(settings.data)
     lines = [
         f"data        {f'FAILED: {obstacle}' if obstacle else _folder_and_space(settings.data)}",
@@ -36,7 +36,7 @@ def examine(settings: Settings) -> tuple[list[str], bool]:
 
 
 def _obstacle(data: Path) -> str | None:
-    """What keeps the data folder from being made or written, in words; None where nothing does."""
+    """Why the data folder cannot be made or written, in words; None if it can."""
     existing = _nearest(data)
     try:
         with TemporaryFile(dir=existing) as file:
@@ -51,5 +51,5 @@ def _folder_and_space(data: Path) -> str:
 
 
 def _nearest(data: Path) -> Path:
-    """The folder, or what is there already of its path."""
+    """The folder, or the nearest folder above it that exists."""
     return next(path for path in (data, *data.parents) if path.exists())

@@ -1,8 +1,8 @@
-"""Forgetting a person: out of every row of the raw log, out of all that is made of it, and out of what was made before.
+"""Forgetting a person: erasing them from the rows of the raw log, from all that is built of it, and from old versions.
 
-First the person is listed, so that no run writes anything new of them; then the raw log is written anew. A rebuild
-makes everything else from that, and at last the older versions of the tables go. What is cut off in between is done by
-the same command, run again; until then a mark says so.
+First the person is listed as forgotten, so that no run writes anything new about them; then the raw log is rewritten. A
+rebuild makes everything else from that, and finally the older versions of the tables are removed. If it is cut off in
+between, the same command, run again, completes it; until then a marker file says that it is unfinished.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,16 +34,16 @@ _TOLD_BY_OBJECT = ("object_id", "vendor_started", "vendor_ended", "vendor_modifi
 
 @dataclass
 class Erased:
-    """In what the person was erased, by the vendor's ids: sessions, and other objects."""
+    """Where the person was erased: the vendor's ids of the sessions, and of other objects."""
 
     session_ids: set[str] = field(default_factory=set)
     object_ids: set[str] = field(default_factory=set)
 
 
 def erase_from_raw_log(settings: Settings, vendor: str, person: str, on_wait: Callable[[], None]) -> Erased:
-    """List the person as forgotten, and take what tells of them out of the raw log; all of the vendor's who are listed.
+    """List the person as forgotten, and erase every listed person of the vendor from the raw log.
 
-    `person`: an id as the vendor writes it, of a user, a driver or a card, or a pseudonym. Waits for runs that read or
+    `person`: the id of a user, a driver or a card as the vendor writes it, or a pseudonym. Waits for runs that read or
     write. Raises ConfigurationError.
     """
     if vendor not in ENDPOINTS:
@@ -63,7 +63,7 @@ def erase_from_raw_log(settings: Settings, vendor: str, person: str, on_wait: Ca
 
 
 def remove_older_versions(data: Path, on_wait: Callable[[], None]) -> None:
-    """Remove every file of the published tables that the publication does not name, however young: the last of it."""
+    """The last step: remove every file of the published tables that the publication does not name, however recent."""
     lakes = Lakes.below(data)
     with exclusive(data, LAKE, on_wait):
         named = published_files(data / DATABASE)
@@ -74,7 +74,7 @@ def remove_older_versions(data: Path, on_wait: Callable[[], None]) -> None:
 
 @contextmanager
 def _nobody_reads_or_writes(data: Path, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Also no run that began to read when the person was not listed yet."""
+    """Hold the locks of all readers and writers, so that no run that began before the person was listed still reads."""
     with ExitStack() as stack:
         for lock in (*sorted(account_lock(vendor) for vendor in ENDPOINTS), LAKE, RAW_LOG):
             stack.enter_context(exclusive(data, lock, on_wait))
@@ -104,13 +104,13 @@ def _erase(data: Path, vendor: str, forgotten: Forgotten) -> Erased:
 
 
 def _forget_audit_of_gone_scopes(lake: Lake, is_kept: Callable[[str], bool]) -> None:
-    """What each run received stands there by scope. Without it everything is counted anew from the raw log."""
+    """Drop the audit, which is kept by scope, if it names a forgotten one; it is then counted anew from the raw log."""
     if not all(map(is_kept, lake.scan(LOAD_AUDIT).select("scope").unique().collect()["scope"])):
         lake.forget(LOAD_AUDIT)
 
 
 def _without_forgotten(rows: pl.DataFrame, endpoint: Endpoint, forgotten: Forgotten, erased: Erased) -> pl.DataFrame:
-    """The rows of a list, of which those that tell of a forgotten person do so no more; these are noted in `erased`."""
+    """The rows of a list without what tells of forgotten persons; the ids of the changed rows are added to `erased`."""
     left = {
         number: payload
         for number, whole in enumerate(rows["payload"])

@@ -1,4 +1,4 @@
-"""A job as a Dagster run in this process, recorded in the project's instance."""
+"""Running a job as a Dagster run in this process, recorded in the project's instance."""
 
 import io
 import os
@@ -24,15 +24,15 @@ from warehouse.background import Result, awaited, begin
 from warehouse.errors import WarehouseError
 
 REPOSITORY = {".dagster/repository": "__repository__@chargehouse"}
-"""The tag by which the web UI lists a run of the command line among those of its job."""
+"""The tag by which the web UI lists a run of the command line among the runs of its job."""
 
 PROCESS = "chargehouse/process"
-"""The tag that names the process in which a run takes place."""
+"""The tag with the id of the process that executes a run."""
 
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """How a run ended. `faults`: one sentence for each thing that failed; empty when all is done."""
+    """How a run ended. `faults`: one sentence for each thing that failed; empty if nothing did."""
 
     run_id: str
     faults: Sequence[str]
@@ -47,8 +47,8 @@ def run_job(
 ) -> RunOutcome:
     """Run a job to its end. `vendors` narrows what is read; `configuration` maps a step to its config.
 
-    Raises KeyboardInterrupt where the process is told to stop (the run's threads go on until it exits), and
-    WarehouseError where the history of runs cannot be written.
+    Raises KeyboardInterrupt if the process is told to stop (the run's threads go on until it exits), and WarehouseError
+    if the run history cannot be written.
     """
     home = prepare_dagster_home(settings.data, settings.postgres_url)
     job = build_definitions(settings, progress, vendors).resolve_job_def(name)
@@ -78,29 +78,29 @@ def run_job(
     if busy:
         progress.on_stage(f"waiting for another run that reads {', '.join(busy)}")
     try:
-        # What Dagster cannot record it prints, with everything that belongs to it.
+        # Events that Dagster cannot record it prints to stderr, with all their details.
         with redirect_stderr(io.StringIO()):
             result = _interruptible(execute)
     except Exception as error:
         if not is_history_fault(error):
             raise
         raise WarehouseError(history_fault(home, settings.postgres_url, error)) from error
-    # Not the record of the run, which somebody may have deleted from the history meanwhile.
+    # Not judged by the record of the run, which somebody may have deleted from the history meanwhile.
     if any(event.event_type == dg.DagsterEventType.RUN_SUCCESS for event in result.all_events):
         return RunOutcome(run_id, ())
     unread = failed_readings(Lakes.below(settings.data), run_id)
     broken = broken_claims(result.get_asset_check_evaluations())
     causes = [step_cause(event) for event in result.all_events if event.is_step_failure]
-    # What a step says that failed because of these, they say better.
+    # Steps that failed only because of these are left out: `unread` and `broken` explain it better.
     others = [cause for cause in causes if not (cause.is_incomplete and unread) and not (cause.is_blocked and broken)]
     faults = [*unread, *broken, *(f"{cause.step}: {cause.first_line}" for cause in others)]
     return RunOutcome(run_id, faults or [f"the run {run_id} did not succeed; what it recorded stands in the web UI."])
 
 
 def _interruptible(work: Callable[[], Result]) -> Result:
-    """Do the work in a thread of its own, and wait for it where SIGTERM and SIGINT raise KeyboardInterrupt.
+    """Do the work in a thread of its own, and wait for it here, where SIGTERM and SIGINT raise KeyboardInterrupt.
 
-    In the main thread Dagster and dlt take the signals over: one waits for every vendor first, the other goes on.
+    In the main thread Dagster and dlt take over the signals: one waits for every vendor first, the other goes on.
     """
     if threading.current_thread() is not threading.main_thread():
         return work()

@@ -24,7 +24,7 @@ def become_daemon(settings: Settings) -> NoReturn:
 
 
 def become_webserver(settings: Settings, host: str, port: int, *, is_read_only: bool = False) -> NoReturn:
-    """Serve the web UI. It has no sign-in of its own: beyond this machine it belongs behind a proxy that has one."""
+    """Serve the web UI. It has no sign-in of its own: for other machines it belongs behind a proxy that has one."""
     check_can_listen(host, port)
     read_only = ["--read-only"] if is_read_only else []
     _become(settings, "dagster_webserver", "--host", host, "--port", str(port), *read_only)
@@ -32,21 +32,21 @@ def become_webserver(settings: Settings, host: str, port: int, *, is_read_only: 
 
 def _become(settings: Settings, module: str, *arguments: str) -> NoReturn:
     home = prepare_dagster_home(settings.data, settings.postgres_url)
-    # The working folder changes, and a folder of data that is told relative to it would with it.
+    # The working folder is about to change, and a relative data folder would change with it.
     os.environ["CHARGEHOUSE_DATA"] = str(settings.data)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
     os.chdir(home)
     _make_history(settings, home)
     sys.stdout.flush()
-    # Dagster treats SIGTERM as it finds SIGINT, and a shell that starts a command in the background has that ignored.
+    # Dagster gives SIGTERM the handling that it finds for SIGINT, which shells ignore for background commands.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     program = [sys.executable, "-W", "ignore", "-m", module, *arguments, "-w", str(PROJECT_FOLDER / "workspace.yaml")]
     os.execv(sys.executable, program)  # noqa: S606 -- our own interpreter
 
 
 def _make_history(settings: Settings, home: Path) -> None:
-    """Make the tables of the history where there are none. Two services that begin together would both make them, and
-    Dagster then finds a history of two versions, which it refuses ever after."""
+    """Make the tables of the run history if there are none. Without the lock, two services that start together would
+    both make them, and Dagster would then find a history of two versions, which it refuses ever after."""
     try:
         with exclusive(settings.data, DAGSTER), dg.DagsterInstance.get():
             pass

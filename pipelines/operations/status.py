@@ -14,12 +14,12 @@ GAPS = "Gaps: the next refresh reads what the last could not; older months are r
 
 
 def status_text(data: Path) -> tuple[str, bool]:
-    """The state of the warehouse as text, and whether it is free of gaps and of what was cut off."""
+    """The state of the warehouse as text, and whether it has neither gaps nor an unfinished erasure."""
     lake = Lakes.below(data).published
     audit = lake.scan(LOAD_AUDIT).collect()
     if audit.is_empty():
         return "Nothing has been read yet. Run `chargehouse refresh`.", True
-    # What an older version wrote does not say it.
+    # Rows that an older version wrote have no `is_asked`; they count as asked.
     coverage = lake.scan(COVERAGE).filter(pl.col("is_asked").ne_missing(False)).collect()
     gaps = coverage.filter(pl.col("state") == "gap")
     parts = [
@@ -36,7 +36,7 @@ def status_text(data: Path) -> tuple[str, bool]:
 
 
 def _last_run(audit: pl.DataFrame, run_id: str) -> str:
-    """The run that read last, whatever its now was; before it is staged, the one with the newest now."""
+    """The run that read last, whatever its as-of instant; until it is staged, the one with the newest as-of instant."""
     is_newest = pl.col("as_of") == pl.col("as_of").max()
     last = audit.filter((pl.col("run_id") == run_id) if run_id in audit["run_id"] else is_newest)
     failed = last.filter(pl.col("state") == "failed").height
@@ -49,7 +49,7 @@ def _last_run(audit: pl.DataFrame, run_id: str) -> str:
 
 
 def _coverage(coverage: pl.DataFrame) -> str:
-    """A line for each list: runs of months in the same state."""
+    """A line for each list: its stretches of months in the same state."""
     if coverage.is_empty():
         return "Coverage: none of the lists that were read is asked any more."
     lines = ["Coverage"]
@@ -96,7 +96,7 @@ def _gaps(gaps: pl.DataFrame) -> str:
 
 
 def _lateness(lateness: pl.DataFrame) -> str:
-    """How much of the look-back late rows have used so far."""
+    """How much of the look-back late rows have needed so far."""
     late = (
         lateness.filter(pl.col("previous_as_of").is_not_null())
         .group_by("vendor")

@@ -1,4 +1,4 @@
-"""What a run prints at its end: what came in, what stands in the warehouse, and where to look next."""
+"""What a run prints at its end: what came in, what the warehouse holds, and where to look next."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -21,7 +21,7 @@ ENERGY_BY_MONTH = f"""
 
 
 def received(data: Path, run_id: str, as_of: datetime, vendors: Collection[str]) -> str:
-    """Rows received in a run by vendor, and what of them was news. `vendors`: those that it asked, as of its now."""
+    """Rows that a run received, by vendor, and how many were news. `vendors`: those that it asked, as of `as_of`."""
     audit = (
         Lakes.below(data)
         .published.scan(LOAD_AUDIT)
@@ -42,7 +42,7 @@ def received(data: Path, run_id: str, as_of: datetime, vendors: Collection[str])
 
 
 def _unstaged(raw_log: RawLog, run_id: str, as_of: datetime, vendors: Collection[str]) -> str:
-    """What a run read that did not come to staging it."""
+    """What a run read that ended before it staged any of it."""
     readings = raw_log.readings().filter(pl.col("run_id") == run_id)
     if not readings.is_empty():
         return f"{readings['rows_received'].sum():,} rows received, kept in the raw log; the next run takes them in."
@@ -50,13 +50,13 @@ def _unstaged(raw_log: RawLog, run_id: str, as_of: datetime, vendors: Collection
     read_to = max((at for (vendor, _, _), at in watermarks.items() if vendor in vendors), default=as_of)
     if read_to <= as_of:
         return "Nothing was read."
-    # A clock that once was wrong is not to keep everything out in silence.
+    # A clock that was once wrong must not keep everything out silently.
     return f"Nothing was read. An earlier run has read up to {read_to:%Y-%m-%d %H:%M:%S} UTC, which is later."
 
 
 def healed(data: Path, run_id: str, kind: str) -> str:
-    """The months in which a run found what earlier ones had missed, and what that was. `kind` is that of its question:
-    what is new to a reconcile has come since the last reading, and to a backfill was missed."""
+    """The months in which a run found what earlier ones had missed, and why. `kind` is that of the run's question: what
+    is new to a reconcile has come since the last reading, but what is new to a backfill was missed."""
     differing = pl.col("reason").is_in(["late", "corrected", "station", *(["new"] if kind == "backfill" else [])])
     months = (
         Lakes.below(data)
@@ -78,7 +78,7 @@ def energy_by_month(data: Path) -> str:
 
 
 def counted(data: Path) -> str:
-    """How many sessions count, and their energy in all, as a sentence."""
+    """The number of sessions in fact_session and their total energy, in words."""
     if not (data / DATABASE).exists():
         return "nothing published"
     [(sessions, energy_kwh)] = query(data / DATABASE, "SELECT count(*), sum(energy_kwh) FROM fact_session").rows
@@ -86,7 +86,7 @@ def counted(data: Path) -> str:
 
 
 def where_to_look(data: Path) -> str:
-    """Where the result lies and how to look at it."""
+    """Where the result is and how to look at it."""
     return "\n".join(
         [
             f"  the warehouse      {data / DATABASE}",

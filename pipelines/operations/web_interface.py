@@ -24,12 +24,12 @@ PATIENCE_SECONDS = 8.0
 """How long the two services may take to end by themselves."""
 
 _PR_SET_PDEATHSIG = 1
-"""From linux/prctl.h: the signal that a process gets when the one that started it dies."""
+"""From linux/prctl.h: sets the signal that a process gets when its parent dies."""
 
 
 def serve(settings: Settings, port: int) -> int:
-    """Serve until interrupted. Where no vendor is configured the sandbox plays them, so that every button works, unless
-    the data is somebody's own."""
+    """Serve until interrupted. If no vendor is configured, the sandbox plays them, so that every button works, unless
+    the folder holds data of real accounts."""
     check_can_listen(HOST, port)
     with ExitStack() as stack:
         stack.enter_context(sole_daemon(settings.data))
@@ -40,7 +40,7 @@ def serve(settings: Settings, port: int) -> int:
             environment = stack.enter_context(sandbox_environment(settings, run_instant("")))
         print(f"Dagster web UI: http://{HOST}:{port} (Ctrl-C ends it)", flush=True)
         for number in (signal.SIGTERM, signal.SIGHUP):
-            # Under nohup the end of the terminal is to be ignored.
+            # Under nohup, SIGHUP must stay ignored.
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, signal.default_int_handler)
         server = _start(home, {**environment, "DAGSTER_HOME": str(home)}, port)
@@ -53,8 +53,8 @@ def serve(settings: Settings, port: int) -> int:
 
 
 def _start(home: Path, environment: Mapping[str, str], port: int) -> "subprocess.Popen[bytes]":
-    """Web server, daemon and code servers, all of one group of processes."""
-    # Dagster treats SIGTERM as it finds SIGINT, and a shell that starts a command in the background has that ignored.
+    """Start the web server, daemon and code servers, all in one process group."""
+    # Dagster gives SIGTERM the handling that it finds for SIGINT, which shells ignore for background commands.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return subprocess.Popen(
@@ -72,14 +72,14 @@ def _start(home: Path, environment: Mapping[str, str], port: int) -> "subprocess
 
 
 def _end_with_parent() -> "partial[int] | None":
-    """What a new process calls so that it is told to end when its parent is killed; None where the kernel has no way.
-    It is looked up before the process begins, which may then do next to nothing."""
+    """What a new process calls so that it gets SIGTERM when its parent is killed; None if the system has no such call.
+    It is looked up before the fork, because the new process may then do next to nothing."""
     control = getattr(ctypes.CDLL(None), "prctl", None)
     return None if control is None else partial(control, _PR_SET_PDEATHSIG, int(signal.SIGTERM))
 
 
 def _end(server: "subprocess.Popen[bytes]") -> None:
-    """End the group, also what the first of it has left behind; at once when interrupted again."""
+    """End the process group, including what its first process left behind; kill it at once when interrupted again."""
     with suppress(ProcessLookupError):
         try:
             os.killpg(server.pid, signal.SIGTERM)
