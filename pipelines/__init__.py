@@ -1,11 +1,11 @@
 """Moving data: dlt extracts, Dagster orchestrates.
 
-Everything with an effect, in the order of a record's way, each part knowing only those before it: `vendors` asks the
-APIs, `raw` keeps what they answer, `tables` builds from that, `orchestration` is all of it as Dagster sees it, and
-`operations` what people do with it. What data means stands in `transforms`, what tables exist in `warehouse`.
+Everything with side effects, in the order in which a record travels; each part knows only those before it: `vendors`
+asks the APIs, `raw` keeps their answers, `tables` builds from these, `orchestration` presents all of it to Dagster, and
+`operations` is what people do with it. `transforms` says what the data means, `warehouse` which tables exist.
 """
 
 import os
 
-# Nobody is told of our runs. dlt looks for this when it is imported, and never again.
+# No telemetry. dlt reads this only once, when it is imported.
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"

@@ -25,13 +25,13 @@ from warehouse.errors import WarehouseError
 DONE, INCOMPLETE, MISTAKE, STOPPED = 0, 1, 2, 130
 
 DEFAULT = "(default: %(default)s)"
-"""What argparse says of an option that need not be given."""
+"""How argparse's help shows the default of an option."""
 
 
 def program() -> NoReturn:
-    """The command line as a process of its own. It ends at once: taking its memory apart would take half a second."""
+    """The command line as a process. It ends with `os._exit`: releasing its memory would take half a second."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        # Under nohup the end of the terminal is to be ignored.
+        # Under nohup SIGHUP is ignored, and must stay so.
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
     _open_output()
@@ -45,18 +45,18 @@ def program() -> NoReturn:
 
 
 def _open_output() -> None:
-    """Let whatever is printed go somewhere, and every name be printed in any encoding."""
+    """Make sure that printing works without standard streams, and for every name in any encoding."""
     if sys.stdout is None:
-        # Also so that no file which is opened later becomes the standard output of a process that is started.
-        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 -- as long as the process
+        # Also so that no file opened later becomes the standard output of a child process.
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 -- open as long as the process
     if sys.stderr is None:
-        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 -- as long as the process
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 -- open as long as the process
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit status. Foreseeable faults are one line on stderr, never a traceback."""
+    """Run one command and return its exit status. Foreseeable faults are one line on stderr, never a traceback."""
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
@@ -68,11 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as fault:
         return _complain(f"{fault.strerror or fault}{f': {fault.filename}' if fault.filename else ''}", INCOMPLETE)
     except KeyboardInterrupt:
-        # With the terminal gone there is nobody to tell.
+        # If the terminal is gone, there is nobody to tell.
         with suppress(OSError):
             told = "chargehouse: stopped; the same command, run again, does what was not finished"
             print(told, file=sys.stderr, flush=True)
-        # The threads that wait for a vendor must not keep the process: whatever it leaves, the next run mends.
+        # Threads that wait for a vendor must not keep the process alive: the next run repairs whatever it leaves.
         os._exit(STOPPED)
 
 
@@ -189,7 +189,7 @@ def _reading_settings(options: argparse.Namespace) -> Settings:
 def _run_reading(settings: Settings, vendors: Sequence[str], question: Question, details: Mapping[str, object]) -> int:
     from pipelines.raw.memory import collect_rarely
 
-    # Before the imports, which make more objects than a refresh that finds nothing new.
+    # Before the imports, which create more objects than a refresh that finds nothing new.
     collect_rarely()
     from pipelines.operations.runs import run_job
     from pipelines.operations.summary import healed, received
@@ -199,7 +199,7 @@ def _run_reading(settings: Settings, vendors: Sequence[str], question: Question,
     from pipelines.raw.raw_log import RawLog
 
     asked_vendors = [vendor for vendor in settings.vendors if not vendors or vendor in vendors]
-    # The run does it all again, for those that Dagster starts; a command that cannot begin is to say so and no more.
+    # The run checks all this again, for runs that Dagster starts. Here, a command that cannot begin says only that.
     questions.refuse_the_future(settings, asked_vendors, question.as_of)
     origins = RawLog(settings.data).positions().origins
     refuse_other_data(settings, asked_vendors, origins)
@@ -211,7 +211,7 @@ def _run_reading(settings: Settings, vendors: Sequence[str], question: Question,
     print(received(settings.data, outcome.run_id, question.as_of, asked_vendors))
     if question.kind != "refresh":
         print(healed(settings.data, outcome.run_id, question.kind))
-    # In one file with the faults, what was received stands before them.
+    # Where both streams go to one file, this keeps what was received ahead of the faults.
     sys.stdout.flush()
     return _verdict(outcome.faults)
 

@@ -1,4 +1,4 @@
-"""Everything Dagster knows of Chargehouse. Building it only looks which months are stored."""
+"""Everything that Dagster knows about Chargehouse. Building it only looks up which months are stored."""
 
 from collections.abc import Sequence
 
@@ -24,9 +24,9 @@ def build_definitions(
 ) -> dg.Definitions:
     """Assets, checks, jobs, schedules and sensors over the settings.
 
-    `progress` tells a person what a run is doing. `vendors`: those that the jobs read; all that are on by default.
+    `progress` tells a person what a run is doing. `vendors`: those that the jobs read; by default all configured.
     """
-    # One for all steps of a run, so that no table is opened twice.
+    # Shared by all steps of a run, so that no table is opened twice.
     lakes = Lakes.below(settings.data)
     months = month_partitions(settings, lakes.published)
     read = settings.vendors if vendors is None else vendors

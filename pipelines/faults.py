@@ -6,10 +6,10 @@ class ConfigurationError(Exception):
 
 
 class ReadingError(Exception):
-    """A vendor's answer could not be had or not be trusted; nothing of the window counts as read.
+    """A vendor's answer could not be obtained or not be trusted; no part of the window counts as read.
 
     The message says why and what to do; the caller knows vendor, endpoint and scope. It holds no secret, no personal
-    datum and nothing of a response's body.
+    data and no part of a response's body.
     """
 
 
@@ -18,11 +18,11 @@ class SignInError(ReadingError):
 
 
 class AnotherRunError(Exception):
-    """Another process holds what this run needs and did not let go of it in time."""
+    """Another process holds a lock that this one needs, and did not release it in time."""
 
 
 class AlertError(Exception):
-    """An alert did not arrive. The message names the host and no more of the address; the alert is tried again."""
+    """An alert could not be delivered, and will be tried again. The message names only the host of the address."""
 
 
 class BackupError(Exception):

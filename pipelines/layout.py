@@ -1,4 +1,4 @@
-"""Where things lie below the root of everything written."""
+"""The names of files and folders below the data root, which holds everything that is written."""
 
 DATABASE = "warehouse.duckdb"
 LAKE_FOLDER = "lake"

@@ -12,29 +12,29 @@ from pipelines.faults import AnotherRunError
 from pipelines.layout import LOCKS_FOLDER
 
 PATIENCE_SECONDS = 3600.0
-"""An hour, as the message has it: a run that takes longer is a first reading, or hangs."""
+"""An hour, as the error message says: a run that takes longer is a first reading, or hangs."""
 
 BETWEEN_TRIES_SECONDS = 0.1
 
 LAKE = "lake"
-"""The lock of whoever writes tables: one at a time, so that no two build the same month. Also the pool of the runs that
-build months, so that Dagster lets the second wait in the queue."""
+"""The lock held to write tables: one writer at a time, so that no two build the same month. Also the pool of the runs
+that build months, so that Dagster keeps a second one in the queue."""
 
 RAW_LOG = "raw"
-"""The lock of whoever appends to the raw log."""
+"""The lock held to append to the raw log."""
 
 DAGSTER = "dagster"
-"""The lock of whoever makes Dagster's home, or the tables of its history."""
+"""The lock held to make Dagster's home, or the tables of its run history."""
 
 DAEMON = "daemon"
-"""The lock of whoever runs Dagster's daemon: of two over one history each does what is due, and both complain."""
+"""The lock held to run Dagster's daemon: two over one history would each do what is due, and both would complain."""
 
 BACKUP = "backup"
-"""The lock of whoever adds a generation to a folder of backups. It lies below that folder."""
+"""The lock held to add a generation to a folder of backups. It lies below that folder."""
 
 
 def account_lock(vendor: str) -> str:
-    """The lock of whoever reads with the account at this vendor."""
+    """The name of the lock held to read with the account at this vendor."""
     return f"account-{vendor}"
 
 
@@ -49,7 +49,7 @@ def is_held(data: Path, name: str) -> bool:
 
 @contextmanager
 def exclusive(data: Path, name: str, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold the lock `name` below `data`; waits for another holder, after telling `on_wait` once.
+    """Hold the lock `name` below `data`; waits for another holder, after calling `on_wait` once.
 
     Raises AnotherRunError when it is not free within an hour.
     """
@@ -68,9 +68,10 @@ def exclusive(data: Path, name: str, on_wait: Callable[[], None] | None = None) 
 
 @contextmanager
 def sole_daemon(data: Path, *, lasts_as_another_program: bool = False) -> Iterator[None]:
-    """Run the only daemon over `data`: until the end of the block, or of the program that this process becomes in it.
+    """Hold the lock of the only daemon over `data` until the block ends, or, with `lasts_as_another_program`, until the
+    program ends that this process becomes (`exec`) inside the block.
 
-    Raises AnotherRunError where one is running.
+    Raises AnotherRunError if a daemon is already running.
     """
     with _opened(data, DAEMON) as file:
         if not _takes(file):
@@ -93,7 +94,7 @@ def _opened(data: Path, name: str) -> IO[str]:
 
 
 def _takes(file: IO[str]) -> bool:
-    """Takes the lock, until the file is closed, unless somebody else has it: whether it did."""
+    """Try to take the lock, which lasts until the file is closed. Returns whether that succeeded."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

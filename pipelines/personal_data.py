@@ -1,6 +1,6 @@
-"""Persons and cards leave an object before anything of it is written.
+"""Removes persons and cards from an object before any part of it is written.
 
-Ids become keyed pseudonyms (HMAC-SHA-256, so that a short card number cannot be found by trying them all); names,
+Ids become keyed pseudonyms (HMAC-SHA-256, so that a short card number cannot be found by trying them all). Names,
 addresses of people and machines, and whatever looks like an e-mail address are dropped. Only an object's own key, which
 some platforms write as `number@operator`, may look like one.
 """
@@ -14,33 +14,33 @@ from typing import Any
 
 import orjson
 
-# One character before the sign is enough to find it; more would make the search of a long text take for ever.
+# One character before the @ is enough to find it; matching more would make the search of a long text far too slow.
 E_MAIL = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
 
 PSEUDONYM_DIGITS = 32
-"""128 bits: no two persons of a vendor get the same."""
+"""128 bits: no two persons of a vendor get the same pseudonym."""
 
 PSEUDONYM = re.compile(rf"p_[0-9a-f]{{{PSEUDONYM_DIGITS}}}")
 
 PSEUDONYMS_REMEMBERED = 200_000
-"""So that a person who charges every day is not hashed for every session."""
+"""The size of the cache, so that a person who charges every day is not hashed for every session."""
 
 EVERYWHERE_DROPPED = frozenset(
     {"email", "useremail", "fullname", "userfullname", "firstname", "lastname", "username", "userusername"}
     | {"phone", "phonenumber", "phone_number", "telephone", "mobile", "mobilenumber"}
 )
-"""Fields that describe a person whatever the vendor and the object, in small letters: also where no document names
-them."""
+"""Fields, in lower case, that describe a person whatever the vendor and the object. They are dropped even where no
+document names them."""
 
 
 @dataclass(frozen=True)
 class PersonalData:
-    """A vendor's personal fields, by the names it uses, in capitals or not, wherever in an object they stand.
+    """A vendor's personal fields, by the vendor's names in upper or lower case, at any place in an object.
 
     `pseudonymised` maps a field to the kind of thing it names: user, token or customer. A dotted name (`parent.field`)
-    holds only directly inside `parent`. `dropped` fields are left out. `signed_readings` are dropped too, or kept
-    apart where the settings ask for it. `rounded` numbers keep so many decimals. `measurements` are long lists of
-    numbers, not searched.
+    applies only directly inside `parent`. `dropped` fields are left out. `signed_readings` are dropped too, or kept
+    separately if the settings ask for it. `rounded` maps a numeric field to the decimals that it keeps. `measurements`
+    are long lists of numbers, which are not searched.
     """
 
     pseudonymised: Mapping[str, str] = field(default_factory=dict)
@@ -64,18 +64,18 @@ class Pseudonyms:
 
     @property
     def key_fingerprint(self) -> str:
-        """Tells the key from another one, and nothing else of it."""
+        """Distinguishes the key from another one, and reveals nothing else about it."""
         return self._digest("key", "")
 
     def _digest(self, kind: str, value: str) -> str:
-        # Neither a vendor nor a kind holds the character between them, so that no two values make the same message.
+        # Neither a vendor nor a kind contains the separator, so no two values make the same message.
         message = f"{self._vendor}\x1f{kind}\x1f{value}".encode(errors="surrogatepass")
         return "p_" + hmac.digest(self._key, message, "sha256").hex()[:PSEUDONYM_DIGITS]
 
 
 @dataclass(frozen=True)
 class CleanObject:
-    """An object as it may be written: without personal data, also as JSON; its signed readings where they are kept."""
+    """An object without personal data, as it may be written, and as JSON; its signed readings if they are kept."""
 
     content: Any
     payload: bytes
@@ -84,9 +84,9 @@ class CleanObject:
 
 @dataclass(frozen=True)
 class _Shape:
-    """What is to be done with an object of these field names, so that it is decided once and not for each object.
+    """What to do with objects that have the same field names, decided once instead of for each object.
 
-    `nested`: the fields that may hold objects or lists, each with the path at which those lie.
+    `nested`: the fields that may hold objects or lists, each with the path of those.
     """
 
     dropped: tuple[str, ...]
@@ -96,21 +96,21 @@ class _Shape:
 
 
 MOST_SHAPES = 10_000
-"""Objects whose field names are data would fill the memory with shapes."""
+"""The most shapes remembered: objects whose field names are data would fill the memory with them."""
 
 LESS_THAN_ANY_OVERFLOW = 10**300
-"""A whole number below it can be written as a float, the largest of which is 1.8e308. Those that orjson writes as they
-are have 64 bits at most."""
+"""An integer below this can be written as a float, the largest of which is 1.8e308. orjson writes integers of at most
+64 bits as they are."""
 
 LEVELS_KEPT = 100
-"""Of an object nested too deeply. orjson writes 254 levels and reads 1,024."""
+"""Levels kept of an object that is nested too deeply. orjson writes 254 levels and reads 1,024."""
 
 MOST_FIELDS = 1_000
-"""More different fields than that are data too, and nobody's vocabulary."""
+"""The most different fields noted: with more, the field names are data and no vocabulary."""
 
 
 class Cleaner:
-    """Takes the personal data out of one vendor's objects, and notes which fields these have.
+    """Removes the personal data from one vendor's objects, and notes which fields these have.
 
     `known_fields`: (endpoint, dotted path) of those that need not be noted again.
     """
@@ -143,10 +143,10 @@ class Cleaner:
         self, item: Any, *, endpoint: str = "", id_names: str | None = None, id_field: str | None = None
     ) -> CleanObject:
         """The object of this endpoint without personal data. `id_names`: the kind of person or card that the object's
-        own `id` names. `id_field`: where the object's key stands that names none, and may look like an e-mail address.
+        own `id` names. `id_field`: the field of a key that names nobody, and so may look like an e-mail address.
 
         An object nested too deeply to be searched and written keeps its outer levels, and is wrapped in a list: staging
-        rejects what is no object, and would else take what is left for the whole.
+        rejects what is not an object, and would otherwise take what is left for the whole.
         """
         try:
             return self._cleaned(item, endpoint, id_names, id_field)
@@ -155,7 +155,7 @@ class Cleaner:
             return replace(outer, payload=b"[" + outer.payload + b"]")
 
     def take_new_fields(self) -> list[tuple[str, str]]:
-        """The fields that may be written and were met since the last call, as (endpoint, dotted path)."""
+        """The fields that were first met since the last call and may be written, as (endpoint, dotted path)."""
         new, self._new_fields = self._new_fields, []
         return new
 
@@ -193,7 +193,7 @@ class Cleaner:
             del result[name]
         for name, kind in shape.pseudonymised:
             inner = value[name]
-            # A person named by a whole object is dropped with it: only a plain value can be a key.
+            # A whole object that names a person is dropped: only a plain value can be pseudonymised.
             if inner is None or inner == "" or isinstance(inner, dict | list):
                 del result[name]
             else:
@@ -228,7 +228,7 @@ class Cleaner:
         return shape
 
     def _note(self, endpoint: str, path: str) -> None:
-        # A name may hold an address, where names are data; half a surrogate pair cannot be stored.
+        # Where field names are data, one may hold an e-mail address. Half a surrogate pair cannot be stored.
         is_new = (endpoint, path) not in self._fields and len(self._fields) < MOST_FIELDS
         if is_new and path.isprintable() and "@" not in path:
             self._fields.add((endpoint, path))
@@ -240,7 +240,7 @@ def _lowered(names: Iterable[str]) -> frozenset[str]:
 
 
 def _outer_levels(value: Any, levels: int) -> Any:
-    """The value down to so many levels; None in place of every object and list below."""
+    """The value down to `levels` levels; None replaces every object and list below."""
     if isinstance(value, dict | list) and not levels:
         return None
     if isinstance(value, dict):
@@ -249,7 +249,7 @@ def _outer_levels(value: Any, levels: int) -> Any:
 
 
 def _rounded(value: Any, decimals: int) -> float | None:
-    """The number, also out of a text, to so many decimals; None for anything else, however exact it is."""
+    """A number, or a text that holds one, rounded to `decimals`; None for anything else, however exact it is."""
     try:
         return round(float(value), decimals)
     except (TypeError, ValueError, OverflowError):
@@ -257,12 +257,12 @@ def _rounded(value: Any, decimals: int) -> float | None:
 
 
 def as_json(value: Any) -> bytes:
-    """Compact JSON. Text that is no Unicode (a lone surrogate) has its bad parts replaced."""
+    """Compact JSON. In text that is not valid Unicode (a lone surrogate), the bad parts are replaced."""
     try:
         written = orjson.dumps(value)
     except orjson.JSONEncodeError:
         written = orjson.dumps(_encodable(value))
-    # A copy: what orjson gives keeps the four kilobytes that it reserved for as long as it lives.
+    # A copy: the bytes from orjson keep the four kilobytes that it reserved for as long as they live.
     return bytes(memoryview(written))
 
 

@@ -1,6 +1,6 @@
-"""The settings, read from environment variables and the `.env` file: the only reader of either.
+"""The settings, read from environment variables and the `.env` file. No other module reads settings from either.
 
-The environment wins over the file, and may name another one (CHARGEHOUSE_ENV_FILE). An empty value counts as not set.
+The environment overrides the file, and may name another file (CHARGEHOUSE_ENV_FILE). An empty value counts as not set.
 """
 
 import os
@@ -23,17 +23,16 @@ MAIL_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 VENDOR_PREFIXES = ("ZAPTEC_", "JEDLIX_", "GREENFLUX_", "SMAPPEE_")
 PREFIXES = ("CHARGEHOUSE_", *VENDOR_PREFIXES)
 REFRESH_TIMES = {"hourly": "7 * * * *", "daily": "15 3 * * *"}
-"""By word, when the scheduled refresh runs in the configured zone: off the full hour, when everybody asks the vendors;
-daily at night, when charging days are over."""
+"""By keyword, when the scheduled refresh runs in the configured zone: not on the full hour, when everybody calls the
+vendors; daily at night, when charging days are over."""
 
 DEMONSTRATION = "CHARGEHOUSE_DEMONSTRATION"
-"""Set for the processes of a demonstration, and never by a user. What the `.env` file says of accounts is not read
-there."""
+"""Set for the processes of a demonstration, never by a user. They ignore the vendor variables of the `.env` file."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait for a vendor: to connect, and for each piece of an answer; and after the first try in vain."""
+    """How long to wait for a vendor: to connect, for each piece of an answer, and after the first failed attempt."""
 
     connect_seconds: float = 10.0
     read_seconds: float = 60.0
@@ -42,7 +41,7 @@ class Patience:
 
 @dataclass(frozen=True)
 class ZaptecAccount:
-    """An account at Zaptec, and the scopes whose sessions are asked for; none: every installation that it can list."""
+    """An account at Zaptec, and the scopes whose sessions are read; without any, every installation it can list."""
 
     username: str
     password: SecretStr
@@ -55,7 +54,7 @@ class ZaptecAccount:
 
 @dataclass(frozen=True)
 class JedlixAccount:
-    """A tenant at Jedlix. `audience` is what the token is asked for. `api_key` is None where the tenant has none."""
+    """A tenant at Jedlix. `audience` is that of the requested token. `api_key` is None where the tenant has none."""
 
     client_id: str
     client_secret: SecretStr
@@ -93,19 +92,19 @@ class SmappeeAccount:
 
 @dataclass(frozen=True)
 class Webhook:
-    """Where alerts are posted as Slack takes them. Whoever knows the address may post, so it is a secret."""
+    """Where alerts are posted in Slack's format. Anyone who knows the address may post, so it is a secret."""
 
     url: SecretStr
 
     @property
     def host(self) -> str:
-        """All of the address that may be told."""
+        """The host, which is all of the address that may be shown."""
         return urlsplit(self.url.get_secret_value()).hostname or ""
 
 
 @dataclass(frozen=True)
 class Mail:
-    """The mail server that takes alerts, and for whom. `security` is starttls, tls (from the first byte) or none."""
+    """The mail server for alerts, and their recipients. `security` is starttls, tls (from the first byte) or none."""
 
     host: str
     port: int
@@ -118,14 +117,14 @@ class Mail:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that a run needs to know. A vendor that is off is None, and so is a way of alerting.
+    """Everything that a run needs to know. A vendor or a way of alerting that is not configured is None.
 
-    `data` is an absolute path. `first_month` is YYYY-MM or None for 24 months before the run. `ui_url` is where people
+    `data` is an absolute path. `first_month` is YYYY-MM, or None for 24 months before the run. `ui_url` is where people
     reach the web UI, without a trailing slash. `postgres_url` is where Dagster keeps its history; None: SQLite files.
-    `refresh_times` is the cron expression of the scheduled refresh; the schedules, and the sensor that builds what they
-    touch, begin switched on with `are_schedules_on`. `is_demonstration`: the vendors are the sandbox that
-    plays them where none is configured. `are_new_hosts_accepted`: a vendor may have moved to another host.
-    `is_new_key_accepted`: the key of the pseudonyms may be another than that of the data.
+    `refresh_times` is the cron expression of the scheduled refresh. With `are_schedules_on`, the schedules, and the
+    sensor that builds what they touch, are on from the start. `is_demonstration`: the vendors are the sandbox, which
+    plays them if none is configured. `are_new_hosts_accepted`: a vendor may have moved to another host.
+    `is_new_key_accepted`: the pseudonym key may differ from the one that the data was written with.
     """
 
     data: Path
@@ -150,11 +149,11 @@ class Settings:
 
     @property
     def vendors(self) -> tuple[str, ...]:
-        """The vendors that are on."""
+        """The vendors that are configured."""
         return tuple(self._accounts)
 
     def base_url(self, vendor: str) -> str:
-        """Where a vendor that is on is read. Raises KeyError for one that is off."""
+        """The base URL of a configured vendor. Raises KeyError for one that is not configured."""
         return self._accounts[vendor].base_url
 
     @property
@@ -169,8 +168,8 @@ class Settings:
 
 
 def load_settings(environment: Mapping[str, str] | None = None, file: Path | None = None) -> Settings:
-    """Read the settings. The environment defaults to the process's, the file to the one that it names, else to `.env`
-    beside pyproject.toml.
+    """Read the settings. The environment defaults to the process's; the file to the one that the environment names,
+    else to `.env` beside pyproject.toml.
 
     Raises ConfigurationError naming the variable at fault.
     """
@@ -210,7 +209,7 @@ def load_settings(environment: Mapping[str, str] | None = None, file: Path | Non
 
 
 def unknown_names(environment: Mapping[str, str] | None = None, file: Path | None = None) -> list[str]:
-    """The variables, of the environment and the `.env` file, that look like ours and are none: misspelt, perhaps."""
+    """The variables of the environment and the `.env` file that look like ours but are unknown: perhaps misspelt."""
     environment = os.environ if environment is None else environment
     example = PROJECT_FOLDER / ".env.example"
     if not example.exists():
@@ -223,7 +222,7 @@ def unknown_names(environment: Mapping[str, str] | None = None, file: Path | Non
 def _env_file(environment: Mapping[str, str]) -> Path:
     name = "CHARGEHOUSE_ENV_FILE"
     file = Path(environment.get(name, "").strip() or ENV_FILE)
-    # Processes that start from here have another working folder.
+    # Absolute, because processes that are started from here have another working folder.
     if file != ENV_FILE and (not file.is_absolute() or not file.exists() or file.is_dir()):
         raise ConfigurationError(f"{name} must be the absolute path of a file that exists.")
     return file
@@ -306,7 +305,7 @@ def _smappee(variables: Variables) -> SmappeeAccount | None:
 def _webhook(variables: Variables) -> Webhook | None:
     name = "CHARGEHOUSE_ALERT_WEBHOOK_URL"
     url = variables.text(name)
-    # Some receivers know the sender by the query.
+    # A query is allowed: some receivers identify the sender by it.
     fault = url_fault(url.partition("?")[0]) or ("must hold no fragment." if "#" in url else None)
     if url and (fault or re.search(r"\s", url) or not url.isascii()):
         raise ConfigurationError(f"{name}: {fault or 'must be an https:// address.'}")
@@ -342,7 +341,7 @@ def _mail(variables: Variables) -> Mail | None:
 
 
 def _ui_url(variables: Variables) -> str | None:
-    """Only shown to people, so that plain http in a company's own network will do."""
+    """Only shown to people, so plain http in a company's own network is accepted."""
     name = "CHARGEHOUSE_UI_URL"
     url = variables.text(name).rstrip("/")
     try:
@@ -360,7 +359,7 @@ def _postgres_url(variables: Variables) -> SecretStr | None:
     url = variables.secret(name)
     if url is None:
         return None
-    # It is slow to import, and few have the variable. It takes passwords that other readers of addresses do not.
+    # SQLAlchemy is slow to import, and few set the variable. It accepts passwords that other URL parsers do not.
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -382,7 +381,7 @@ def _refresh_times(variables: Variables) -> str:
     value = variables.text(name, "daily")
     if value in REFRESH_TIMES:
         return REFRESH_TIMES[value]
-    # Dagster is slow to import, and most have one of the words.
+    # Dagster is slow to import, and most use one of the keywords.
     from dagster._utils.schedules import is_valid_cron_string
 
     if len(value.split()) != 5 or not is_valid_cron_string(value):

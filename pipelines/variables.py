@@ -1,4 +1,4 @@
-"""Variables as text into values of their types: what each may be, and what to tell of one that cannot be meant."""
+"""Parses variables from text into typed values: what each may be, and the error message for an invalid one."""
 
 import ipaddress
 import re
@@ -14,18 +14,18 @@ from warehouse.paths import path_fault
 
 MONTH = re.compile(r"2[0-9]{3}-(0[1-9]|1[0-2])\Z")
 NAMES_OF_NO_ZONE = re.compile(r"(posix|right)/|(localtime|posixrules|Factory)\Z")
-"""What else lies among the zones of a machine: its own zone under another name, which the query engines do not know."""
+"""What else lies among a machine's zone files: zones under other names, which the query engines do not know."""
 
 MAIL_ADDRESS = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+", re.ASCII)
 LONGEST_SECONDS = 86_400
-"""A day: whoever waits longer for an answer has mistaken the unit."""
+"""A day: whoever sets a longer wait has mistaken the unit."""
 
 SLOWEST_RATE, QUICKEST_RATE = 0.001, 1_000_000
-"""Requests a second. One in a quarter of an hour would never come to an end; more than the most is no limit."""
+"""Requests per second. At one in a quarter of an hour a run would never end; above the maximum there is no limit."""
 
 
 class Variables:
-    """The variables, each read as what it has to be. Raises ConfigurationError, naming one that cannot be meant."""
+    """The variables, each read as its type. Raises ConfigurationError, which names an invalid one."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = {name: value.strip() for name, value in values.items()}
@@ -64,7 +64,7 @@ class Variables:
         return value == "1"
 
     def folder(self, name: str, default: str, base: Path) -> Path:
-        """A folder that is there or can be made, as an absolute path; in a file no shell replaces `~`."""
+        """A folder that exists or can be made, as an absolute path. Expands `~`, as no shell does that in a file."""
         value = self.text(name, default)
         try:
             path = (base / Path(value).expanduser()).resolve()
@@ -79,14 +79,14 @@ class Variables:
         return path
 
     def seconds(self, name: str, default: float) -> float:
-        """A time to wait at most, which cannot be none."""
+        """The longest time to wait, in seconds; more than 0."""
         seconds = self.number(name, default, LONGEST_SECONDS)
         if seconds == 0:
             raise ConfigurationError(f"{name} must be more than 0.")
         return seconds
 
     def rate(self, name: str, default: float) -> float:
-        """So many a second, 0 for as many as there are."""
+        """A rate per second; 0 means no limit."""
         rate = self.number(name, default, QUICKEST_RATE)
         if 0 < rate < SLOWEST_RATE:
             raise ConfigurationError(f"{name} must be 0 or at least {SLOWEST_RATE}.")
@@ -123,7 +123,7 @@ class Variables:
         return value
 
     def identifiers(self, name: str) -> tuple[str, ...]:
-        """Ids between commas, each once, in their order."""
+        """Comma-separated ids, without duplicates, in their order."""
         return tuple(dict.fromkeys(part.strip() for part in self.text(name).split(",") if part.strip()))
 
     def url(self, name: str, default: str) -> str:
@@ -142,14 +142,14 @@ class Variables:
         return value
 
     def port(self, name: str, default: int) -> int:
-        """A port of TCP."""
+        """A TCP port."""
         value = self.text(name, str(default))
         if not re.fullmatch(r"[0-9]{1,5}", value) or not 1 <= int(value) <= 65_535:
             raise ConfigurationError(f"{name} must be a port from 1 to 65535, not {value!r}.")
         return int(value)
 
     def mail_addresses(self, name: str) -> tuple[str, ...]:
-        """E-mail addresses between commas, each once, in their order."""
+        """Comma-separated e-mail addresses, without duplicates, in their order."""
         addresses = self.identifiers(name)
         for address in addresses:
             if not MAIL_ADDRESS.fullmatch(address):
@@ -166,7 +166,7 @@ class Variables:
         return value
 
     def are_set(self, vendor: str, names: tuple[str, ...], optional: str = "") -> bool:
-        """Whether a vendor is on: all its credentials are set. Some but not all, or only `optional`, is a mistake."""
+        """Whether a vendor is configured: all its credentials are set. Only some, or only `optional`, is an error."""
         missing = [name for name in names if not self.text(name)]
         if missing and (len(missing) < len(names) or self.text(optional)):
             raise ConfigurationError(f"{vendor} is only half configured: {', '.join(missing)} not set.")
@@ -192,7 +192,7 @@ def url_fault(url: str) -> str | None:
         address = ipaddress.ip_address(parts.hostname)
     except ValueError:
         address = None
-    # An IPv4 address has a second spelling in IPv6.
+    # IPv6 has a second spelling of every IPv4 address.
     address = getattr(address, "ipv4_mapped", None) or address
     if parts.scheme == "http" and not is_this_machine(parts.hostname):
         return "plain http is accepted for this machine (127.0.0.1, localhost) only; use https."

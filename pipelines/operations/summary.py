@@ -50,7 +50,7 @@ def _unstaged(raw_log: RawLog, run_id: str, as_of: datetime, vendors: Collection
     read_to = max((at for (vendor, _, _), at in watermarks.items() if vendor in vendors), default=as_of)
     if read_to <= as_of:
         return "Nothing was read."
-    # A clock that was once wrong must not keep everything out silently.
+    # Watermarks from a clock that was once wrong must not keep everything out silently.
     return f"Nothing was read. An earlier run has read up to {read_to:%Y-%m-%d %H:%M:%S} UTC, which is later."
 
 

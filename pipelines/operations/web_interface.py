@@ -40,7 +40,7 @@ def serve(settings: Settings, port: int) -> int:
             environment = stack.enter_context(sandbox_environment(settings, run_instant("")))
         print(f"Dagster web UI: http://{HOST}:{port} (Ctrl-C ends it)", flush=True)
         for number in (signal.SIGTERM, signal.SIGHUP):
-            # Under nohup, SIGHUP must stay ignored.
+            # Under nohup SIGHUP is ignored, and must stay so.
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, signal.default_int_handler)
         server = _start(home, {**environment, "DAGSTER_HOME": str(home)}, port)
