@@ -104,13 +104,13 @@ def _erase(data: Path, vendor: str, forgotten: Forgotten) -> Erased:
 
 
 def _forget_audit_of_gone_scopes(lake: Lake, is_kept: Callable[[str], bool]) -> None:
-    """Drop the audit, which is kept by scope, if it names a forgotten one; it is then counted anew from the raw log."""
+    """Drop the audit if one of its scopes is a forgotten person; it is then counted anew from the raw log."""
     if not all(map(is_kept, lake.scan(LOAD_AUDIT).select("scope").unique().collect()["scope"])):
         lake.forget(LOAD_AUDIT)
 
 
 def _without_forgotten(rows: pl.DataFrame, endpoint: Endpoint, forgotten: Forgotten, erased: Erased) -> pl.DataFrame:
-    """The rows of a list without what tells of forgotten persons; the ids of the changed rows are added to `erased`."""
+    """The rows of a list without any forgotten person; the ids of the rows that this changes are added to `erased`."""
     left = {
         number: payload
         for number, whole in enumerate(rows["payload"])

@@ -21,7 +21,7 @@ ENERGY_BY_MONTH = f"""
 
 
 def received(data: Path, run_id: str, as_of: datetime, vendors: Collection[str]) -> str:
-    """Rows that a run received, by vendor, and how many were news. `vendors`: those that it asked, as of `as_of`."""
+    """Rows that a run received, by vendor, and how many were new or changed. `vendors`: those that it read."""
     audit = (
         Lakes.below(data)
         .published.scan(LOAD_AUDIT)
