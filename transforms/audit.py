@@ -1,4 +1,4 @@
-"""What each run received from where, and what of it was news."""
+"""The load audit: what each run received from each list, and how much of it was new or changed."""
 
 import polars as pl
 
@@ -16,10 +16,10 @@ _MESSAGE = pl.col("message").drop_nulls().last()
 
 
 def load_audit(readings: pl.DataFrame, receipts: list[pl.DataFrame]) -> pl.DataFrame:
-    """One row per run, endpoint and scope that was read or tried, matching LoadAudit.
+    """One row per run, endpoint and scope that was read or attempted, matching LoadAudit.
 
-    `readings`: the records of the windows. `receipts`: frames of the rows received: run_id, vendor, endpoint, scope,
-    outcome (new, changed, unchanged) and is_rejected.
+    `readings`: the reading records, one per window. `receipts`: frames of the received rows: run_id, vendor, endpoint,
+    scope, outcome (new, changed, unchanged) and is_rejected.
     """
     read = readings.group_by(_PLACE).agg(
         _AS_OF,
@@ -44,7 +44,7 @@ def load_audit(readings: pl.DataFrame, receipts: list[pl.DataFrame]) -> pl.DataF
 
 
 def added_up(known: pl.DataFrame, fresh: pl.DataFrame) -> pl.DataFrame:
-    """Two audits, each matching LoadAudit, as one: what they counted of the same run, endpoint and scope together."""
+    """Merges two audits, each matching LoadAudit: counts of the same run, endpoint and scope are added up."""
     return (
         pl.concat([known, fresh])
         .group_by(_PLACE)

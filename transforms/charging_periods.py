@@ -1,4 +1,4 @@
-"""The charging periods of an OCPI CDR into meter points."""
+"""Converts the charging periods of an OCPI CDR into meter points."""
 
 import polars as pl
 
@@ -16,11 +16,11 @@ CHARGING_PERIODS = pl.List(
 
 
 def period_points(cdrs: pl.DataFrame, ended_at: pl.Expr) -> pl.Series:
-    """Per CDR with `charging_periods` its list of meter points {at, energy_kwh}; NULL where no period tells its energy.
+    """For each CDR, the list of meter points {at, energy_kwh} from `charging_periods`; NULL if no period gives energy.
 
     OCPI 2.1.1 CDR object: a period lasts from its start to the next period's start, the last one to the end of the
-    session. A point of no energy marks the first start; then every period's energy (the sum of its ENERGY dimensions,
-    0 without) stands at the period's end.
+    session. The first point has zero energy and marks the first start; each later point is at the end of a period and
+    has that period's energy (the sum of its ENERGY dimensions, 0 if there are none).
     """
     is_energy = pl.element().struct.field("type").str.to_uppercase() == "ENERGY"
     volumes = pl.col("energies").list.eval(finite_number(pl.element().struct.field("volume")))
@@ -37,7 +37,7 @@ def period_points(cdrs: pl.DataFrame, ended_at: pl.Expr) -> pl.Series:
         )
         .sort("cdr", "start_at", nulls_last=True, maintain_order=True)
         .with_columns(
-            # One that begins behind the end must not come behind the last, which ends there.
+            # The last period ends at `ended_at`: a start after it is moved back, so that points stay in time order.
             start_at=pl.when(pl.col("start_at") > pl.col("ended_at")).then("ended_at").otherwise("start_at"),
             has_energy=(pl.col("energies").list.len() > 0).fill_null(False),
         )

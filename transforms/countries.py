@@ -1,4 +1,4 @@
-"""Countries: every code into ISO 3166-1 alpha-2."""
+"""Converts country codes into ISO 3166-1 alpha-2."""
 
 import polars as pl
 import pycountry

@@ -13,10 +13,10 @@ from transforms.months import last_month_of, month_at, month_bounds, month_of, m
 from warehouse.tables.operations import Coverage
 
 BEGINNING_OF_TIME = datetime(1970, 1, 1, tzinfo=UTC)
-"""Before anything that a vendor can know of."""
+"""Earlier than anything that a vendor can have recorded."""
 
 SHORTEST_STRETCH = timedelta(microseconds=1)
-"""Of a reading that failed at an instant: one of no length would lie in no month."""
+"""Minimum length of a failed stretch: one of zero length would fall into no month."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class _Failure:
 
 @dataclass
 class _Place:
-    """Everything that was read of one endpoint for one scope. `failures`: what no reading since has closed."""
+    """Everything that was read of one endpoint for one scope. `failures`: those that no later reading has closed."""
 
     intervals: list[tuple[datetime, datetime]] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -49,11 +49,11 @@ def coverage(
 ) -> pl.DataFrame:
     """One row per vendor, endpoint, scope and month, matching Coverage.
 
-    `readings`: the records of all windows, oldest first. `lists_in_use`: vendor and endpoint of what a run may read.
-    There is a row for each month from `first_month`, or the first month read if that is earlier, to the month of
-    `as_of`, the newest refresh's now; of a place that is not asked any more, to the last month that was asked of it. A
-    list that was read whole is covered from the beginning of time. One that was never asked, of a vendor that was, has
-    the scope `all`.
+    `readings`: the reading records of all windows, oldest first. `lists_in_use`: vendor and endpoint of every list that
+    a run may read. `as_of`: the now of the newest refresh. There is a row for each month from `first_month`, or the
+    first month read if that is earlier, to the month of `as_of`; for a scope that is no longer asked for, to the last
+    month that was asked for. A list that was read whole is covered from the beginning of time. A list that was never
+    asked for, of a vendor that was, has the scope `all`.
     """
     places: dict[tuple[str, str, str], _Place] = defaultdict(_Place)
     for row in _with_months(readings, time_zone).iter_rows(named=True):
@@ -73,7 +73,7 @@ def coverage(
 
 
 def _asked(readings: pl.DataFrame, lists_in_use: Collection[tuple[str, str]]) -> Iterable[tuple[str, str, str]]:
-    """The places that the newest refresh of their list asked for; before the first refresh, all that were read."""
+    """vendor, endpoint, scope that the newest refresh of the list asked for; before any refresh, all that were read."""
     is_refresh = pl.col("kind") != "backfill"
     newest = pl.col("as_of").filter(is_refresh).max().over("vendor", "endpoint")
     of_newest = readings.filter(newest.is_null() | (is_refresh & (pl.col("as_of") == newest)))
@@ -112,7 +112,7 @@ def _add(place: _Place, row: dict[str, Any]) -> None:
 
 
 def _without(failure: _Failure, from_at: datetime, to_at: datetime) -> Iterable[_Failure]:
-    """What of a failure is left once a stretch was read."""
+    """The parts of a failure that remain after a stretch was read."""
     if to_at <= failure.from_at or failure.to_at <= from_at:
         yield failure
         return
@@ -140,16 +140,16 @@ def _months_of(place: _Place, calendar: list[tuple[str, datetime, datetime, date
 
 @lru_cache(maxsize=64)
 def _calendar(first: str, last: str, as_of: datetime, time_zone: str) -> list[tuple[str, datetime, datetime, datetime]]:
-    """The months: each with its beginning, up to where it can have been read by `as_of`, and its end.
+    """Each month with its beginning, the instant up to which it can have been read by `as_of`, and its end.
 
-    Remembered, since nearly all places have the same.
+    Cached, since nearly all places have the same calendar.
     """
     bounds = [(month, *month_bounds(month, time_zone)) for month in months_between(first, last)]
     return [(month, from_at, min(to_at, as_of), to_at) for month, from_at, to_at in bounds]
 
 
 def _merged(intervals: list[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
-    """The same time in as few intervals as possible: what overlaps or touches is one."""
+    """The same time in as few intervals as possible: those that overlap or touch are merged."""
     merged: list[tuple[datetime, datetime]] = []
     for from_at, to_at in sorted(intervals):
         if merged and from_at <= merged[-1][1]:

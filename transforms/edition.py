@@ -1,5 +1,5 @@
-"""What the transforms make of the raw log, numbered."""
+"""The version number of what the transforms make of the raw log."""
 
 EDITION = 1
-"""Raise it with every change that gives other values for the same raw rows, where no column changes. The next run finds
-a lake of another edition and builds everything anew from the raw log; a changed column it notices by itself."""
+"""Raise it with every change that gives different values for the same raw rows without changing a column. The next run
+finds a lake of another edition and rebuilds everything from the raw log; it notices a changed column by itself."""

@@ -1,8 +1,8 @@
-"""Sessions into quarter-hours: where in time the energy went.
+"""Splits the energy of sessions into quarter-hour slots.
 
 Per session, cumulative energy is a piecewise linear function of time. Its value at every quarter-hour boundary is
-rounded to whole micro-kWh; a slot is the difference of its two ends. So the slots of a session add up to its energy
-exactly, and none is negative.
+rounded to whole micro-kWh; a slot's energy is the difference between the values at its two ends. So the slots of a
+session add up to its energy exactly, and none is negative.
 """
 
 from datetime import timedelta
@@ -23,14 +23,14 @@ _ALL_SLOTS = (0, 10_000_000)
 _DESCRIBED_BY = ("vendor", "session_id", "station_id", "location_id")
 
 _SESSIONS_AT_ONCE = 10_000
-"""What a quarter of a million slots need stays close to the processor, and little memory is held beside the result."""
+"""About a quarter of a million slots: they fit in the processor's cache and need little memory beside the result."""
 
 
 def fact_energy(sessions: pl.DataFrame | pl.LazyFrame, time_zone: str, month: str | None = None) -> pl.DataFrame:
-    """Linked StagedSession rows that count into FactEnergy, in the order of vendor, session_id, slot_start_at.
+    """FactEnergy of the linked StagedSession rows that count, in the order of vendor, session_id, slot_start_at.
 
-    Every quarter-hour that overlaps [started_at, ended_at), and no other; the one slot that holds its start for a
-    session of no length. With `month`, only the slots of that month, at a cost that grows with those alone. Energy
+    A session has a row for each quarter-hour that overlaps [started_at, ended_at); one of zero length has the slot that
+    contains its start. With `month`, only the slots of that month, at a cost that grows with those alone. Energy
     follows the meter series where that is usable (method metered), else it is spread evenly (method even).
     """
     slots_from, slots_to = _ALL_SLOTS if month is None else _slots_of_month(month, time_zone)
@@ -48,7 +48,7 @@ def fact_energy(sessions: pl.DataFrame | pl.LazyFrame, time_zone: str, month: st
         .with_columns(_session_slots(pl.col("start_ms"), pl.col("end_ms")))
         .sort("vendor", "session_id")
         .collect()
-        # Rows are picked from one piece of memory at a fraction of what it costs to pick them from several.
+        # Picking rows from one contiguous chunk costs a fraction of picking them from several.
         .rechunk()
     )
     slot_start_at = (pl.col("slot") * (_SLOT // timedelta(microseconds=1))).cast(INSTANT)
@@ -70,23 +70,23 @@ def fact_energy(sessions: pl.DataFrame | pl.LazyFrame, time_zone: str, month: st
 
 
 def _may_have_slots_in(month: str | None, time_zone: str) -> pl.Expr:
-    """Lets in all that is needed and little more; plain enough for a scan to answer from a file's statistics."""
+    """Keeps every session needed and few others; simple enough for a scan to answer it from a file's statistics."""
     if month is None:
         return pl.lit(True)
     month_start, month_end = month_bounds(month, time_zone)
-    # A zone may break the month inside a slot.
+    # In some time zones the month ends inside a slot.
     return (pl.col("started_at") < month_end + _SLOT) & (pl.col("ended_at") >= month_start)
 
 
 def _slots_of_month(month: str, time_zone: str) -> tuple[int, int]:
     """The slots that start in the month, as [from, to)."""
-    # Rounded up: where a zone breaks the month inside a slot, that slot is of the month before.
+    # Rounded up: a slot inside which the month changes belongs to the month before.
     first, end = (ceil(bound.timestamp() * 1000 / _SLOT_MS) for bound in month_bounds(month, time_zone))
     return first, end
 
 
 def _session_slots(start_ms: pl.Expr, end_ms: pl.Expr) -> list[pl.Expr]:
-    """`first_slot` and `last_slot` that overlap [start, end); the same slot where the two are equal."""
+    """`first_slot` and `last_slot` that overlap [start, end); both the same slot where start equals end."""
     first_slot = start_ms // _SLOT_MS
     return [
         first_slot.alias("first_slot"),
@@ -95,15 +95,16 @@ def _session_slots(start_ms: pl.Expr, end_ms: pl.Expr) -> list[pl.Expr]:
 
 
 def _described_slots(sessions: pl.DataFrame, slots_from: int, slots_to: int) -> pl.DataFrame:
-    """The columns of _slots and those that describe their session, in the order of the sessions and of time."""
+    """The columns of `_slots` and those that describe the session, in the order of sessions and time."""
     slots = _slots(_stretches(sessions), slots_from, slots_to)
     return slots.hstack(sessions.select(_DESCRIBED_BY)[slots.get_column("session")])
 
 
 def _stretches(chosen: pl.DataFrame) -> pl.DataFrame:
-    """Per session the stretches in which cumulative energy grows evenly, in the order of time.
+    """The stretches of each session in which cumulative energy grows linearly, in time order.
 
-    Each comes with the slots whose ends it holds: together, those of a session's stretches are its slots, each once.
+    `first_end_held` to `last_end_held` are the slots that end in the stretch; the session's last stretch also has the
+    slot that contains its end. So each slot of a session is in exactly one stretch.
     """
     metered = metered_stretches(chosen)
     even = chosen.join(metered, on="session", how="anti").select(
@@ -139,11 +140,11 @@ def _slots(stretches: pl.DataFrame, slots_from: int, slots_to: int) -> pl.DataFr
                 pl.min_horizontal("last_end_held", pl.lit(slots_to - 1)) + 1,
             )
         )
-        # What is not needed any more need not be repeated for every slot.
+        # Dropped before `explode` would repeat them for every slot.
         .drop("first_end_held", "last_end_held")
         .explode("slot")
         .with_columns(
-            # Exactly all of it at the end of the last slot, which may lie beyond the end of the session.
+            # Exactly the session's energy at the end of the last slot, which may lie beyond the end of the session.
             until=pl.when(slot == pl.col("last_slot"))
             .then(energy)
             .otherwise(_micro_kwh_by_slot_end(_sufficient_integer(stretches)))
@@ -160,11 +161,11 @@ def _slots(stretches: pl.DataFrame, slots_from: int, slots_to: int) -> pl.DataFr
 
 
 def _micro_kwh_by_slot_end(integer: Integer) -> pl.Expr:
-    """The session's energy up to the end of a slot that lies in the stretch, calculated in such integers."""
+    """The session's energy up to the end of a slot that ends in the stretch, calculated in `integer`."""
     length = pl.col("stretch_end_ms") - pl.col("stretch_start_ms")
     elapsed = (pl.col("slot") + 1) * _SLOT_MS - pl.col("stretch_start_ms")
     metered_in_stretch = pl.col("metered_at_end") - pl.col("metered_at_start")
-    # By the meter, times the stretch's length so that it stays a whole number.
+    # The metered energy up to there, times the stretch's length so that it stays a whole number.
     metered = pl.col("metered_at_start").cast(integer) * length + metered_in_stretch.cast(integer) * elapsed
     metered_in_all = pl.col("metered_in_all").cast(integer) * length
     return share(pl.col("energy_micro_kwh"), metered, metered_in_all, integer).fill_null(
@@ -173,9 +174,9 @@ def _micro_kwh_by_slot_end(integer: Integer) -> pl.Expr:
 
 
 def _sufficient_integer(stretches: pl.DataFrame) -> Integer:
-    """The narrowest integer that holds all that comes up in these stretches.
+    """The narrowest integer type that holds every intermediate result for these stretches.
 
-    64 bits are enough for an even session of any ordinary size, 128 for everything.
+    64 bits are enough for an evenly spread session of ordinary size, 128 for everything.
     """
     length = pl.col("stretch_end_ms") - pl.col("stretch_start_ms")
     metered_in_all = pl.col("metered_in_all").cast(pl.Int128) * length

@@ -12,20 +12,20 @@ _VALIDITY = ("valid_from", "valid_to", "is_current")
 
 
 def dim_location(staged_location: pl.DataFrame) -> pl.DataFrame:
-    """StagedLocation versions into DimLocation."""
+    """Turns StagedLocation versions into DimLocation."""
     return _dimension(staged_location, DimLocation, ["vendor", "location_id"])
 
 
 def dim_charge_station(staged_charge_station: pl.DataFrame) -> pl.DataFrame:
-    """StagedChargeStation versions into DimChargeStation."""
+    """Turns StagedChargeStation versions into DimChargeStation."""
     return _dimension(staged_charge_station, DimChargeStation, ["vendor", "station_id"])
 
 
 def dim_connector(staged_charge_station: pl.DataFrame) -> pl.DataFrame:
-    """The connectors inside StagedChargeStation versions into DimConnector.
+    """Turns the connectors inside StagedChargeStation versions into DimConnector.
 
-    A version of a connector begins with the station's version that shows it first. One that is missing from a newer
-    version of its station keeps its last version as the current one: absence is not a removal.
+    A version of a connector begins with the first station version that shows it. A connector that is missing from a
+    newer version of its station keeps its last version as the current one: absence is not removal.
     """
     connectors = (
         staged_charge_station.filter(pl.col("connectors").list.len() > 0)
@@ -43,12 +43,12 @@ def dim_connector(staged_charge_station: pl.DataFrame) -> pl.DataFrame:
 
 
 def dim_vehicle(staged_vehicle: pl.DataFrame) -> pl.DataFrame:
-    """StagedVehicle versions into DimVehicle."""
+    """Turns StagedVehicle versions into DimVehicle."""
     return _dimension(staged_vehicle, DimVehicle, ["vendor", "vehicle_id"])
 
 
 def dim_user(staged_user: pl.DataFrame) -> pl.DataFrame:
-    """StagedUser versions into DimUser."""
+    """Turns StagedUser versions into DimUser."""
     return _dimension(staged_user, DimUser, ["vendor", "user_id"])
 
 

@@ -1,4 +1,4 @@
-"""The vendors' times into UTC instants, to the millisecond. What cannot be a time of a charging session is NULL."""
+"""Parses the vendors' times into UTC instants, to the millisecond; NULL for what cannot be the time of a session."""
 
 import polars as pl
 
@@ -19,10 +19,10 @@ _EPOCH_MILLISECONDS = r"^\s*(\d{12,13})(?:\.0*)?\s*$"
 
 
 def instant_from_iso(text: pl.Expr) -> pl.Expr:
-    """UTC instant, cut to the millisecond, of ISO 8601 text; naive text means UTC (OCPI 2.1.1, Zaptec, Jedlix).
+    """UTC instant, truncated to the millisecond, of ISO 8601 text; naive text means UTC (OCPI 2.1.1, Zaptec, Jedlix).
 
-    With or without seconds and 0 to 9 fraction digits after a comma or a dot, with or without zone, which may be of
-    hours only. NULL when not a time or outside 1971 to 2200.
+    Seconds, their fraction (0 to 9 digits after a comma or a dot) and the zone are optional; the zone may have hours
+    only. NULL when not a time or outside 1971 to 2200.
     """
     local = (pl.field("date") + "T" + pl.field("time") + ":" + pl.field("seconds").fill_null("00")).str.to_datetime(
         "%Y-%m-%dT%H:%M:%S", time_unit="us", time_zone="UTC", strict=False
@@ -35,7 +35,7 @@ def instant_from_iso(text: pl.Expr) -> pl.Expr:
 
 
 def instant_from_epoch_milliseconds(text: pl.Expr) -> pl.Expr:
-    """UTC instant of milliseconds since 1970 in digits. NULL for anything else, and for what must be seconds."""
+    """UTC instant of text with milliseconds since 1970. NULL for anything else, and for values that must be seconds."""
     milliseconds = text.str.extract(_EPOCH_MILLISECONDS).cast(pl.Int64)
     instant = pl.from_epoch(milliseconds, time_unit="ms").cast(INSTANT)
     return pl.when(milliseconds < _YEAR_2201_MILLISECONDS).then(instant)

@@ -1,4 +1,4 @@
-"""How late sessions come: the measure of whether a look-back is long enough."""
+"""How late sessions arrive, which shows whether a look-back is long enough."""
 
 import polars as pl
 
@@ -10,8 +10,8 @@ from warehouse.tables.operations import Lateness
 def lateness(first_seen: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFrame:
     """One row per vendor and run that saw closed sessions for the first time, matching Lateness.
 
-    `first_seen`: StagedSession rows of sessions not known before. `readings`: the records of all windows up to now, of
-    which those of other lists and scopes say nothing of a session.
+    `first_seen`: StagedSession rows of sessions not known before. `readings`: the reading records of all windows up to
+    now; a session is judged only by those of the session lists for its own scope.
     """
     late = pl.col("late_seconds").filter(pl.col("late_seconds") > 0)
     return (
@@ -30,16 +30,17 @@ def lateness(first_seen: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFrame:
 
 
 def late_sessions(first_seen: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFrame:
-    """The sessions among `first_seen` that an earlier run could have seen by their end: vendor, session_id."""
+    """The sessions in `first_seen` that had ended by an earlier run, which could have seen them: vendor, session_id."""
     return _with_lateness(first_seen, readings).filter(pl.col("late_seconds") > 0).select("vendor", "session_id")
 
 
 def _with_lateness(first_seen: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFrame:
-    """The closed sessions with the reading before the one that first saw them, in which the session lists of their
-    scope were read to the end, and `late_seconds`, the time from their end to it: negative where they ended after it,
-    NULL where there was none.
+    """The closed sessions with `previous_as_of` and `late_seconds`.
 
-    One that ended after it was first seen was running then, whenever its end was staged.
+    `previous_as_of`: the last run, before the one that first saw the session, that read the session lists of its scope
+    to the end; NULL if there was none. `late_seconds`: the time from the session's end to that run, negative if it
+    ended later. A session that ended after it was first seen is left out: it was running then, whenever its end was
+    staged.
     """
     lists = pl.DataFrame(SESSION_LISTS, schema=["vendor", "endpoint"], orient="row")
     place = ["vendor", "scope"]
@@ -49,7 +50,7 @@ def _with_lateness(first_seen: pl.DataFrame, readings: pl.DataFrame) -> pl.DataF
         .group_by(*place, "as_of")
         .agg((pl.col("state") == "complete").all().alias("is_complete"))
         .sort(*place, "as_of")
-        # The run that first saw a session may have failed further on; the one before must not have failed.
+        # The run that first saw a session may have failed later on; the one before must not have failed.
         .with_columns(pl.when("is_complete").then("as_of").forward_fill().shift().over(place).alias("previous_as_of"))
     )
     return (

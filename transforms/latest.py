@@ -1,4 +1,4 @@
-"""Several versions of one object: which one counts, and what a received row is next to what was known."""
+"""Several versions of one object: which one counts, and whether a received row is new, changed or unchanged."""
 
 import polars as pl
 
@@ -8,11 +8,11 @@ _SESSION = ["vendor", "session_id"]
 
 
 def winning_versions(versions: pl.DataFrame) -> pl.DataFrame:
-    """Of StagedSession rows with any number of versions per session, the one row per session that counts.
+    """The winning version of each session, out of StagedSession rows with any number of versions per session.
 
-    The newest by the vendor's own clock (without one: oldest), then the later request, then closed before open, then
-    the larger content hash; whatever still ties was read twice. `first_read_at` is the earliest of all versions. The
-    result never depends on the order of rows, nor on whether they came together or batch by batch.
+    The newest by the vendor's own clock wins (one without a clock is the oldest), then the later request, then closed
+    before open, then the larger content hash; versions that still tie are one that was read twice. `first_read_at` is
+    the earliest of all versions. The result never depends on the order of rows or batches.
     """
     newest_first = [
         pl.col("version_at"),
@@ -30,12 +30,12 @@ def winning_versions(versions: pl.DataFrame) -> pl.DataFrame:
 
 
 def classify_receipts(known: pl.DataFrame, received: pl.DataFrame) -> pl.DataFrame:
-    """`received` with `outcome`: `new`, `changed` or `unchanged`, next to the version before it.
+    """`received` with `outcome`: `new`, `changed` or `unchanged`, compared with the version before.
 
-    `known`: vendor, object_id, content_hash of the version that counts, at most one per object. `received`: the same
-    columns, load_number, requested_at and position (its place in the answer), and whatever else it carries. Rows of one
-    object are taken in the order of these three, so that loads come to the same one by one and together. An object
-    without an id is known by its content alone.
+    `known`: vendor, object_id, content_hash of the winning version, at most one per object. `received`: the same
+    columns, load_number, requested_at and position (its place in the answer), and any others. Rows of one object are
+    compared in the order of these three, so the result is the same whether loads are processed one by one or together.
+    An object without an id is identified by its content alone.
     """
     before = known.select("vendor", pl.Series("object", id_or_fingerprint(known, pl.col("object_id"))), "content_hash")
     classified = (

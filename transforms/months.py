@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 Month = TypeVar("Month", str, str | None)
-"""A month, or what stands for rows without one."""
+"""A month, or the value that stands for rows without one (None or `none`)."""
 
 
 def month_of(instant: pl.Expr, time_zone: str) -> pl.Expr:
@@ -23,7 +23,7 @@ def last_month_of(from_at: pl.Expr, to_at: pl.Expr, time_zone: str) -> pl.Expr:
 
 
 def month_at(instant: datetime, time_zone: str) -> str:
-    """The month in which one instant lies, as of `month_of`."""
+    """The month in which one instant lies, by `month_of`."""
     month: str = pl.select(month_of(pl.lit(instant), time_zone)).item()
     return month
 
@@ -35,7 +35,7 @@ def month_bounds(month: str, time_zone: str) -> tuple[datetime, datetime]:
 
 
 def month_after(month: str, count: int = 1) -> str:
-    """The month so many months after this one; before it, where `count` is negative."""
+    """The month `count` months after this one; before it, where `count` is negative."""
     year, number = map(int, month.split("-"))
     years, index = divmod(number - 1 + count, 12)
     return f"{year + years:04d}-{index + 1:02d}"
@@ -56,7 +56,7 @@ def months_between(first: str, last: str) -> list[str]:
 
 
 def month_batches(months: Sequence[Month], rows: Mapping[Month, int], rows_at_once: int) -> list[list[Month]]:
-    """The months in their order, in groups of no more than `rows_at_once` rows; a month with more is one of its own."""
+    """The months in their order, in groups of at most `rows_at_once` rows; a month with more has a group of its own."""
     batches: list[list[Month]] = []
     taken = 0
     for month in months:
@@ -71,7 +71,7 @@ def month_batches(months: Sequence[Month], rows: Mapping[Month, int], rows_at_on
 def _beginning(month: str, time_zone: str) -> datetime:
     year, number = map(int, month.split("-"))
     midnight = pl.datetime(year, number, 1)
-    # From the database that month_of reads: Python's goes on with daylight saving time after 2099, Polars' does not.
+    # Uses the zone database of month_of: Python's continues daylight saving time after 2099, Polars' does not.
     instant: datetime | None = pl.select(
         midnight.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
     ).item()

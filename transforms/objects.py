@@ -1,17 +1,17 @@
-"""JSON objects into columns, such that one odd object never takes the others with it."""
+"""Decodes JSON objects into columns, such that one malformed object never spoils the others."""
 
 import polars as pl
 
 _ROWS_AT_ONCE = 2_048
-"""Polars decodes a column in one piece, on one core, and the cost of a row grows with the size of the piece."""
+"""Polars decodes a column as one piece, on one core, and the cost of a row grows with the size of the piece."""
 
 
 def decode_objects(payload: pl.Series, fields: pl.Struct) -> pl.DataFrame:
     """Decode JSON objects of one declared shape.
 
-    `payload` holds one JSON object per row; `fields` names what is wanted of it, every leaf as pl.String, since
-    vendors write the same number now as a number, now as text. Fields that are absent are NULL, fields that are not
-    declared are ignored.
+    `payload` holds one JSON object per row; `fields` declares the fields to read, every leaf as pl.String, since
+    vendors write the same number sometimes as a number, sometimes as text. Fields that are absent are NULL, fields that
+    are not declared are ignored.
 
     Columns: the fields, and `is_decodable`, which is False where the payload is not a JSON object or holds a declared
     field in another shape (an object where text is expected); all fields of such a row are NULL. One row per payload,
@@ -26,8 +26,8 @@ def decode_objects(payload: pl.Series, fields: pl.Struct) -> pl.DataFrame:
 def _numbered(payload: pl.Series) -> pl.DataFrame:
     """Each payload inside an object that carries its row number.
 
-    Polars decodes a column as one JSON array: a payload that is cut off, empty or two objects long may join or split
-    rows, and only the numbers show that.
+    Polars decodes a column as one JSON array: a payload that is cut off, empty or holds two objects may join or split
+    rows, and only the row numbers reveal that.
     """
     numbered = pl.concat_str(
         pl.lit('{"row":'), pl.col("row").cast(pl.String), pl.lit(',"object":'), pl.col("payload"), pl.lit("}")

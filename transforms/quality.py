@@ -1,6 +1,6 @@
-"""What each month of the facts holds, and how much of it breaks what a reader takes for granted.
+"""Counts what each month of the facts holds, and how much of it violates what a reader takes for granted.
 
-A session is known by vendor and session_id, a connector by vendor, station_id and connector_id.
+A session is identified by vendor and session_id, a connector by vendor, station_id and connector_id.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ SESSION_COLUMNS = (
     "connector_id",
     "location_id",
 )
-"""What is looked at of a session."""
+"""The columns of a session that the counts need."""
 
 _SESSION = ["vendor", "session_id"]
 _STATION = ["vendor", "station_id"]
@@ -34,10 +34,10 @@ _MONTH = ["month", "vendor"]
 
 @dataclass(frozen=True)
 class Places:
-    """What the platforms have shown of their networks, each once.
+    """The stations, locations and connectors that the vendors have shown, each once.
 
     `stations`: vendor, station_id. `locations`: vendor, location_id. `connectors`: vendor, station_id, connector_id and
-    `evses`, the number of EVSEs of the station with a connector of that id: it is unique inside an EVSE only.
+    `evses`, the number of the station's EVSEs that have a connector with that id, which is unique only inside an EVSE.
     """
 
     stations: pl.DataFrame
@@ -57,7 +57,7 @@ def places(stations: pl.DataFrame, locations: pl.DataFrame) -> Places:
 
 
 def repeated_sessions(sessions: pl.LazyFrame) -> pl.DataFrame:
-    """The sessions that stand more than once: vendor, session_id. Keeps eight bytes of a session in memory."""
+    """The sessions that appear more than once: vendor, session_id. Holds only eight bytes per session in memory."""
     hashed = sessions.select(*_SESSION, hash=pl.col("vendor").hash() ^ pl.col("session_id").hash())
     hashes = hashed.select("hash").collect().to_series()
     suspected = hashes.filter(hashes.is_duplicated()).unique()
@@ -87,9 +87,9 @@ def slot_sums(slots: pl.LazyFrame) -> pl.DataFrame:
 def sessions_on_connectors_in_use(sessions: pl.DataFrame, connectors: pl.DataFrame) -> pl.DataFrame:
     """The sessions that begin before an earlier session on the same connector has ended: vendor, session_id.
 
-    Earlier is what begins earlier, at the same instant what has the smaller session_id. A session that ends as another
-    begins does not overlap it, nor does one of no length stand in another's way. Where several EVSEs of a station have
-    a connector of the same id, that many sessions may run at once. One without station or connector is not judged.
+    Of two sessions the earlier one begins first, or has the smaller session_id if they begin together. A session that
+    ends as another begins does not overlap it, and one of zero length never blocks another. Where several EVSEs of a
+    station have a connector with the same id, as many may run at once. One without station or connector is not judged.
     """
     placed = _on_suspected_connectors(sessions)
     takes_time = pl.col("ended_at") > pl.col("started_at")
@@ -102,7 +102,7 @@ def sessions_on_connectors_in_use(sessions: pl.DataFrame, connectors: pl.DataFra
     return (
         pl.concat([begins, ends])
         .sort(*_CONNECTOR, "at", "is_begin", "session_id")
-        # What begins on a connector ends there, so that the sum is back at nothing where the next connector begins.
+        # Every begin on a connector has its end, so the running sum is back at 0 where the next connector begins.
         .with_columns(running=pl.col("change").cum_sum() - pl.col("change"))
         .filter("is_begin")
         .join(connectors, on=_CONNECTOR, how="left")
@@ -120,15 +120,15 @@ def month_quality(
     rejected: pl.DataFrame,
     known: Places,
 ) -> pl.DataFrame:
-    """One row per month and vendor, matching MonthQuality, of the months of `sessions`, `stray_slots` and `rejected`.
+    """One row per month and vendor, matching MonthQuality, for the months of `sessions`, `stray_slots` and `rejected`.
 
-    `sessions`: all FactSession rows of these months. `earlier`: those of other months that run into these, of which
-    only overlaps are asked. `slots`: the slot_sums of the sessions, over all months. `stray_slots`: vendor, session_id,
-    month and energy_kwh of slots without a session there. `repeated`: the keys of repeated_sessions. `rejected`: month
-    and vendor of each RejectedSession row, NULL where it has no month.
+    `sessions`: all FactSession rows of these months. `earlier`: those of other months that reach into these, used for
+    overlaps only. `slots`: the slot_sums of the sessions, over all months. `stray_slots`: vendor, session_id, month and
+    energy_kwh of slots in a month that their session does not reach. `repeated`: the keys of repeated_sessions.
+    `rejected`: month (NULL where there is none) and vendor of each RejectedSession row.
     """
     charging = pl.concat([earlier.select(SESSION_COLUMNS), sessions.select(SESSION_COLUMNS)])
-    # One that stands twice would be in its own way.
+    # A session that appears twice would overlap itself.
     once = charging.join(repeated, on=_SESSION, how="anti")
     in_use = sessions_on_connectors_in_use(once, known.connectors)
     energy, sums = pl.col("micro_kwh"), pl.col("slots_micro_kwh")
@@ -181,9 +181,9 @@ def month_quality(
 
 
 def _on_suspected_connectors(sessions: pl.DataFrame) -> pl.DataFrame:
-    """The sessions on connectors where any two may overlap, and few others: to sort numbers is cheap, to sort ids not.
+    """The sessions on connectors where any two may overlap, and few others: sorting numbers is cheap, sorting ids not.
 
-    Where two overlap, so do two of which the one begins next after the other.
+    If any two sessions overlap, so do two of which one is the next to begin after the other.
     """
     begins, before = pl.col("started_at"), pl.all().shift()
     placed = sessions.filter(pl.col("station_id").is_not_null() & pl.col("connector_id").is_not_null()).with_columns(
@@ -202,7 +202,7 @@ def _on_suspected_connectors(sessions: pl.DataFrame) -> pl.DataFrame:
 
 
 def _unscaled(energy_kwh: pl.Expr) -> pl.Expr:
-    """kWh as Decimal(14, 6) into whole micro-kWh: the integer that a decimal is."""
+    """kWh as Decimal(14, 6) into whole micro-kWh: the integer as which a decimal is stored."""
     return energy_kwh.to_physical().cast(pl.Int64)
 
 

@@ -1,4 +1,4 @@
-"""What the vendors are about to change or remove, and what of it we have not read."""
+"""What the vendors are about to change or remove, and how much of it has not been read."""
 
 from datetime import datetime, timedelta
 
@@ -8,7 +8,7 @@ from transforms.months import month_bounds
 from warehouse.tables.operations import VendorRadar
 
 HORIZON = timedelta(days=90)
-"""How far ahead the radar looks: long enough to read two years again at any vendor's pace, and to be told of it."""
+"""How far ahead the radar looks: long enough to notice the warning and to read two years again from any vendor."""
 
 _ENDPOINT = ["vendor", "endpoint"]
 _SCOPE = [*_ENDPOINT, "scope"]
@@ -25,8 +25,8 @@ def vendor_radar(
     """One row per endpoint in use, matching VendorRadar.
 
     `endpoints`: vendor, endpoint, api_version, announced, announced_source_url, kept_months (NULL: no limit is known).
-    `readings`: the records of all windows. `coverage`: as Coverage. `held`: vendor, ended_at of every session in our
-    lake. `as_of`: the run's now, from which the limits and the 90 days count.
+    `readings`: the reading records of all windows. `coverage`: Coverage rows. `held`: vendor, ended_at of every session
+    in the lake. `as_of`: the run's now, from which the limits and the 90 days are counted.
     """
     known = (
         endpoints.with_columns(pl.lit(as_of).alias("as_of"))
@@ -44,7 +44,7 @@ def vendor_radar(
         .join(_held_counts(known, held), on=_ENDPOINT, how="left")
         .with_columns(
             pl.col("months_at_risk", "months_lost").fill_null(0),
-            # Of an endpoint without a month at risk nothing is at risk; that is known exactly.
+            # An endpoint without a month at risk has exactly 0 rows at risk, not an unknown number.
             rows_at_risk=pl.when(pl.col("months_at_risk").fill_null(0) == 0).then(0).otherwise("rows_at_risk"),
         )
         .select(VendorRadar.column_names())
@@ -53,7 +53,7 @@ def vendor_radar(
 
 
 def _newest_headers(readings: pl.DataFrame) -> pl.DataFrame:
-    """What the headers said in the newest run that asked each endpoint, be it that the reading failed."""
+    """The headers seen in the newest run that asked each endpoint, even if the reading failed."""
     return (
         readings.filter(pl.col("as_of") == pl.col("as_of").max().over(_ENDPOINT))
         .group_by(_ENDPOINT)
@@ -72,7 +72,7 @@ def _removed_months(known: pl.DataFrame, coverage: pl.DataFrame, as_of: datetime
         schema={"month": pl.String, "begins_at": pl.Datetime("us", "UTC"), "ends_at": pl.Datetime("us", "UTC")},
         orient="row",
     )
-    # An endpoint that goes whole takes every month along; a month of which nothing more is removed is in no danger.
+    # An endpoint that is shut down takes every month with it. A month that is gone already is lost, not at risk.
     goes_whole = (pl.col("sunset_at") < as_of + HORIZON).fill_null(False)
     is_leaving = (pl.col("begins_at") < pl.col("oldest_available_at") + HORIZON).fill_null(False)
     is_gone = (pl.col("ends_at") <= pl.col("oldest_available_at")).fill_null(False)

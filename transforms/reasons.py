@@ -6,16 +6,16 @@ from transforms.micro_kwh import micro_kwh
 
 REASONS = ("void", "replaced", "negative_energy", "ends_before_start", "implausible_energy", "unreadable")
 
-# Five MWh and a megawatt are more than any vehicle takes in one session: what exceeds them is a fault of a meter.
+# Five MWh and one megawatt are more than any vehicle takes in one session: anything above is a meter fault.
 _GREATEST_ENERGY_KWH = 5_000.0
-# The greatest average power: a megawatt is so many micro-kWh in so many milliseconds.
+# The greatest average power: one megawatt, as whole micro-kWh per whole milliseconds.
 _MEGAWATT_MICRO_KWH, _MEGAWATT_MILLISECONDS = 5_000, 18
-# Below a minute the clocks' own error decides the average.
+# Below a minute the clocks' own error dominates the average.
 _SHORTEST_JUDGED_SECONDS = 60.0
 
 
 def seconds_between(start: pl.Expr, end: pl.Expr) -> pl.Expr:
-    """Seconds from one instant to another, with their milliseconds."""
+    """Seconds from one instant to another, to the millisecond."""
     return ((end - start).dt.total_milliseconds() / 1000).round(3)
 
 
@@ -26,7 +26,7 @@ def first_reason(*, is_void: pl.Expr, is_replaced: pl.Expr, is_closed: pl.Expr, 
     """
     energy_kwh = pl.col("energy_kwh")
     seconds = seconds_between(pl.col("started_at"), pl.col("ended_at"))
-    # In whole numbers: a megawatt exactly would be above or below itself by the last bit of a float.
+    # In whole numbers: as floats, exactly one megawatt could come out above or below the limit by the last bit.
     milliseconds = (pl.col("ended_at") - pl.col("started_at")).dt.total_milliseconds()
     energy_micro_kwh = micro_kwh(energy_kwh.clip(0, _GREATEST_ENERGY_KWH))
     exceeds_power = (seconds >= _SHORTEST_JUDGED_SECONDS) & (

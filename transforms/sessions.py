@@ -1,4 +1,4 @@
-"""Staged sessions into the fact and the two tables beside it: every session is in exactly one of the three."""
+"""Turns staged sessions into fact_session, open_session and rejected_session: each is in exactly one of the three."""
 
 import polars as pl
 
@@ -9,7 +9,7 @@ from warehouse.tables.facts import FactSession, OpenSession, RejectedSession
 IS_COUNTED = pl.col("reason").is_null() & ~pl.col("is_open")
 IS_RUNNING = pl.col("reason").is_null() & pl.col("is_open")
 _IS_REJECTED = pl.col("reason").is_not_null()
-"""Which of the three a staged session belongs to: fact_session, open_session or rejected_session."""
+"""Which table a staged session belongs to: fact_session, open_session and rejected_session, in this order."""
 
 _COST = pl.Decimal(14, 4)
 
@@ -21,7 +21,7 @@ def fact_session(staged: pl.DataFrame) -> pl.DataFrame:
         connected_seconds=connected_seconds,
         idle_seconds=(connected_seconds - pl.col("charging_seconds")).round(3).clip(lower_bound=0),
         energy_kwh=kwh(micro_kwh(pl.col("energy_kwh"))),
-        # A cost beyond ten digits is no cost; the session counts without it.
+        # A cost of more than ten digits before the point cannot be real; the session counts without it.
         cost_amount=pl.col("cost_amount").cast(_COST, strict=False),
         read_at="first_read_at",
     )

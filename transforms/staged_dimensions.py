@@ -1,4 +1,4 @@
-"""The part of staging a dimension object that is the same for every vendor: whose clock a version carries."""
+"""The part of staging a dimension object that is the same for every vendor, such as whose clock a version carries."""
 
 from collections.abc import Mapping
 
@@ -14,11 +14,11 @@ def staged_dimension(
     columns: Mapping[str, pl.Expr],
     clock: pl.Expr | None = None,
 ) -> pl.DataFrame:
-    """Raw rows and their decoded fields into a frame of a Staged* dimension schema.
+    """Turns raw rows and their decoded fields into a frame of a Staged* dimension schema.
 
-    `columns` gives every column but vendor and the clock's; `key` is the one that names the object: objects without
-    it, or not decodable, are left out. `clock` is the vendor's own modification instant; without it, or where it is
-    NULL, a version begins when it was read.
+    `columns` gives every column but vendor and those about the version; `key` is the one that identifies the object:
+    objects without it, or that cannot be decoded, are left out. `clock` is the vendor's own modification instant;
+    without it, or where it is NULL, a version begins when it was read.
     """
     own_clock = pl.lit(None) if clock is None else clock
     objects = raw.hstack(decoded).filter("is_decodable")

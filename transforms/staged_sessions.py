@@ -23,14 +23,14 @@ def _never() -> pl.Expr:
 
 @dataclass(frozen=True)
 class ParsedValue:
-    """What the text of a field means, NULL where it means nothing, and whether the vendor gave it at all."""
+    """The parsed value of a field, NULL where its text cannot be read, and whether the vendor gave the field at all."""
 
     value: pl.Expr
     is_given: pl.Expr
 
     @property
     def is_unreadable(self) -> pl.Expr:
-        """Given, and yet without a meaning."""
+        """Given, but not readable."""
         return self.is_given & self.value.is_null()
 
 
@@ -46,7 +46,7 @@ def parsed_number(text: pl.Expr) -> ParsedValue:
 
 @dataclass(frozen=True, kw_only=True)
 class SessionMeaning:
-    """What one vendor's session object says, as expressions over its decoded fields and the raw columns.
+    """The meaning of one vendor's session object, as expressions over its decoded fields and the raw columns.
 
     `is_closed` tells a finished session from a running one; the other names are those of StagedSession.
     """
@@ -77,9 +77,9 @@ class SessionMeaning:
 
 
 def staged_sessions(raw: pl.DataFrame, decoded: pl.DataFrame, meaning: SessionMeaning, time_zone: str) -> pl.DataFrame:
-    """Raw rows and their decoded fields into a StagedSession frame, one row per raw row, in the same order.
+    """Turns raw rows and their decoded fields into a StagedSession frame, one row per raw row, in the same order.
 
-    A session whose object cannot be decoded keeps the id that the raw log knows it by.
+    A session whose object cannot be decoded keeps the id that the raw log has for it.
     """
     objects = raw.hstack(decoded)
     read = objects.select(

@@ -8,7 +8,7 @@ _NEWEST_FIRST = ("version_at", "requested_at")
 def station_links(staged_charge_station: pl.DataFrame) -> pl.DataFrame:
     """The station of each EVSE: vendor, evse_uid, station_id; one row per EVSE.
 
-    An EVSE that several stations have shown belongs to the one whose version that shows it is the newest, on a tie to
+    An EVSE that several stations have shown belongs to the station with the newest version that shows it; on a tie, to
     the smaller station_id.
     """
     return (
@@ -53,7 +53,7 @@ def with_station(sessions: pl.DataFrame, links: pl.DataFrame, locations: pl.Data
 
 
 def with_linked_station(sessions: pl.LazyFrame, links: pl.LazyFrame) -> pl.LazyFrame:
-    """StagedSession rows with station_id filled in through evse_uid where NULL; `links`: as of station_links."""
+    """StagedSession rows with station_id filled in through evse_uid where NULL; `links`: from station_links."""
     return (
         sessions.join(links, on=["vendor", "evse_uid"], how="left", suffix="_linked", maintain_order="left")
         .with_columns(station_id=pl.coalesce("station_id", "station_id_linked"))

@@ -4,7 +4,7 @@ import polars as pl
 
 
 def text_or_null(text: pl.Expr) -> pl.Expr:
-    """The text, NULL where it is empty: vendors write an absent id now as null, now as nothing between quotes."""
+    """The text, NULL where it is empty: vendors write an absent id sometimes as null, sometimes as empty text."""
     return pl.when(text.str.len_bytes() > 0).then(text)
 
 

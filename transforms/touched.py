@@ -1,4 +1,4 @@
-"""Which months of the facts a change of sessions touches, and why."""
+"""Which months of the facts a change in sessions touches, and why."""
 
 import polars as pl
 
@@ -14,10 +14,10 @@ NOTHING_TOUCHED = pl.DataFrame(schema={"month": pl.String, "reason": pl.String})
 def touched_by_sessions(
     was: pl.DataFrame, becomes: pl.DataFrame, time_zone: str, late: pl.DataFrame | None = None
 ) -> pl.DataFrame:
-    """The months of the facts in which a session stood or will stand, by its start and by every slot of it.
+    """The months of the facts that hold a changed session, before or after the change: of its start and of every slot.
 
     `was` and `becomes` are StagedSession frames of the changed sessions; a session that is only in `becomes` is new, or
-    late where it is one of `late` (vendor, session_id). One that still runs stands in no fact.
+    late where it is one of `late` (vendor, session_id). A session that is still running is in no fact.
 
     Columns: month (YYYY-MM, or `none`) and reason (new, late, corrected), each pair once.
     """
@@ -40,9 +40,9 @@ def touched_by_sessions(
 
 
 def touched_by_backfills(readings: pl.DataFrame, time_zone: str) -> pl.DataFrame:
-    """The months that were asked for again, whether or not anything differed: month, and `backfill` as the reason.
+    """The months that backfills asked for, whether or not anything differed: month, and `backfill` as the reason.
 
-    `readings`: the records of windows, on the endpoints' own clocks.
+    `readings`: the reading records, with windows on the endpoints' own clocks.
     """
     asked = readings.filter(pl.col("kind") == "backfill", pl.col("from_at") < pl.col("to_at")).select(
         first=month_of(pl.col("from_at"), time_zone),
@@ -53,7 +53,7 @@ def touched_by_backfills(readings: pl.DataFrame, time_zone: str) -> pl.DataFrame
 
 
 def _months(sessions: pl.DataFrame, time_zone: str) -> set[str]:
-    """The months of the sessions' starts and, of those that have slots, of every slot."""
+    """The months of the sessions' starts and, for sessions that have slots, of every slot."""
     last_slot_month = last_month_of(pl.col("started_at"), pl.col("ended_at"), time_zone)
     spans = sessions.select(
         first=pl.col("month").fill_null(NO_MONTH),

@@ -1,4 +1,4 @@
-"""Versions of objects: which are worth keeping, and when each held."""
+"""Versions of objects: which are worth keeping, and when each was valid."""
 
 from collections.abc import Sequence
 
@@ -6,18 +6,18 @@ import polars as pl
 
 
 def _content(attributes: Sequence[str]) -> pl.Expr:
-    """All attributes as one text: nested ones compare and sort like the rest, and NULL equals NULL."""
+    """All attributes as one text, so that nested ones compare and sort like the rest and NULL equals NULL."""
     return pl.struct(attributes).struct.json_encode()
 
 
 def distinct_versions(
     known: pl.DataFrame, received: pl.DataFrame, key: Sequence[str], attributes: Sequence[str]
 ) -> pl.DataFrame:
-    """The rows of `received` that say something new, to be appended to `known`. Both are Staged dimension frames.
+    """The rows of `received` that are new versions, to be appended to `known`. Both are Staged dimension frames.
 
-    Each is compared with the version of its key before it, known or received, in the order (version_at, requested_at):
-    one without a clock of the vendor is new where an attribute differs, one with a clock also where version_at does.
-    Each kind is compared with its own: a clock may yet place a version between two that were read without one.
+    Each is compared with the previous version of its key, known or received, in the order (version_at, requested_at): a
+    version without a vendor's clock is new where an attribute differs, one with a clock also where version_at does. The
+    two kinds are compared separately: a clock may later place a version between two that were read without one.
     """
     versions = pl.concat(
         [
@@ -37,10 +37,10 @@ def distinct_versions(
 
 
 def with_validity(versions: pl.DataFrame, key: Sequence[str], attributes: Sequence[str]) -> pl.DataFrame:
-    """The history of each key: key, attributes, valid_from, valid_to, is_current; validities touch and never overlap.
+    """The history of each key: key, attributes, valid_from, valid_to, is_current; without gaps or overlaps.
 
-    Versions in the order in which they begin; of several that begin at once, the last requested holds; a version that
-    changes nothing is part of the one before. valid_to is NULL and is_current True for the newest.
+    Versions are in the order in which they begin; of several that begin at once, the last requested one counts; a
+    version that changes nothing is part of the one before. valid_to is NULL and is_current True for the newest.
     """
     return (
         versions.with_columns(content=_content(attributes))
@@ -61,9 +61,9 @@ def with_validity(versions: pl.DataFrame, key: Sequence[str], attributes: Sequen
 
 
 def _beginning(key: Sequence[str]) -> pl.Expr:
-    """When a version begins: at its version_at. Where the vendor's clock stood still and the content changed, the later
-    one begins when it was read; where the clock had gone on by then, it takes the place of the one before it. Rows by
-    key, version_at and requested_at."""
+    """When a version begins: at its version_at. If the content changed but not the vendor's clock, the later version
+    begins when it was read; if the clock had moved on by then, the later version replaces the earlier one. Needs rows
+    ordered by key, version_at and requested_at."""
     version_at = pl.col("version_at")
     is_edit = (
         pl.col("is_clocked")

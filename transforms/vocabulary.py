@@ -1,4 +1,4 @@
-"""The names in a vendor's answers: which fields its objects have, which words it uses, and what of it nobody reads."""
+"""The names in a vendor's answers: the fields of its objects, the words it uses, and which of them nobody reads."""
 
 from collections.abc import Iterator
 
@@ -31,8 +31,8 @@ def seen_fields(fields: pl.DataFrame) -> pl.DataFrame:
 def seen_words(received: pl.DataFrame, staged: pl.DataFrame) -> pl.DataFrame:
     """Status words that no transform knows, in the columns of SEEN, each once.
 
-    `received`: vendor and endpoint of raw rows; `staged`: their StagedSession rows, in the same order. A session that
-    still runs counts too: a word that nobody knows may be what keeps it from ending.
+    `received`: vendor and endpoint of raw rows; `staged`: their StagedSession rows, in the same order. Running sessions
+    count too: an unknown word may be why a session is not seen to have ended.
     """
     words = pl.concat(
         [received.select("vendor", "endpoint"), staged.select("vendor_status", seen_at="read_at")], how="horizontal"
@@ -52,7 +52,7 @@ def new_vocabulary(known: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_claims(names: pl.DataFrame) -> pl.DataFrame:
-    """Rows with vendor, endpoint, kind and name; is_claimed as the transforms of today have it."""
+    """`names` (rows with vendor, endpoint, kind and name) with is_claimed by today's transforms."""
     claimed = pl.DataFrame(list(_claimed()), schema=dict.fromkeys(_NAME, pl.String), orient="row")
     return names.join(claimed.with_columns(_claim=pl.lit(True)), on=_NAME, how="left").select(
         pl.exclude("_claim", "is_claimed"), is_claimed=pl.col("_claim").fill_null(False)
@@ -60,7 +60,7 @@ def with_claims(names: pl.DataFrame) -> pl.DataFrame:
 
 
 def paths(fields: pl.Struct, prefix: str = "") -> Iterator[str]:
-    """The dotted paths of all fields of an object, those that hold others among them; lists add nothing to a path."""
+    """The dotted paths of all fields of an object, including those that contain others; lists add nothing to a path."""
     for field in fields.fields:
         path = prefix + field.name
         yield path
@@ -95,4 +95,4 @@ _KNOWN = pl.DataFrame(
     },
     orient="row",
 )
-"""The endpoints whose sessions have a status word: the field that holds it, and the known words in small letters."""
+"""The endpoints whose sessions have a status word: the field that holds it, and the known words in lower case."""

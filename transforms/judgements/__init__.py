@@ -1,4 +1,4 @@
-"""What the counts of the operations tables mean: each judgement takes frames and gives a verdict with its numbers.
+"""Judgements of the counts in the operations tables: each takes frames and returns a verdict with its numbers.
 
 Nothing here reads a table, a clock or Dagster.
 """

@@ -10,26 +10,26 @@ from transforms.months import month_at, month_of, months_before
 from transforms.touched import NO_MONTH
 
 REJECTED_SHARE = 0.05
-"""Vendors void, replace and correct a few sessions in a hundred; one in twenty, and twice what is usual, is news."""
+"""Vendors void, replace and correct a few sessions in a hundred; above one in twenty, and twice the usual, is news."""
 
 SHARE_DECIMALS = 4
-"""Of a share as it is told: a hundredth of a percent."""
+"""Decimals of a reported share: a hundredth of a percent."""
 
 USUAL_TIMES = 2.0
-"""A share is out of the ordinary where it is so many times the usual one."""
+"""A share is unusual above this many times the usual one."""
 
 LEAST_VOLUME, MOST_VOLUME = 0.5, 2.0
-"""Holidays and growth move a month by a fifth; half or twice as much has another cause."""
+"""Holidays and growth change a month by a fifth; less than half or more than twice the usual has another cause."""
 
 FEWEST_MONTHS = 3
 """A median of fewer months says nothing."""
 
 FEWEST_SESSIONS = 20
-"""Of fewer sessions a single one is already more than the tolerated share."""
+"""With fewer sessions, a single rejected one is already more than the tolerated share."""
 
 
 def one_row_per_session(quality: pl.DataFrame) -> Judgement:
-    """No session stands twice in fact_session."""
+    """No session appears twice in fact_session."""
     repeated = total(quality, "sessions_repeated")
     return Judgement(
         repeated == 0,
@@ -78,11 +78,11 @@ def references_resolve(
     listing_stations: Collection[str],
     listing_locations: Collection[str],
 ) -> Judgement:
-    """Sessions lead to a known station, sessions and stations to a known location.
+    """Sessions refer to a known station; sessions and stations refer to a known location.
 
-    `stations` and `locations`: rows of the dimensions. `listing_*`: the vendors that give a list of them at all; a
-    reference of another vendor cannot be resolved, and is not judged. A vendor that lists locations but no stations
-    follows cars: where such a session names no location, it took place elsewhere, and nothing is missing.
+    `stations` and `locations`: rows of the dimensions. `listing_*`: the vendors that list them at all; references of
+    other vendors cannot be resolved and are not judged. A vendor that lists locations but no stations follows cars: if
+    one of its sessions names no location, the car charged elsewhere, and nothing is missing.
     """
     follows_cars = ~pl.col("vendor").is_in(list(listing_stations))
     elsewhere = pl.when(follows_cars).then("sessions_naming_no_location").otherwise(0)
@@ -127,10 +127,10 @@ def references_resolve(
 
 
 def rejected_share(quality: pl.DataFrame, undated: pl.DataFrame, as_of: datetime, time_zone: str) -> Judgement:
-    """The share of rejected sessions in this and the last month, by vendor, next to that of the months before.
+    """The share of rejected sessions in this and the last month, by vendor, compared with that of the months before.
 
-    `undated`: vendor and read_at of the rejected sessions to be judged that have no readable start. Each counts in the
-    month in which it was first read.
+    `undated`: vendor and read_at of those rejected sessions to be judged that have no readable start; each counts in
+    the month in which it was first read.
     """
     counts = pl.concat(
         [
@@ -176,7 +176,7 @@ def rejected_share(quality: pl.DataFrame, undated: pl.DataFrame, as_of: datetime
 
 
 def volume_as_usual(quality: pl.DataFrame, as_of: datetime, time_zone: str) -> Judgement:
-    """Sessions and energy of the newest complete month, by vendor, against the median of the months before."""
+    """Sessions and energy of the newest complete month, by vendor, compared with the median of the months before."""
     current = month_at(as_of, time_zone)
     [newest] = months_before(current, 1)
     rows = []
@@ -219,7 +219,7 @@ def volume_as_usual(quality: pl.DataFrame, as_of: datetime, time_zone: str) -> J
 
 
 def _months_with(quality: pl.DataFrame, *columns: str) -> pl.DataFrame:
-    """The months in which the first column counts something, the newest first."""
+    """The months in which the first of `columns` is above 0, newest first."""
     return (
         quality.filter(pl.col(columns[0]) > 0)
         .select("month", "vendor", "sessions", *columns)

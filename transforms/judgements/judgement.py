@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import polars as pl
 
 MOST_LISTED = 20
-"""So many rows are shown of what was found: enough to see what it is, few enough to read."""
+"""The most rows shown of a finding: enough to see what it is, few enough to read."""
 
 USUAL_MONTHS = 6
-"""What is usual is taken from so many months: the season is still the same."""
+"""The usual value is taken from this many months: the season is still the same."""
 
 
 @dataclass(frozen=True)

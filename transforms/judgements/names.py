@@ -8,13 +8,13 @@ from transforms.judgements.judgement import Judgement
 from transforms.vocabulary import WORD
 
 NEWS_FOR = timedelta(days=30)
-"""So long a new name is reported; then it has been read, or left."""
+"""How long a new name is reported; by then it is read by a transform, or deliberately left unread."""
 
 
 def no_new_names(vocabulary: pl.DataFrame, as_of: datetime) -> Judgement:
-    """No field that no transform reads, and no status word that none knows, has appeared lately.
+    """No new field that the transforms do not read, and no new status word that they do not know, appeared recently.
 
-    What the first reading of an endpoint showed is not new. `vocabulary`: rows of Vocabulary, is_claimed as of today.
+    Names in the first reading of an endpoint are not new. `vocabulary`: Vocabulary rows, with is_claimed as of today.
     """
     first_reading = pl.col("first_seen_at").min().over("vendor", "endpoint")
     dated = vocabulary.with_columns(is_new=pl.col("first_seen_at") > first_reading)

@@ -1,4 +1,4 @@
-"""Whether everything was read, is accounted for, and is of late: judged by what the runs recorded."""
+"""Whether everything was read, is accounted for, and is recent: judged by the records of the runs."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ FRESH_FOR = timedelta(days=2)
 """A daily refresh may fail once before anyone has to know."""
 
 GAPS_WAITED = 10
-"""A vendor with a session a week is not stale on the third day: by chance alone, one gap in 20,000 is so many times the
-usual one."""
+"""A vendor with a session a week is not stale on the third day: by chance alone, only one gap in 20,000 is this many
+times the usual one."""
 
 _LIST = ["vendor", "endpoint"]
 
 
 @dataclass(frozen=True)
 class StoredSessions:
-    """Rows of the three tables that a session can stand in."""
+    """Row counts of the three tables in which a session can be."""
 
     fact: int
     open: int
@@ -35,15 +35,15 @@ def nothing_unaccounted(
     stored: StoredSessions,
     waiting_months: Collection[str],
 ) -> Judgement:
-    """Every row received is somewhere, by three laws.
+    """Every received row is accounted for, by three laws.
 
     For each run, endpoint and scope: received = new + changed + unchanged, and no more is rejected than received. For
     each endpoint, over all runs: received = what the readings of the raw log counted. For sessions (`session_lists`:
-    vendor and endpoint), over all runs: received = accepted + rejected + duplicates, where accepted stand in
-    fact_session or open_session, rejected in rejected_session, and duplicates are the rows of a session that was
-    known, changed or not.
+    vendor and endpoint), over all runs: received = accepted + rejected + duplicates, where accepted ones are in
+    fact_session or open_session, rejected ones in rejected_session, and duplicates are the rows of a session that was
+    already known, changed or not.
 
-    `readings`: the raw log's, of the loads that the audit has taken in. While months wait to be built
+    `readings`: the raw log's reading records, of the loads that the audit covers. While months wait to be built
     (`waiting_months`) the third law cannot be judged.
     """
     outcomes = pl.col("rows_new") + pl.col("rows_changed") + pl.col("rows_unchanged")
@@ -103,10 +103,10 @@ def nothing_unaccounted(
 
 
 def months_complete(coverage: pl.DataFrame, current: str) -> Judgement:
-    """Every month of every list is read from end to end; of places that are not asked any more nothing can be missing.
+    """Every month of every list is read from end to end; nothing can be missing where a scope is no longer asked for.
 
-    `current`: the month that still runs. Where one vendor was read later than another it is partial for the other,
-    which is no gap: how long ago each was read is judged for itself.
+    `current`: the month that is still running. If one vendor was read later than another, it is partial for the other.
+    That is no gap: how long ago each vendor was read is judged separately.
     """
     coverage = coverage.filter("is_asked")
     states = {
@@ -147,10 +147,10 @@ def fresh(
     as_of: datetime,
     time_zone: str,
 ) -> Judgement:
-    """The lists of sessions of a vendor were read, each of them, and sent sessions, not long ago.
+    """Every session list of a vendor was read recently, and its newest session is recent.
 
-    `session_lists`: the endpoints in use. One that no run has come to ask for says nothing.
-    The newest session may lie back FRESH_FOR, or GAPS_WAITED times the usual time between two sessions.
+    `session_lists`: the endpoints in use. One that no run has asked for yet is ignored.
+    The newest session may be as old as FRESH_FOR, or as GAPS_WAITED times the usual time between two sessions.
     """
     read = (
         audit.filter(pl.col("vendor") == vendor, pl.col("endpoint").is_in(session_lists))
@@ -164,7 +164,7 @@ def fresh(
     months = quality.filter(pl.col("vendor") == vendor)
     newest_at = _newest_end(months, as_of, time_zone)
     session_limit = max(FRESH_FOR, GAPS_WAITED * _usual_gap(months, as_of, time_zone))
-    # A run may have a now that lies before the newest reading.
+    # The now of a run may lie before the newest reading.
     since_read = max(as_of - read_at, timedelta())
     is_read = since_read <= FRESH_FOR
     is_sending = newest_at is None or as_of - newest_at <= session_limit
@@ -184,7 +184,8 @@ def fresh(
 def _newest_end(months: pl.DataFrame, as_of: datetime, time_zone: str) -> datetime | None:
     """When the newest session ended; None where there is none.
 
-    What ends after `as_of` has a wrong clock, and would pass for news until then: its month alone says that it came.
+    A session that ends after `as_of` has a wrong clock, and would count as new until then. It counts as ended with its
+    month instead, or at `as_of` if that is earlier.
     """
     ends: list[datetime] = []
     for month, ended_at in months.select("month", "newest_end_at").drop_nulls().iter_rows():
@@ -195,7 +196,7 @@ def _newest_end(months: pl.DataFrame, as_of: datetime, time_zone: str) -> dateti
 
 
 def _usual_gap(months: pl.DataFrame, as_of: datetime, time_zone: str) -> timedelta:
-    """The mean time between sessions in the months before this one; nothing where there are none."""
+    """The mean time between sessions in the months before this one; zero where there were no sessions."""
     before = months.filter(pl.col("month").is_in(months_before(month_at(as_of, time_zone), USUAL_MONTHS)))
     sessions = total(before, "sessions")
     return timedelta(days=30 * before.height) / sessions if sessions else timedelta()

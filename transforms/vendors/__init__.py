@@ -1,6 +1,6 @@
 """The vendors: which raw rows become which staged table, and how.
 
-A vendor is one module here and its lines in the registry; docs/design.md lists what it takes elsewhere.
+A vendor has one module here and its entries in the registry; docs/design.md lists what it needs elsewhere.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,8 +18,8 @@ from warehouse.tables.table import Table
 class Staging:
     """How the raw rows of one endpoint become rows of one staged table: `stage(raw, time_zone)`.
 
-    `fields`: what of the vendor's objects is read. `status_field` holds the status word of a session, of which
-    `status_words` are known, in small letters; None where a session has no such word.
+    `fields`: the fields that are read from the vendor's objects. `status_field`: the field with a session's status
+    word, of which `status_words` are known, in lower case; None where a session has no such word.
     """
 
     table: Table

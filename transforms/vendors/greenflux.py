@@ -3,8 +3,9 @@
 Every list is filtered by its last modification: `modified` (else `created`) for locations and charge stations,
 `last_updated` for CDRs. A CDR that comes again with a newer `last_updated` replaces the older one.
 
-Known lies: hours and kWh, but a connector's power in W; coordinates are text; countries are alpha-3; a status change
-of an EVSE is no modification; a CDR names an EVSE, not a charge station; removed assets merely change their state.
+Known lies: durations are in hours, energy in kWh, but a connector's power in W; coordinates are text; countries are
+alpha-3; a status change of an EVSE does not count as a modification; a CDR names an EVSE, not a charge station; removed
+assets merely change their state.
 """
 
 import polars as pl
@@ -91,7 +92,7 @@ _WATTS_PER_KW = 1000
 
 
 def stage_cdrs(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
-    """CDRs into StagedSession, each in the version of its `last_updated`."""
+    """Stages CDRs as StagedSession, with `last_updated` as the clock of the version."""
     decoded = decode_objects(raw.get_column("payload"), CDR)
     points = period_points(decoded, instant_from_iso(pl.col("stop_date_time")))
     location = pl.col("location").struct
@@ -121,7 +122,7 @@ def stage_cdrs(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
 
 
 def stage_locations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
-    """Locations into StagedLocation."""
+    """Stages locations as StagedLocation."""
     coordinates = pl.col("coordinates").struct
     return staged_dimension(
         raw,
@@ -142,7 +143,7 @@ def stage_locations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
 
 
 def stage_charge_stations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
-    """Charge stations, with their EVSEs and connectors, into StagedChargeStation."""
+    """Stages charge stations, with their EVSEs and connectors, as StagedChargeStation."""
     decoded = decode_objects(raw.get_column("payload"), CHARGE_STATION)
     return staged_dimension(
         raw,
@@ -162,7 +163,7 @@ def stage_charge_stations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
 
 
 def _connectors(stations: pl.DataFrame) -> pl.Series:
-    """Per station its connectors in one list, each with its EVSE; an EVSE without connectors stands once."""
+    """For each station, its connectors in one list, each with its EVSE; an EVSE without connectors appears once."""
     power_kw = (finite_number(pl.col("connectors").struct.field("max_electric_power")) / _WATTS_PER_KW).round(6)
     connectors = (
         stations.select(pl.row_index("station"), "evses")

@@ -1,11 +1,11 @@
 """Jedlix (Smart Charging Api v2.0): sessions, charging locations, vehicles and users.
 
 Sessions are filtered by start and end and carry no modification time. Charging locations carry updatedAt; vehicles
-and users only the time of their creation, so that a change shows only by reading them again.
+and users only the time of their creation, so a change shows only when they are read again.
 
-Known lies: times are promised with three fraction digits and Z, and were met with six and none; status words changed
-their case between versions; a session switched off half-way is forced to its end and followed by another. The body
-of a session is not public: the field names below are the agreed reading of it.
+Known lies: times are documented with three fraction digits and Z, but occur with six and with none; status words
+changed their case between versions; a session that is switched off half-way is forced to end, and another follows. The
+body of a session is not public: the field names below are the agreed interpretation.
 """
 
 import polars as pl
@@ -51,12 +51,12 @@ USER = pl.Struct({"id": pl.String, "createdAt": pl.String})
 
 # An active session with an end has ended: the end decides, not the word.
 STATUS_BY_WORD = {"complete": "completed", "active": "completed", "forceended": "forced_end"}
-# A charging location is a home: two decimals are a kilometre.
+# A charging location is a home: two decimals are accurate to about a kilometre only.
 _COORDINATE_DECIMALS = 2
 
 
 def stage_sessions(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
-    """Sessions, open or closed, into StagedSession. A session is closed when it has an end, whatever its status."""
+    """Stages sessions, open or closed, as StagedSession. A session with an end is closed, whatever its status."""
     end = text_or_null(pl.col("endTime"))
     meaning = SessionMeaning(
         session_id=pl.col("id"),
@@ -74,7 +74,7 @@ def stage_sessions(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
 
 
 def stage_charging_locations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
-    """Charging locations into StagedLocation, without a name and with coarse coordinates."""
+    """Stages charging locations as StagedLocation, without a name and with coarse coordinates."""
     address = pl.col("address").struct
     coordinates = pl.col("coordinates").struct
     return staged_dimension(
@@ -96,7 +96,7 @@ def stage_charging_locations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame
 
 
 def stage_vehicles(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
-    """Vehicles into StagedVehicle."""
+    """Stages vehicles as StagedVehicle."""
     details = pl.col("details").struct
     return staged_dimension(
         raw,
@@ -114,7 +114,7 @@ def stage_vehicles(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
 
 
 def stage_users(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
-    """Users, known by pseudonym alone, into StagedUser."""
+    """Stages users, known only by pseudonym, as StagedUser."""
     return staged_dimension(
         raw,
         decode_objects(raw.get_column("payload"), USER),

@@ -2,9 +2,9 @@
 
 Sessions are filtered by their start and carry no modification time. `from` and `to` are epoch milliseconds.
 
-Known lies: `serialNumber` is a number here and text there; `energy` is not in the vendor's document, yet where it is
-present it wins over the meter readings; `duration` and the field `range` have no known unit and are not read; only
-the status STOPPED is final, whatever `to` says.
+Known lies: `serialNumber` is sometimes a number, sometimes text; `energy` is not in the vendor's document, but takes
+precedence over the meter readings where it is present; `duration` and the field `range` have no known unit and are not
+read; only the status STOPPED is final, whatever `to` says.
 """
 
 import polars as pl
@@ -33,7 +33,7 @@ SESSION = pl.Struct(
 
 CLOSED_STATUS = "STOPPED"
 RUNNING_STATUSES = ("INITIAL", "STARTED", "CHARGING", "SUSPENDED", "STOPPING")
-# Registers count whole watt-hours or finer; what floats leave behind below a milliwatt-hour is no energy.
+# Registers count whole watt-hours or finer; a float's remainder below a milliwatt-hour is not energy.
 _READING_DECIMALS = 6
 
 
@@ -56,7 +56,7 @@ def _parsed_energy() -> ParsedValue:
 
 
 def stage_sessions(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
-    """Sessions of either endpoint into StagedSession. Only a STOPPED session is closed."""
+    """Stages the sessions of either endpoint as StagedSession. Only a STOPPED session is closed."""
     is_closed = (pl.col("status").str.to_uppercase() == CLOSED_STATUS).fill_null(False)
     meaning = SessionMeaning(
         session_id=pl.col("id"),

@@ -1,12 +1,12 @@
 """Zaptec: archived sessions, installations and chargers.
 
 Sessions come from the session archive (camelCase); they are filtered by their end, carry no modification time and may
-arrive days late, when an offline charger comes back. Installations and chargers (PascalCase) carry no usable time:
+arrive days late, when an offline charger reconnects. Installations and chargers (PascalCase) carry no usable time:
 a version begins when it is first read.
 
 Known lies: a voided session keeps its energy; a corrected one may name its replacement without being voided; the
-session does not name its installation, so that only the scope it was asked for under tells; nobody outside Zaptec
-knows for certain whether `energyDetails` is energy per interval or cumulative, and old firmware leaves it out.
+session does not name its installation, which only the requested scope tells; nobody outside Zaptec knows for certain
+whether `energyDetails` is energy per interval or cumulative, and old firmware leaves it out.
 """
 
 import polars as pl
@@ -49,12 +49,12 @@ INSTALLATION = pl.Struct(
 )
 CHARGER = pl.Struct({"Id": pl.String, "Name": pl.String, "InstallationId": pl.String})
 
-# Whether the points are energy per interval or cumulative is decided session by session, from the sum.
+# Whether the points are energy per interval or cumulative is decided for each session, from their sum.
 _METER_SERIES_KIND = "undecided"
 
 
 def stage_sessions(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
-    """Archived sessions into StagedSession. A session is closed when it has an end."""
+    """Stages archived sessions as StagedSession. A session is closed when it has an end."""
     point = pl.struct(
         at=instant_from_iso(pl.element().struct.field("timestamp")),
         energy_kwh=finite_number(pl.element().struct.field("energy")),
@@ -80,7 +80,7 @@ def stage_sessions(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
 
 
 def stage_installations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
-    """Installations into StagedLocation."""
+    """Stages installations as StagedLocation."""
     return staged_dimension(
         raw,
         decode_objects(raw.get_column("payload"), INSTALLATION),
@@ -99,7 +99,7 @@ def stage_installations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
 
 
 def stage_chargers(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
-    """Chargers into StagedChargeStation."""
+    """Stages chargers as StagedChargeStation."""
     return staged_dimension(
         raw,
         decode_objects(raw.get_column("payload"), CHARGER),
