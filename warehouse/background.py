@@ -1,4 +1,4 @@
-"""Work in a thread of its own, so that the thread that waits for it notices signals."""
+"""Work in a separate thread, so that the thread that waits for it notices signals."""
 
 import threading
 from collections.abc import Callable
@@ -8,11 +8,11 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 BETWEEN_LOOKS_SECONDS = 0.1
-"""Once Polars is imported, SIGINT ends no wait that has no end of its own: its handler lets it go on."""
+"""Timeout of each wait: once Polars is imported, its SIGINT handler lets a wait without a timeout go on."""
 
 
 def begin(work: Callable[[], Result], name: str) -> tuple[threading.Thread, Future[Result]]:
-    """Begins the work in a thread that does not keep the process; what it raises is raised where it is waited for."""
+    """Begins the work in a daemon thread; an exception of the work is raised where the result is awaited."""
     done: Future[Result] = Future()
 
     def run() -> None:
@@ -27,7 +27,7 @@ def begin(work: Callable[[], Result], name: str) -> tuple[threading.Thread, Futu
 
 
 def awaited(done: Future[Result]) -> Result:
-    """What came of the work, once it is done. A signal is noticed meanwhile."""
+    """The result of the work, once it is done. Signals are noticed while waiting."""
     while not done.done():
         wait([done], BETWEEN_LOOKS_SECONDS)
     return done.result()

@@ -1,4 +1,4 @@
-"""What a declared column is called in Polars, Delta Lake and DuckDB."""
+"""The types of declared columns in Polars, Delta Lake and DuckDB, and their units and descriptions."""
 
 import dataframely as dy
 import polars as pl
@@ -18,10 +18,10 @@ def delta_schema(table: Table) -> DeltaSchema:
 
 
 def duckdb_type(dtype: pl.DataType) -> str:
-    """The SQL type that shows a Polars dtype in the published warehouse.
+    """The SQL type that represents a Polars dtype in the published warehouse.
 
     Raises:
-        TypeError: the dtype has no place in a published table (nested columns live in staging alone).
+        TypeError: the dtype cannot be published (nested columns exist only in staging).
     """
     match dtype:
         case pl.String():
@@ -41,7 +41,7 @@ def duckdb_type(dtype: pl.DataType) -> str:
 
 
 def unit(column: dy.Column) -> str | None:
-    """The unit in which a measure counts (kWh, s, rows ...), None for a column that measures nothing."""
+    """The unit of a measure (kWh, s, rows ...); None for a column without a unit."""
     return None if column.metadata is None else column.metadata.get("unit")
 
 

@@ -1,7 +1,7 @@
 """Columns that several tables share, each described once.
 
 A name means the same thing, in the same unit, in every table that carries it: tables take their shared columns
-from here, so two tables cannot come to disagree.
+from here, so two tables cannot disagree.
 """
 
 import dataframely as dy
@@ -26,8 +26,8 @@ def session_id(*, primary_key: bool = False) -> dy.String:
 
 
 def month(of: str, *, null_where: str | None = None) -> dy.String:
-    """The month by which the rows are partitioned: that of `of`, an instant. `null_where` says of which rows it is
-    NULL; of none by default.
+    """The month of `of`, an instant, by which the rows are partitioned. `null_where` says in which rows it is NULL; by
+    default in none.
     """
     null = f", NULL where {null_where}" if null_where else ""
     return dy.String(
@@ -59,7 +59,7 @@ def energy_kwh(description: str) -> dy.Decimal:
 
 
 def text(description: str, *, nullable: bool = True, primary_key: bool = False) -> dy.String:
-    """A text of one table's own."""
+    """A text column that is specific to one table."""
     return dy.String(nullable=nullable, primary_key=primary_key, description=description)
 
 
@@ -100,7 +100,7 @@ def user_id(*, primary_key: bool = False) -> dy.String:
 
 
 def valid_from(*, primary_key: bool = False) -> dy.Datetime:
-    """From when on a version of an object holds."""
+    """The instant from which a version of an object is valid."""
     return instant(
         "When this version began: the vendor's modification time, else when it was first read.",
         nullable=False,
@@ -109,7 +109,7 @@ def valid_from(*, primary_key: bool = False) -> dy.Datetime:
 
 
 def valid_to() -> dy.Datetime:
-    """Until when a version of an object holds."""
+    """The instant until which a version of an object is valid."""
     return instant("When the next version began. NULL for the newest.")
 
 
@@ -124,7 +124,7 @@ def version_at() -> dy.Datetime:
 
 
 def is_clocked() -> dy.Bool:
-    """Whether a staged version of an object carries a clock of the vendor's."""
+    """Whether a staged version of an object carries the vendor's own clock."""
     return dy.Bool(nullable=False, description="Whether version_at is the vendor's own clock.")
 
 
@@ -134,5 +134,5 @@ def version_read_at() -> dy.Datetime:
 
 
 def requested_at() -> dy.Datetime:
-    """When a staged version was asked for, by the clock of this machine."""
+    """When a staged version was requested, by the clock of this machine."""
     return instant("When the request that brought this version was sent.", nullable=False)

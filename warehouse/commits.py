@@ -1,4 +1,4 @@
-"""One atomic change of a table: files taken out, files put in, and marks, in a single entry of the Delta log."""
+"""One atomic change of a table: files removed, files added and marks set, in a single entry of the Delta log."""
 
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ from warehouse.snapshot import DataFile, remove_action, scan_files, take_snapsho
 from warehouse.tables.table import Table
 
 MOST_ATTEMPTS = 20
-"""How often other writers of the table may come first before a commit gives up."""
+"""How many attempts a commit makes when other writers of the table keep committing first."""
 
 
 def commit(
@@ -27,18 +27,18 @@ def commit(
     replaces: Callable[[DataFile], bool],
     marks: Mapping[str, int] | None,
 ) -> None:
-    """Replaces files of the loaded version by the conforming rows; creates the table where there is none.
+    """Replaces the files for which `replaces` is true with the conforming rows; creates the table where there is none.
 
-    What other writers commit meanwhile is kept, as long as it changes neither the files nor the marks that this
-    commit replaces.
+    Commits that other writers make meanwhile are kept, as long as they change neither the files nor the marks that
+    this commit replaces.
 
     Raises:
-        LakeError: the disk refuses, another writer was in the way, or a stored column has another type than the
-            declared one.
+        LakeError: the disk cannot be written, another writer was in conflict, or a stored column has another type than
+            the declared one.
     """
     schema = delta_schema(table)
     partition_by = ["month"] if table.partitioned_by_month else []
-    # Delta Lake's own retries would let a file slip in that this commit ought to replace, and would refuse a writer of
+    # Delta Lake's own retries would overlook a new file that this commit ought to replace, and would refuse a writer of
     # another month: `rebased` decides instead.
     properties = CommitProperties(
         max_commit_retries=0,
@@ -53,14 +53,14 @@ def commit(
             actions: list[AddAction | RemoveAction] = [*added]
             mode = "append"
             if is_outdated(table, delta.schema(), schema):
-                # Only an overwrite may change the schema, and it takes every file out: bring the others along.
+                # Only an overwrite may change the schema, and it removes every file: the files to keep are rewritten.
                 mode = "overwrite"
                 for file in files:
                     if file not in removed:
                         actions += write_data_files(folder, table, scan_files(table, [file]).collect())
             else:
                 actions += [remove_action(file, folder, table.partitioned_by_month) for file in removed]
-            # The table does not learn of its own commit, which without retries is the next version or none.
+            # `delta` is not updated by its own commit. Without retries, that commit is the next version or fails.
             version = delta.version() + 1
             try:
                 delta.create_write_transaction(actions, mode, schema, partition_by, commit_properties=properties)
@@ -81,7 +81,7 @@ def rebased(
     replaces: Callable[[DataFile], bool],
     marks: Collection[str],
 ) -> DeltaTable:
-    """The version that another writer committed meanwhile, if this commit replaces the same in it."""
+    """The version that another writer committed. Raises CommitFailedError if it changed what this commit replaces."""
     current = DeltaTable(str(folder))
     before = {file.path for file in removed}, [delta.transaction_version(name) for name in marks]
     now = (
@@ -94,7 +94,7 @@ def rebased(
 
 
 def create(table: Table, folder: Path, schema: Schema, partition_by: list[str]) -> DeltaTable:
-    """An empty table, or the one that another writer created at the same instant."""
+    """An empty table, or the one that another writer created at the same time."""
     make_folder(folder)
     try:
         create_table_with_add_actions(str(folder), schema, [], partition_by=partition_by, name=table.name)
@@ -107,10 +107,10 @@ def create(table: Table, folder: Path, schema: Schema, partition_by: list[str]) 
 
 
 def is_outdated(table: Table, stored: Schema, declared: Schema) -> bool:
-    """Whether an older Chargehouse wrote the table with other columns than are declared today.
+    """Whether an older Chargehouse wrote the table with columns other than those declared today.
 
     Raises:
-        LakeError: a column has another type: its values cannot be carried over.
+        LakeError: a column has another type, so its values cannot be carried over.
     """
     stored_types = {field.name: str(field.type) for field in stored.fields}
     declared_types = {field.name: str(field.type) for field in declared.fields}
@@ -124,7 +124,7 @@ def is_outdated(table: Table, stored: Schema, declared: Schema) -> bool:
 
 
 def flush_log(folder: Path, version: int) -> None:
-    """Forces the version's entry of the log to the disk, and the checkpoint that Delta Lake has made of it, if any."""
+    """Forces the version's log entry to the disk, and the checkpoint that Delta Lake made of it, if any."""
     log = folder / "_delta_log"
     flush(log / f"{version:020d}.json")
     checkpoint = log / f"{version:020d}.checkpoint.parquet"

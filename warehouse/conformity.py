@@ -34,7 +34,7 @@ def conform(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def check_month(table: Table, month: str | None) -> None:
-    """A month names a folder, so nothing but YYYY-MM gets through.
+    """Lets only YYYY-MM and None through, since a month names a folder.
 
     Raises:
         LakeError: it is neither YYYY-MM nor None.

@@ -1,7 +1,7 @@
 """The Parquet files of the lake: how they are named, written durably, and described to Delta Lake.
 
-Polars writes them and Delta Lake only commits them: in half the time or less of Delta Lake's own writer, and the files
-are on the disk before a commit names them.
+Polars writes them and Delta Lake only commits them. That takes half the time of Delta Lake's own writer, or less, and
+the files are on the disk before a commit names them.
 """
 
 import json
@@ -18,7 +18,7 @@ from warehouse.durable_files import flush, make_folder
 from warehouse.tables.table import Table
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
-"""As Hive names the folder of the rows in which the partition column is NULL."""
+"""Hive's folder name for rows whose partition column is NULL."""
 
 
 def now_milliseconds() -> int:
@@ -35,10 +35,10 @@ def write_data_files(folder: Path, table: Table, frame: pl.DataFrame) -> list[Ad
 
 
 def partitions(table: Table, frame: pl.DataFrame) -> Iterator[tuple[dict[str, str | None], pl.DataFrame]]:
-    """The frame in parts of one file each: the value of the partition column, and the rows without that column.
+    """Splits the frame into one part per file: the value of the partition column, and the rows without that column.
 
-    One part for each month, None among them; of a table that is not partitioned the whole frame, with no value. A frame
-    without rows has no part.
+    There is a part for each month, including None; an unpartitioned table has the whole frame as its one part, without
+    a value. A frame without rows has no part.
     """
     if frame.is_empty():
         return
@@ -58,7 +58,7 @@ def partitions(table: Table, frame: pl.DataFrame) -> Iterator[tuple[dict[str, st
 
 
 def _runs(frame: pl.DataFrame) -> pl.DataFrame:
-    """How many rows of one month (`value`) stand below each other (`len`), in order."""
+    """The runs of consecutive rows of one month, in order: the month (`value`) and the number of rows (`len`)."""
     return frame.get_column("month").rle().struct.unnest()
 
 
@@ -82,7 +82,7 @@ def _write_data_file(folder: Path, rows: pl.DataFrame, values: dict[str, str | N
 
 
 def _statistics(rows: pl.DataFrame) -> dict[str, object]:
-    """Row count, and the earliest and latest value and the NULLs of every instant, as the Delta protocol words them."""
+    """Row count, and the minimum, maximum and NULL count of every instant column, in the Delta protocol's format."""
     instants = [column for column in rows if isinstance(column.dtype, pl.Datetime)]
     ranges = {column.name: (column.min(), column.max()) for column in instants}
     return {

@@ -1,6 +1,6 @@
 """The data dictionary: every published table and column, in Markdown, from the schema classes alone.
 
-`python -m warehouse.dictionary` writes docs/data-dictionary.md; with --check it only says whether it is fresh.
+`python -m warehouse.dictionary` writes docs/data-dictionary.md; with --check it only says whether it is up to date.
 """
 
 import argparse

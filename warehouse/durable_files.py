@@ -1,4 +1,4 @@
-"""Files and folders that survive a loss of power, and stand whole or not at all."""
+"""Files and folders that survive a loss of power, and exist completely or not at all."""
 
 import os
 import shutil
@@ -8,14 +8,14 @@ from pathlib import Path
 from uuid import uuid4
 
 UNFINISHED = ".part"
-"""How the name of a file ends that is being written beside the one whose place it is to take."""
+"""Suffix of a file that is being written beside the file that it is to replace."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A file beside `path`, to be written by the caller, which then takes its place.
+    """Yields a path beside `path` for the caller to write to; the file written there then replaces `path`.
 
-    It is on the disk when the context ends. Where writing fails, what stood at `path` stays.
+    It is on the disk when the context ends. Where writing fails, the old file at `path` stays.
     """
     beside = path.with_name(f".{path.name}{UNFINISHED}")
     yield beside
@@ -25,7 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def make_folder(path: Path) -> None:
-    """Makes the folder and those above it, so that a loss of power cannot take it away with what is in it by then."""
+    """Makes the folder and its parents, so that a loss of power cannot remove it with what is written into it later."""
     if not path.is_dir():
         make_folder(path.parent)
         path.mkdir(exist_ok=True)
@@ -33,16 +33,16 @@ def make_folder(path: Path) -> None:
 
 
 def discard(folder: Path) -> None:
-    """Removes a folder of which nobody is ever to meet a half, where it is there."""
+    """Removes a folder, if it exists, so that nobody ever sees it half removed."""
     if folder.exists():
-        # A rename is whole or not at all.
+        # A rename is atomic.
         folder.rename(folder.with_name(f"{folder.name}.discarded-{uuid4().hex}"))
         flush(folder.parent)
     remove_discarded(folder)
 
 
 def remove_discarded(folder: Path) -> None:
-    """Removes what a process that was killed had discarded of the folder and not removed."""
+    """Removes discarded copies of the folder that killed processes left behind."""
     for discarded in folder.parent.glob(f"{folder.name}.discarded-*"):
         shutil.rmtree(discarded)
 

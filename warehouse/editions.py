@@ -11,7 +11,7 @@ from warehouse.tables.table import Table
 
 
 def fingerprint(table: Table) -> str:
-    """A text that is another one when the table's columns, their types, its key or its partitions are."""
+    """A text that changes with the table's columns, their types, its key or its partitions."""
     columns = [
         f"{name} {column.dtype} {'NULL' if column.nullable else 'NOT NULL'}{' KEY' if column.primary_key else ''}"
         for name, column in table.schema.columns().items()
@@ -21,7 +21,7 @@ def fingerprint(table: Table) -> str:
 
 
 def can_carry_over(lake: Lake, table: Table) -> bool:
-    """Whether the stored rows fit the declared columns: the same types, and none missing that allows no NULL."""
+    """Whether the stored rows fit the declared columns: same partitions and types; missing columns allow NULL."""
     try:
         stored = DeltaTable(str(lake.folder(table)))
         types = {field.name: str(field.type) for field in stored.schema().fields}

@@ -22,9 +22,9 @@ class QueryError(WarehouseError):
 
 
 class StatementError(QueryError):
-    """What was asked is not one statement that reads."""
+    """The SQL is not a single read-only statement."""
 
 
 def reason(fault: Exception) -> str:
-    """The words of an engine's fault in one line, and without the colours that some have for a terminal."""
+    """The message of an engine's error in one line, without terminal colour codes."""
     return " ".join(COLOUR.sub("", str(fault)).split())

@@ -1,7 +1,7 @@
 """The lake: every table as a Delta Lake table, and the only place that knows where tables lie.
 
-Each write is one commit of the Delta log, so a reader sees a table before it or after it and never between. A writer
-killed at any instant leaves the version before it; the files that it had already written belong to no version and
+Each write is one commit of the Delta log, so a reader sees a table before or after it and never in between. A writer
+killed at any instant leaves the previous version; the files that it had already written belong to no version, and
 `tidy` removes them. Each `Lake` stands for one root: the published tables have one, the staged tables another.
 """
 
@@ -27,18 +27,18 @@ from warehouse.tables.table import Table
 RETENTION_HOURS = 7 * 24
 
 MOST_FILES_IN_A_PARTITION = 32
-"""Above this many files `tidy` writes a partition anew as one: every append leaves a small file."""
+"""Above this many files `tidy` rewrites a partition as one file: every append leaves a small file."""
 
 
 class Lake:
     """The tables under one root: each lies in `{root}/{table.name}`, a folder per month where it is partitioned.
 
-    Writers of different months of a table do not disturb each other; of two that replace the same rows, or set the
-    same mark, at the same time the later fails with LakeError.
+    Writers of different months of a table do not conflict. If two replace the same rows, or set the same mark, at the
+    same time, the later one fails with LakeError.
 
     Raises:
-        LakeError: the root is not a local folder, or has a character in its path that engines do not take as it
-            stands (* ? [ = %).
+        LakeError: the root is not a local folder, or its path has a character that engines do not take literally
+            (* ? [ = %).
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -53,7 +53,7 @@ class Lake:
         return self.root / table.name
 
     def exists(self, table: Table) -> bool:
-        """Whether the table was ever written, be it empty."""
+        """Whether the table was ever written, even if it is empty."""
         with self._readable(table):
             return DeltaTable.is_deltatable(str(self.folder(table)))
 
@@ -63,7 +63,7 @@ class Lake:
         return None if delta is None else delta.version()
 
     def mark(self, table: Table, name: str) -> int | None:
-        """What the latest commit that carried the mark set it to; None where none did."""
+        """The value that the latest commit with this mark set; None where no commit had it."""
         delta = self._open(table)
         return None if delta is None else delta.transaction_version(name)
 
@@ -96,10 +96,10 @@ class Lake:
     def scan(self, table: Table, months: Collection[str | None] | None = None) -> pl.LazyFrame:
         """The rows of the current version, in exactly the schema's columns, order and dtypes.
 
-        The frame keeps the version it was made from. A table never written is an empty frame.
+        The frame keeps the version it was made from. A table never written gives an empty frame.
 
         Args:
-            months: the partitions to read, None among them for the rows without a month; all when not given.
+            months: the partitions to read, where None stands for the rows without a month; all when not given.
 
         Raises:
             LakeError: months are given for a table that is not partitioned, or a file is gone or cut short.
@@ -136,7 +136,7 @@ class Lake:
         return scan_files(table, files).filter(pl.col(column) >= from_at)
 
     def append(self, table: Table, frame: pl.DataFrame, marks: Mapping[str, int] | None = None) -> None:
-        """Adds the rows; with an empty frame only the marks.
+        """Adds the rows; an empty frame only sets the marks.
 
         Args:
             marks: named numbers written in the same commit; `mark` reads them.
@@ -161,10 +161,10 @@ class Lake:
         months: Collection[str | None],
         marks: Mapping[str, int] | None = None,
     ) -> None:
-        """Replaces those partitions in one commit; a month of which the frame has no rows becomes empty.
+        """Replaces these partitions in one commit; a month for which the frame has no rows becomes empty.
 
         Args:
-            months: what is replaced, None among them for the rows without a month.
+            months: the partitions to replace, where None stands for the rows without a month.
 
         Raises:
             LakeError: the frame does not fit the schema or has rows outside `months`, the table is not partitioned,
@@ -189,7 +189,7 @@ class Lake:
     ) -> None:
         """Replaces the rows whose `column` holds one of `values` by the frame, in one commit.
 
-        Only the files that hold such rows are written anew, together with the frame.
+        Only the files that hold such rows are rewritten, together with the frame.
 
         Raises:
             LakeError: the frame does not fit the schema, a file is gone or cut short, or another writer changed one of
@@ -210,28 +210,28 @@ class Lake:
         commit(table, self.folder(table), delta, pl.concat([kept, rows]), holds_some, marks)
 
     def tidy(self, table: Table, keep: Collection[str] = (), retention_hours: int = RETENTION_HOURS) -> list[str]:
-        """Removes the files that no version of the last days and no publication names; returns their paths.
+        """Removes the files that no recent version and no publication names; returns their paths.
 
-        A partition of many small files is first written anew as one, in the order of the key. The log needs no care:
-        Delta Lake writes a checkpoint every 100 commits, and then drops what is older than a checkpoint of 30 days.
+        A partition of many small files is first rewritten as one, in the order of the key. The log needs no upkeep:
+        Delta Lake writes a checkpoint every 100 commits, and then drops what precedes a checkpoint 30 days old.
 
         Args:
             keep: the files that publications name (`published_files`).
-            retention_hours: for how long a version that was replaced stays readable; with 0 the caller keeps all other
-                writers away, whose files no version names yet.
+            retention_hours: how long a replaced version stays readable. With 0 the caller must keep all other writers
+                away, since no version names their files yet.
 
         Raises:
-            LakeError: a file is gone or cut short, or another writer changed a partition while it was written anew.
+            LakeError: a file is gone or cut short, or another writer changed a partition while it was rewritten.
         """
         self._merge_small_files(table)
         delta = self._open(table)
         if delta is None:
             return []
         unnamed = delta.vacuum(retention_hours, dry_run=True, enforce_retention_duration=False, full=True)
-        # Names are unique, whereas the same path may be spelled in another way where the publication was built.
+        # Compared by name, which is unique: the publication may have been built with another spelling of the path.
         kept = {Path(path).name for path in keep}
         paths = [self.folder(table) / name for name in unnamed]
-        # The log goes on listing files that an earlier call removed.
+        # The log still lists files that an earlier call removed.
         removed = [path for path in paths if path.name not in kept and path.exists()]
         for path in removed:
             path.unlink()
@@ -245,8 +245,8 @@ class Lake:
             return True
 
     def forget(self, table: Table) -> None:
-        """Makes the table one that was never written. Its files stay for those who read them, until `tidy`."""
-        # Half of a log would pass for a damaged table, or for an older version of it.
+        """Turns the table into one that was never written. Its files stay for current readers until `tidy`."""
+        # Half of a log would look like a damaged table, or like an older version of it.
         discard(self.folder(table) / "_delta_log")
 
     def _merge_small_files(self, table: Table) -> None:
@@ -261,7 +261,7 @@ class Lake:
         commit(table, self.folder(table), delta, rows, lambda file: file.path in small, None)
 
     def _open(self, table: Table) -> DeltaTable | None:
-        """The table as it stands now. One that was opened before only takes in the commits since."""
+        """The table in its current version. One that is already open only loads the commits since."""
         with self._readable(table):
             opened = self._opened.pop(table, None)
             if opened is not None and opened.is_still_there():
@@ -275,7 +275,7 @@ class Lake:
 
     @contextmanager
     def _readable(self, table: Table) -> Iterator[None]:
-        """Raises LakeError where the log is damaged, or the disk does not give it away."""
+        """Raises LakeError where the log is damaged or cannot be read from the disk."""
         try:
             yield
         except DeltaError as error:

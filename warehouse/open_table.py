@@ -1,4 +1,4 @@
-"""A Delta table that stays open from one look to the next."""
+"""A Delta table that stays open from one read to the next."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from warehouse.snapshot import Snapshot, take_snapshot
 class OpenTable:
     """The table in `folder`, which exists.
 
-    Opening it reads its log; as long as nobody changes it, each further look costs hardly anything.
+    Opening it reads its log; as long as nobody changes the table, each further read costs hardly anything.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -21,18 +21,18 @@ class OpenTable:
         self._snapshot: Snapshot | None = None
 
     def is_still_there(self) -> bool:
-        """Whether the folder still holds this table, and not another one that was begun anew in its place."""
+        """Whether the folder still holds this table, and not a new one that was created in its place."""
         identity = self._identity_of(self._opened_at)
         return identity is not None and identity == self._identity
 
     def catch_up(self) -> None:
-        """Take in what others have committed since, and what was committed through `delta`, which does not learn it."""
+        """Loads the commits made since, by others or through `delta`, which is not updated by its own commits."""
         if self._entry(self.delta.version() + 1).exists():
             self.delta.update_incremental()
 
     @property
     def snapshot(self) -> Snapshot:
-        """The version that the table stands at."""
+        """The loaded version with its files."""
         if self._snapshot is None or self._snapshot.version != self.delta.version():
             self._snapshot = take_snapshot(self.delta, self._folder)
         return self._snapshot
@@ -41,7 +41,7 @@ class OpenTable:
         return self._folder / "_delta_log" / f"{version:020d}.json"
 
     def _identity_of(self, version: int) -> tuple[int, int] | None:
-        """What tells the log's entry of this version from that of another table; None where there is none."""
+        """Tells this version's log entry from that of another table in the same place; None where there is no entry."""
         try:
             status = self._entry(version).stat()
         except FileNotFoundError:

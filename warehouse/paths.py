@@ -1,7 +1,7 @@
 """Which folders can hold a lake."""
 
 UNREADABLE_IN_PATHS = "*?[=%"
-"""Wildcards and partitions to the query engines, an escape to the Delta log."""
+"""Wildcards and partitions to the query engines; % is an escape character to the Delta log."""
 
 
 def path_fault(path: str) -> str | None:

@@ -25,7 +25,7 @@ from warehouse.tables.table import Table
 from warehouse.views import comment_statements, view_statement
 
 STORAGE_VERSION = "v1.0.0"
-"""The oldest that DuckDB 2.0 writes: a file of a newer one does not open in DuckDB 1.x."""
+"""The oldest storage version that DuckDB 2.0 writes: DuckDB 1.x does not open files of a newer one."""
 
 BUILDING = "building"
 
@@ -66,7 +66,7 @@ def publish(lake: Lake, path: str | Path, tables: Collection[Table] = PUBLISHED_
     aside = target.with_name(f"{target.name}.{os.getpid()}-{uuid.uuid4().hex}.{BUILDING}")
     snapshots = {table: lake.snapshot(table) for table in tables}
     try:
-        # The files are not read here, and a month that nothing touches would stay published without its rows.
+        # Building the views reads no files: otherwise, an untouched month could stay published without its rows.
         refuse_lost_files(file for snapshot in snapshots.values() for file in files_of(snapshot))
         build(aside, snapshots)
         flush(aside)
@@ -130,7 +130,7 @@ def build(path: Path, snapshots: Mapping[Table, Snapshot | None]) -> None:
                 connection.execute(statement)
         for statement in PUBLISHED_FILE_STATEMENTS:
             connection.execute(statement)
-        # In one piece: a statement for each file of a long history would take longer than all the rest.
+        # In one insert: a statement for each file of a long history would take longer than everything else.
         connection.register("named_file", published_file_rows(snapshots))
         connection.execute("INSERT INTO ops.published_file SELECT * FROM named_file")
         connection.execute("COMMIT")
@@ -152,9 +152,9 @@ def published_file_rows(snapshots: Mapping[Table, Snapshot | None]) -> pl.DataFr
 
 
 def remove_abandoned_builds(target: Path) -> None:
-    """Removes what killed runs left beside the publication; a build of another process that lives is left alone.
+    """Removes builds that killed runs left beside the publication; the build of another live process is left alone.
 
-    One that names this process is of a process before it: in a container all have the same number.
+    A build with the id of this process is from an earlier process: in a container every run has the same process id.
     """
     name = re.compile(rf"{re.escape(target.name)}\.(\d+)-.*\.{BUILDING}")
     for path in target.parent.glob(f"*.{BUILDING}"):

@@ -15,10 +15,10 @@ from warehouse.quoting import literal, literals
 from warehouse.scratch import scratch_folder
 
 ROWS_AT_ONCE = 10_000
-"""Fetching cannot be interrupted, so that it is done in pieces."""
+"""Rows fetched in one call: a call cannot be interrupted, so rows are fetched in pieces."""
 
 BETWEEN_INTERRUPTS_SECONDS = 0.1
-"""An interrupt may come between two statements and be lost, so that it is repeated until the query has ended."""
+"""An interrupt may fall between two statements and be lost, so it is repeated until the query has ended."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ def query(path: str | Path, sql: str, most_rows: int | None = None) -> Answer:
         most_rows: how many rows to fetch at most; all when not given.
 
     Raises:
-        QueryError: nothing is published yet, what is was moved away from its lake, or the SQL is wrong.
-        StatementError: it is not a single statement that reads.
+        QueryError: nothing is published yet, the publication was moved away from its lake, or the SQL is wrong.
+        StatementError: the SQL is not a single read-only statement.
         KeyboardInterrupt: the process is told to stop; the query has ended by then.
     """
     target = Path(path).absolute()
@@ -83,9 +83,9 @@ def query(path: str | Path, sql: str, most_rows: int | None = None) -> Answer:
 def _interruptible(
     connection: duckdb.DuckDBPyConnection, work: Callable[[], Result], stopped: threading.Event
 ) -> Result:
-    """Does the work in a thread of its own, and ends it where a signal raises KeyboardInterrupt here.
+    """Does the work in a separate thread, and ends it where a signal raises KeyboardInterrupt here.
 
-    DuckDB does not return to Python while it works, and only there a signal is noticed.
+    DuckDB does not return to Python while it works, and signals are noticed only in Python.
     """
     thread, done = begin(work, "query")
     try:
@@ -101,7 +101,7 @@ def _interruptible(
 def _fetched(
     connection: duckdb.DuckDBPyConnection, most_rows: int | None, stopped: threading.Event
 ) -> list[tuple[Any, ...]]:
-    """The rows of what was executed, one more than `most_rows` where there are more."""
+    """The rows of the executed statement; one more than `most_rows` where there are more."""
     rows: list[tuple[Any, ...]] = []
     while not stopped.is_set() and (most_rows is None or len(rows) <= most_rows):
         wanted = ROWS_AT_ONCE if most_rows is None else min(ROWS_AT_ONCE, most_rows + 1 - len(rows))
@@ -113,10 +113,10 @@ def _fetched(
 
 
 def _open_publication(connection: duckdb.DuckDBPyConnection, path: Path, scratch: str) -> list[str]:
-    """Attaches the publication as the default database and shuts out everything but the files it names; returns these.
+    """Attaches the publication as the default database, denies access to all but the files it names, and returns these.
 
-    It is attached to a database in memory, because DuckDB keeps an opened file per path and process: a connection to
-    the path itself would show an old publication as long as another connection of the process has it open.
+    It is attached to a database in memory, because DuckDB keeps one open file per path and process: a connection to
+    the path itself would show an old publication while another connection of the process has it open.
     """
     try:
         connection.execute("SET TimeZone = 'UTC'")
@@ -159,7 +159,7 @@ def _sql_fault(error: duckdb.Error) -> QueryError:
 
 
 def render(answer: Answer) -> str:
-    """The answer as a plain text table: numbers to the right, NULL as NULL, decimals and instants as they are."""
+    """The answer as a plain text table: numbers right-aligned, NULL as NULL, decimals and instants as they are."""
     texts = [[_cell(value) for value in row] for row in answer.rows]
     widths = [max(len(text) for text in column) for column in zip(answer.columns, *texts, strict=True)]
     is_number = [_is_numeric(kind) for kind in answer.types]

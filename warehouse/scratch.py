@@ -1,4 +1,4 @@
-"""A folder for what a query cannot keep in memory. It goes with the process, however that ends."""
+"""A folder for query data that does not fit in memory. If its process is killed, the next query removes it."""
 
 import fcntl
 import os
@@ -12,17 +12,17 @@ from pathlib import Path
 PREFIX = "chargehouse-query-"
 
 MAKING_SECONDS = 60.0
-"""Long enough that a younger folder may still be on its way to being held."""
+"""A folder younger than this may have been made by a process that has not locked it yet."""
 
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder of its own for as long as the context lasts; what killed processes left behind is removed first."""
+    """A new folder for as long as the context lasts; folders that killed processes left behind are removed first."""
     _remove_abandoned()
     with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
         held = os.open(folder, os.O_RDONLY)
         try:
-            # The kernel lets go of it when the process dies, and the next query sees that.
+            # The kernel releases the lock when the process dies, and the next query sees that.
             fcntl.flock(held, fcntl.LOCK_EX)
             yield Path(folder)
         finally:
@@ -30,7 +30,7 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def _remove_abandoned() -> None:
-    """Removes the folders of this user that no process holds any more."""
+    """Removes the folders of this user that no process has locked any more."""
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with suppress(OSError):
             folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)

@@ -32,7 +32,7 @@ class DataFile:
     """Upper bound of each instant column; a column without statistics is absent."""
 
     def is_whole(self) -> bool:
-        """Whether the file is there, as long as the log says."""
+        """Whether the file exists and has the size that the log gives."""
         path = Path(self.path)
         return path.exists() and path.stat().st_size == self.size_bytes
 
@@ -83,7 +83,7 @@ def instants(bounds: Mapping[str, object] | None) -> dict[str, datetime]:
 
 
 def remove_action(file: DataFile, folder: Path, partitioned_by_month: bool) -> RemoveAction:
-    """The entry of a commit that takes the file out of the table; the file itself stays for readers of old versions."""
+    """The entry of a commit that removes the file from the table; the file itself stays for readers of old versions."""
     return RemoveAction(
         path=Path(file.path).relative_to(folder).as_posix(),
         data_change=True,
@@ -94,7 +94,7 @@ def remove_action(file: DataFile, folder: Path, partitioned_by_month: bool) -> R
 
 
 def refuse_lost_files(files: Iterable[DataFile]) -> None:
-    """Goes on only where every file is there in its full length.
+    """Checks that every file exists in its full length.
 
     Raises:
         LakeError: a file is gone or cut short.
@@ -105,7 +105,7 @@ def refuse_lost_files(files: Iterable[DataFile]) -> None:
 
 
 def scan_files(table: Table, files: Collection[DataFile]) -> pl.LazyFrame:
-    """The rows of those files in the schema's columns, order and dtypes; a column that a file lacks is NULL.
+    """The rows of these files in the schema's columns, order and dtypes; a column that a file lacks is NULL.
 
     Raises:
         LakeError: a file is gone or cut short.

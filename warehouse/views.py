@@ -26,7 +26,7 @@ def view_statement(table: Table, snapshot: Snapshot | None) -> str:
     )
     if not files:
         return f"CREATE VIEW {_view_name(table)} AS SELECT {columns} WHERE false"
-    # The month of a Delta partition is in the folder's name alone, and `2025-03` must not be taken for a date.
+    # The month of a Delta partition is only in the folder's name, and `2025-03` must not be taken for a date.
     options = (
         "hive_partitioning=true, hive_types={'month': VARCHAR}"
         if table.partitioned_by_month
@@ -37,7 +37,7 @@ def view_statement(table: Table, snapshot: Snapshot | None) -> str:
 
 
 def _source(table: Table, column: str, is_stored: bool) -> str:
-    """What a column of the view is cast from: the column of the files; NULL where these are older than the column."""
+    """The expression that a view's column is cast from: the files' column; NULL where the files are older than it."""
     if not is_stored:
         return "NULL"
     if column == "month" and table.partitioned_by_month and table.schema.columns()["month"].nullable:
@@ -47,7 +47,7 @@ def _source(table: Table, column: str, is_stored: bool) -> str:
 
 
 def comment_statements(table: Table) -> Iterator[str]:
-    """What the schema says of the table and of each column, its unit in brackets."""
+    """The statements that describe the table and each column as the schema does, with units in brackets."""
     yield f"COMMENT ON VIEW {_view_name(table)} IS {literal(table.description)}"
     for name, column in table.schema.columns().items():
         yield f"COMMENT ON COLUMN {_view_name(table)}.{identifier(name)} IS {literal(described(column))}"

@@ -1,4 +1,4 @@
-"""What was read, when, and what of it was new: the tables behind `chargehouse status` (schema `ops`)."""
+"""What was read, when, and how much of it was new: the tables behind `chargehouse status` (schema `ops`)."""
 
 import dataframely as dy
 

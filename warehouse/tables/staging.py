@@ -1,4 +1,4 @@
-"""What stands between the raw log and the facts: typed, in one vocabulary, one winning version per session."""
+"""The tables between the raw log and the facts: typed, in one vocabulary, with one winning version per session."""
 
 import dataframely as dy
 
