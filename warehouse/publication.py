@@ -66,7 +66,7 @@ def publish(lake: Lake, path: str | Path, tables: Collection[Table] = PUBLISHED_
     aside = target.with_name(f"{target.name}.{os.getpid()}-{uuid.uuid4().hex}.{BUILDING}")
     snapshots = {table: lake.snapshot(table) for table in tables}
     try:
-        # Building the views reads no files: otherwise, an untouched month could stay published without its rows.
+        # Building the views reads no files. Without this check, an untouched month would stay published without rows.
         refuse_lost_files(file for snapshot in snapshots.values() for file in files_of(snapshot))
         build(aside, snapshots)
         flush(aside)

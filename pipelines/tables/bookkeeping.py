@@ -1,6 +1,6 @@
-"""What staging writes down besides the rows: which months are touched and why, what was received, how late it came, and
-which names nobody knew. What is noted is noted before the staged tables remember the loads, or has a mark of its own: a
-run that is cut off in between does it again, with the same result."""
+"""The records that staging writes besides the rows: which months are touched and why, what was received, how late it
+came, and which names are new. Each is written before the staged tables mark the loads as consumed, or has a mark of its
+own: a run that is cut off in between writes it again, with the same result."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -17,11 +17,11 @@ from warehouse.tables import LATENESS, LOAD_AUDIT, STAGED_SESSION, TOUCHED_MONTH
 
 
 def note_touched(touched: pl.DataFrame, published: Lake, as_of: datetime, run_id: str) -> None:
-    """Append months and reasons (columns of NOTHING_TOUCHED) to the touched months, each once in a run, with a number
-    above all that the facts were ever built for.
+    """Append months and reasons (columns of NOTHING_TOUCHED) to the touched months, each once per run, with a number
+    higher than any that the facts were ever built for.
     """
     known = published.scan(TOUCHED_MONTH)
-    # Also above what the facts were built for, should these entries have been lost.
+    # The marks count too, in case the touched months themselves were lost.
     last = max(
         known.select(pl.col("number").max()).collect().item() or 0,
         *(published.mark(table, mark) or 0 for table in MONTHLY_FACTS for mark in (BUILT, NEWEST)),
@@ -38,8 +38,8 @@ def note_touched(touched: pl.DataFrame, published: Lake, as_of: datetime, run_id
 
 
 def note_vocabulary(raw_log: RawLog, words: Iterable[pl.DataFrame], published: Lake) -> None:
-    """Append the names that the vendors' answers have shown and that are not in the vocabulary yet: the fields of the
-    loads that the audit has not taken in, and status words (columns of SEEN).
+    """Append the names in the vendors' answers that are not in the vocabulary yet: the fields of the loads that the
+    audit does not cover yet, and `words`, the unknown status words seen (columns of SEEN).
     """
     after = published.mark(LOAD_AUDIT, CONSUMED) if published.exists(VOCABULARY) else None
     fields = raw_log.fields(after).select("vendor", "endpoint", "field", seen_at="as_of")
@@ -49,17 +49,17 @@ def note_vocabulary(raw_log: RawLog, words: Iterable[pl.DataFrame], published: L
 
 
 def note_received(readings: pl.DataFrame, receipts: list[pl.DataFrame], published: Lake, newest: int) -> None:
-    """Add to the audit what each run received of each list, up to the load `newest`, and what came of it.
+    """Add to the audit what each run received from each list, up to the load `newest`, and the outcome of the rows.
 
-    `readings`: the records of the loads that are not in the audit yet. `receipts`: the rows received of every table.
+    `readings`: the reading records of loads that are not in the audit yet. `receipts`: the rows received by each table.
     """
     after = published.mark(LOAD_AUDIT, CONSUMED)
     if after is not None and after >= newest:
         return
-    # A run that was cut off after this has its rows taken in again, together with those that have come since.
+    # If a run was cut off after this step, its rows come again here, together with newer ones: count only the newer.
     unaudited = [rows.filter(pl.col("load_number") > (after or 0)).drop("load_number") for rows in receipts]
     fresh = load_audit(readings, unaudited)
-    # A run of many loads is taken in over several rounds.
+    # A run of many loads is staged in several rounds, so the audit may already have a part of it.
     runs = fresh["run_id"].unique()
     known = published.scan(LOAD_AUDIT).filter(pl.col("run_id").is_in(runs.to_list())).collect()
     if known.is_empty():
@@ -69,10 +69,10 @@ def note_received(readings: pl.DataFrame, receipts: list[pl.DataFrame], publishe
 
 
 def note_lateness(raw_log: RawLog, lakes: Lakes, newest: int) -> None:
-    """Count how late the sessions came that the runs since the last count saw first.
+    """Count how late the sessions came that were first seen by the runs since the last count.
 
-    From what is staged by now, so that it is the same in however many rounds and runs that came to be. `newest`: the
-    load up to which they are staged.
+    Counted from the staged rows, so that the result does not depend on how many rounds and runs staged them. `newest`:
+    the load up to which they are staged.
     """
     runs = raw_log.readings(lakes.published.mark(LATENESS, CONSUMED))["as_of"].unique().sort()
     if runs.is_empty():

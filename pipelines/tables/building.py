@@ -1,8 +1,8 @@
 """From the staged tables to the published ones: the months of the facts that were touched, the dimensions, the
 coverage.
 
-Every published table remembers, in the commit that changes it, up to which entry of the touched months, or which news
-of its staged table, it was built. A run that is cut off builds again what its last commit does not vouch for."""
+Every published table records, in the commit that changes it, up to which entry of the touched months, or from which
+change (NEWS) of its staged table, it was built. A run that is cut off rebuilds what its last commit does not cover."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -50,11 +50,11 @@ DIMENSIONS: Mapping[Table, tuple[Table, Callable[[pl.DataFrame], pl.DataFrame]]]
     DIM_VEHICLE: (STAGED_VEHICLE, dim_vehicle),
     DIM_USER: (STAGED_USER, dim_user),
 }
-"""Each dimension with the staged table it is a history of, and how."""
+"""Each dimension with the staged table whose history it holds, and the function that builds it."""
 
 
 def build_open_sessions(lakes: Lakes) -> int:
-    """Build the sessions still running, where the staged sessions or stations changed. Gives the rows."""
+    """Build the sessions still running, if the staged sessions or stations changed. Returns the number of rows."""
 
     def build() -> pl.DataFrame:
         stations = lakes.staging.scan(STAGED_CHARGE_STATION).collect()
@@ -65,24 +65,24 @@ def build_open_sessions(lakes: Lakes) -> int:
 
 
 def build_dimension(lakes: Lakes, table: Table) -> int:
-    """Build a dimension's history, where its staged table changed. Gives the rows."""
+    """Build a dimension's history, if its staged table changed. Returns the number of rows."""
     source, history = DIMENSIONS[table]
     return _rebuild_if_changed(lakes, table, (source,), lambda: history(lakes.staging.scan(source).collect()))
 
 
 def build_coverage(settings: Settings, lakes: Lakes, raw_log: RawLog, as_of: datetime) -> int:
-    """Build the coverage from the records of every reading. Gives the rows."""
+    """Build the coverage from the records of every reading. Returns the number of rows."""
     snapshots = [endpoint.table for each in ENDPOINTS.values() for endpoint in each if not endpoint.is_windowed]
     is_snapshot = pl.concat_str("vendor", pl.lit("_"), "endpoint").is_in(snapshots)
-    # A list of what stands or runs now is whole once read, whatever bounds it was asked with.
+    # A list of objects that exist or sessions that run now is complete once read, whatever bounds were requested.
     readings = raw_log.readings().with_columns(pl.when(~is_snapshot).then("from_at").alias("from_at"))
-    # A backfill reads its months alone: what is new since the last refresh is not missing for that.
+    # A backfill reads only its own months: what is new since the last refresh does not become missing through it.
     refreshes = readings.filter(pl.col("kind") != "backfill")
     newest = max(refreshes["as_of"], default=as_of)
     first = first_month(settings, as_of)
     lists_in_use = {(endpoint.vendor, endpoint.name) for endpoint in endpoints_in_use(settings)}
     if not settings.vendors:
-        # A rebuild needs no account: where none is configured, all that was asked for still is.
+        # A rebuild needs no account: where none is configured, every list that was ever asked for counts as in use.
         asked_from = refreshes["from_at"].drop_nulls()
         first = month_at(min(asked_from), settings.time_zone) if asked_from.len() else first
         lists_in_use = set(readings.select("vendor", "endpoint").iter_rows())
@@ -94,12 +94,12 @@ def build_coverage(settings: Settings, lakes: Lakes, raw_log: RawLog, as_of: dat
 def publish_warehouse(lakes: Lakes, data: Path) -> Publication:
     """Remove files that nothing names any more, and publish the current version of every table as a DuckDB file.
 
-    Tidying first makes the published versions the newest, so that `unpublished_tables` can tell.
+    Tidying may commit a new version. It comes first, so that `unpublished_tables` finds the newest versions published.
     """
     try:
         named = published_files(data / DATABASE)
     except PublicationError:
-        # What cannot be opened names nothing, and is replaced.
+        # A publication that cannot be opened names no files, and is replaced.
         named = set()
     for table in PUBLISHED_TABLES:
         lakes.published.tidy(table, named)
@@ -107,7 +107,7 @@ def publish_warehouse(lakes: Lakes, data: Path) -> Publication:
 
 
 def forget_damaged(lakes: Lakes) -> None:
-    """Let go of the published tables of which something is missing, so that they are built anew."""
+    """Forget the published tables that are damaged, so that they are rebuilt."""
     for table in PUBLISHED_TABLES:
         if lakes.published.is_damaged(table):
             lakes.published.forget(table)
@@ -131,9 +131,9 @@ def unpublished_tables(lakes: Lakes, data: Path) -> dict[str, int]:
 
 
 def _rebuild_if_changed(lakes: Lakes, table: Table, sources: Sequence[Table], build: Callable[[], pl.DataFrame]) -> int:
-    """Replace the table by what is built, unless none of its staged sources has changed since. Gives the rows."""
+    """Rebuild the table, unless none of its staged sources has changed since. Returns the number of rows."""
     told = [news for source in sources if (news := lakes.staging.mark(source, NEWS)) is not None]
-    # Numbers at random: none of them changes without changing this.
+    # Random numbers: if one of them changes, so does their XOR.
     news = reduce(xor, told) if told else None
     if news is not None and news == lakes.published.mark(table, NEWS):
         return row_count(lakes.published, table)

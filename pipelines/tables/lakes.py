@@ -14,8 +14,8 @@ CONSUMED = "raw"
 """The mark by which a table remembers the last load of the raw log that it has consumed."""
 
 BUILT = "touched_month"
-"""The mark by which a fact remembers up to which entry of the touched months all of its months are built; with a month
-behind a space, up to which entry that month is."""
+"""The mark of a fact with the number of the touched-months entry up to which all of its months are built; followed by a
+space and a month, the number up to which that month is built."""
 
 NEWEST = "newest touched_month"
 """The mark of the newest entry that any build of a fact knew of."""
@@ -23,22 +23,22 @@ NEWEST = "newest touched_month"
 MONTHLY_FACTS = (FACT_SESSION, REJECTED_SESSION, FACT_ENERGY)
 
 NEWS = "news"
-"""The mark of a staged table that is another number after every change."""
+"""The mark of a staged table that gets a new random number with every change."""
 
 TIME_ZONE = "time_zone"
-"""The mark of the zone, as a checksum of its name, in which the months of the staged sessions begin."""
+"""The mark of the time zone in which the months of the staged sessions begin, as a checksum of its name."""
 
 
 @dataclass(frozen=True)
 class Lakes:
-    """The two roots: staged tables, which are nobody's but ours, and the published ones."""
+    """The two roots: the staged tables, which are internal, and the published ones."""
 
     staging: Lake
     published: Lake
 
     @classmethod
     def below(cls, data: Path) -> "Lakes":
-        """The lakes of one root of everything written."""
+        """The lakes below `data`, the root of everything that is written."""
         return cls(Lake(data / STAGING_FOLDER), Lake(data / LAKE_FOLDER))
 
 
@@ -48,5 +48,5 @@ def row_count(lake: Lake, table: Table) -> int:
 
 
 def partitions_of(months: Iterable[str]) -> list[str | None]:
-    """Where the rows of these months lie, one for each: None for those without a month, which NO_MONTH stands for."""
+    """The partition of each month, in order: None for NO_MONTH, which stands for rows without a month."""
     return [None if month == NO_MONTH else month for month in months]

@@ -1,7 +1,7 @@
 """The months of the facts: which are to be built, and building them from the staged sessions.
 
-Each fact remembers, in the commit that changes a month, up to which entry of the touched months it was built. A run
-that is cut off builds again what its last commit does not vouch for."""
+Each fact records, in the commit that changes a month, up to which entry of the touched months that month was built. A
+run that is cut off rebuilds what its last commit does not cover."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from warehouse.tables import (
 from warehouse.tables.table import Table
 
 SESSIONS_AT_ONCE = 15_000
-"""Sessions of a batch of months, whose quarter-hours stand in memory together: some dozen to a session."""
+"""Most sessions in a batch of months, whose quarter-hours are in memory together: dozens per session."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def pending_news(lakes: Lakes) -> dict[str, int]:
 
 
 def build_months(lakes: Lakes, months: Sequence[str], time_zone: str, *, builds_all: bool = False) -> list[BuiltMonth]:
-    """Build these months of every fact anew from the staged sessions. `builds_all`: no other month is pending."""
+    """Rebuild these months of every fact from the staged sessions. `builds_all`: no other month is pending."""
     if not months:
         return []
     newest = lakes.published.scan(TOUCHED_MONTH).select(pl.col("number").max()).collect().item() or 0
@@ -65,7 +65,7 @@ def build_months(lakes: Lakes, months: Sequence[str], time_zone: str, *, builds_
     links, locations = station_links(stations), station_locations(stations)
     counts = lakes.staging.row_counts(STAGED_SESSION)
     sessions = {month: counts.get(place, 0) for month, place in zip(months, partitions_of(months), strict=True)}
-    # Their slots have to fit in memory together.
+    # The slots of a batch have to fit in memory together.
     batches = month_batches(months, sessions, SESSIONS_AT_ONCE)
 
     built: list[BuiltMonth] = []

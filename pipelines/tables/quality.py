@@ -1,4 +1,4 @@
-"""Counting what the built months hold and what of it is wrong, so that the checks need not read the facts."""
+"""Counts what the built months hold and how much of it is wrong, so that the checks need not read the facts."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -33,23 +33,23 @@ from warehouse.tables import (
 from warehouse.tables.table import Table
 
 SLOTS_AT_ONCE = 1_500_000
-"""Quarter-hours of months that are counted together, so that they fit in memory."""
+"""Most quarter-hours of the months that are counted together, so that they fit in memory."""
 
 PLACE_TABLES = {"stations": STAGED_CHARGE_STATION, "locations": STAGED_LOCATION}
-"""What sessions refer to. The news of each that were last looked at are marks of the same names."""
+"""The staged tables that sessions refer to. The NEWS of each at the last count is a mark with the name given here."""
 
 COUNTED = "counted "
-"""The mark, with a month behind it, of the files of the facts that the month was counted from."""
+"""With a month appended, the mark of the files of the facts from which that month was counted."""
 
 _SESSION = ["vendor", "session_id"]
 
 
 def measure_months(lakes: Lakes, months: Collection[str], time_zone: str) -> int:
-    """Count the months that were built, `none` among them, and those that hang together with them. Gives their number.
+    """Count the months that were built, `none` among them, and those that depend on them. Returns the number of months.
 
-    Those are: months whose files are others than when they were counted, as after a run that was cut off; months whose
-    sessions reach into one of these; months in which something was wrong that may have been put right elsewhere. All
-    are replaced in one commit; without any, nothing is read of the facts.
+    The latter are: months whose files have changed since they were counted, as after a run that was cut off; months
+    whose sessions reach into one of these; months with a fault that a change elsewhere may have fixed. All are replaced
+    in one commit; if there are none, the facts are not read.
     """
     published = lakes.published
     contents = {table: published.files(table) for table in MONTHLY_FACTS}
@@ -86,7 +86,7 @@ def _mark_of(month: str | None) -> str:
 
 
 def _fingerprints(files: Iterable[DataFile]) -> dict[str, int]:
-    """For each month, by its mark, a number that is another one once the month has other files."""
+    """For each month, by its mark, a number that changes when the month's files change."""
     names: dict[str, list[str]] = defaultdict(list)
     for file in files:
         names[_mark_of(file.month)].append(Path(file.path).name)
@@ -97,7 +97,7 @@ def _fingerprints(files: Iterable[DataFile]) -> dict[str, int]:
 
 
 def _to_be_put_right(known: pl.DataFrame, has_news: bool) -> set[str]:
-    """Months with a fault that another month, or a station read since, may have put right."""
+    """Months with a fault that a change in another month, or a station read since, may have fixed."""
     is_wrong = (pl.col("sessions_repeated") > 0) | (pl.col("sessions_slots_differ") > 0)
     if has_news:
         is_wrong |= (pl.col("sessions_without_station") > 0) | (pl.col("sessions_without_location") > 0)
@@ -105,7 +105,7 @@ def _to_be_put_right(known: pl.DataFrame, has_news: bool) -> set[str]:
 
 
 def _reaching_into(months: Collection[str], files: Sequence[DataFile], time_zone: str) -> set[str]:
-    """The months with a session that ends in or after one of `months` that follows, by the files' statistics."""
+    """The months with a session that ends in or after a later one of `months`, by the files' statistics."""
     begins = {month: month_bounds(month, time_zone)[0] for month in months if month != NO_MONTH}
     ends = [(file.month, file.latest.get("ended_at")) for file in files if file.month is not None]
     return {
@@ -116,7 +116,7 @@ def _reaching_into(months: Collection[str], files: Sequence[DataFile], time_zone
 
 
 def _stretches(months: Sequence[str], slots: Sequence[DataFile]) -> Iterator[list[str]]:
-    """Months that follow each other, as many as fit in memory together."""
+    """Groups of consecutive months, each with as many as fit in memory together."""
     if not months:
         return
     counts: Counter[str | None] = Counter()
@@ -141,7 +141,7 @@ def _quality(
     shown: Places,
     time_zone: str,
 ) -> pl.DataFrame:
-    """The rows of months that follow each other."""
+    """The MonthQuality rows of consecutive months."""
     from_at, to_at = month_bounds(months[0], time_zone)[0], month_bounds(months[-1], time_zone)[1]
     sessions = published.scan(FACT_SESSION, months).select(SESSION_COLUMNS).collect()
     earlier = (
@@ -159,7 +159,7 @@ def _quality(
 def _with_later_slots(
     published: Lake, here: pl.DataFrame, sessions: pl.DataFrame, last: str, to_at: datetime, time_zone: str
 ) -> pl.DataFrame:
-    """The sums of the slots of these months, and of those that the same sessions have in months after them."""
+    """The slot sums of each session in these months, plus those of the same sessions in later months."""
     reaching = sessions.filter(pl.col("ended_at") > to_at)
     if reaching.is_empty():
         return here
@@ -179,7 +179,7 @@ def _slots_of(published: Lake, strays: pl.DataFrame, months: list[str]) -> pl.Da
 
 
 def _without_month(rejected: pl.DataFrame, shown: Places) -> pl.DataFrame:
-    """The rows of the rejected sessions that have no readable start."""
+    """The MonthQuality rows for rejected sessions without a readable start."""
 
     def nothing(table: Table) -> pl.DataFrame:
         return table.schema.create_empty()

@@ -1,8 +1,8 @@
-"""From the raw log to the staged tables: what has come since the last time, typed, and what it touches.
+"""From the raw log to the staged tables: types the rows of new loads, and notes the months of the facts they touch.
 
-Each staged table remembers, in the commit that adds the rows, the last load it has consumed. What a load touches and
-what it received is written before that commit: a run that is cut off in between finds the loads pending still and does
-it again, with the same result."""
+Each staged table records the last load it has consumed in the commit that adds the rows. The touched months and the
+audit are written before that commit: a run that is cut off in between finds the loads still pending and repeats the
+work, with the same result."""
 
 import secrets
 import zlib
@@ -38,13 +38,13 @@ from warehouse.tables import (
 from warehouse.tables.table import Table
 
 ROWS_AT_ONCE = 20_000
-"""Objects that are decoded at once: their payloads take many times the memory of the rows that come of them."""
+"""Objects that are decoded at once: their payloads take many times the memory of the resulting rows."""
 
 ROWS_IN_A_ROUND = 100_000
-"""Sessions taken in before they are written, in whole loads, so that a first load of millions fits in memory."""
+"""Sessions staged before they are written, in whole loads, so that a first load of millions fits in memory."""
 
 ROWS_WRITTEN_AT_ONCE = 50_000
-"""Of a round, in whole months: the rows that are known already stand in memory beside those that come."""
+"""Rows of a round written at once, in whole months: the known rows of a month are in memory beside the new ones."""
 
 DIMENSION_KEYS = {
     STAGED_LOCATION: "location_id",
@@ -52,24 +52,24 @@ DIMENSION_KEYS = {
     STAGED_VEHICLE: "vehicle_id",
     STAGED_USER: "user_id",
 }
-"""What names an object in each staged dimension, beside its vendor."""
+"""The column that identifies an object in each staged dimension, together with the vendor."""
 
 VERSION_COLUMNS = ("version_at", "is_clocked", "read_at", "requested_at")
-"""Which version of an object a row is; the other columns are its attributes."""
+"""The columns that tell which version of an object a row is; the others are the object's attributes."""
 
 NEWS_BITS = 62
-"""Of the number at random that stands for a change: a mark is a whole number of 64 bits with a sign."""
+"""Bits of the random number that stands for a change: a mark is a signed 64-bit integer."""
 
 _RECEIPT = ["run_id", "vendor", "endpoint", "scope", "load_number"]
 
 
 @dataclass(frozen=True)
 class _Intake:
-    """What a staged table has to take in: the rows to write, and every row received with what came of it.
+    """The input that a staged table has yet to take in: the rows to write, and the outcome of every received row.
 
     `receipts`: run_id, vendor, endpoint, scope, load_number, outcome (new, changed, unchanged), is_rejected.
-    `months`: for a partitioned table, the partitions in which a row is replaced or added. `are_moved`: rows leave one
-    for another. `words`: status words that no transform knows, in the columns of SEEN.
+    `months`: for a partitioned table, the partitions in which a row is replaced or added. `are_moved`: some rows move
+    from one month to another. `words`: status words that no transform knows, in the columns of SEEN.
     """
 
     table: Table
@@ -89,7 +89,7 @@ class StagingOutcome:
 
 
 def discard_staged(lakes: Lakes) -> None:
-    """Throw the staged tables away, so that the next staging takes in the whole raw log again."""
+    """Discard the staged tables, so that the next staging takes in the whole raw log again."""
     discard(lakes.staging.root)
 
 
@@ -102,13 +102,13 @@ def stage(
     rebuilt_months: Collection[str] | None = None,
     on_stage: Callable[[str], None] = lambda text: None,
 ) -> StagingOutcome:
-    """Take in every load that a staged table has not consumed; all loads where the months begin elsewhere than before,
-    or where the audit of what was received is lost.
+    """Take in every load that a staged table has not consumed; all loads if the time zone of the months has changed, or
+    if the load audit is lost.
 
     The caller holds the lock of the lake. Files of older versions of the staged tables are removed.
 
-    `rebuilt_months`: touch exactly these months of the facts, whatever the loads touch. `on_stage` is told why all is
-    taken in again.
+    `rebuilt_months`: touch exactly these months of the facts, whatever the loads touch. `on_stage` is called with the
+    reason if all loads are taken in again.
     """
     remove_discarded(lakes.staging.root)
     newest = raw_log.newest_load()
@@ -123,7 +123,7 @@ def stage(
     elif _is_audit_lost(lakes):
         on_stage("the audit of what was received is lost: building everything anew from the raw log")
         discard_staged(lakes)
-    # What was built before from staged tables that are gone may have no session any more that would touch it.
+    # Months that were built from staged tables that are now gone may have no session left that would touch them.
     stale = [] if lakes.staging.exists(STAGED_SESSION) else _built_months(lakes)
     received: Counter[str] = Counter()
     months: set[str] = set()
@@ -145,13 +145,13 @@ def stage(
         months.update(touched["month"])
     note_lateness(raw_log, lakes, newest)
     for table in (STAGED_SESSION, *DIMENSION_KEYS):
-        # Every reader holds the lock that the caller holds, so that nobody asks for an older version.
+        # Every reader needs the lock that the caller holds, so nobody can be reading an older version.
         lakes.staging.tidy(table, retention_hours=0)
     return StagingOutcome(dict(received), tuple(sorted(months - {NO_MONTH})))
 
 
 def _rounds(raw_log: RawLog, after: int | None, newest: int) -> Iterator[int]:
-    """The loads up to which the sessions are taken in, one after the other, so that a round fits in memory."""
+    """The last load of each round, in order, so that the sessions of a round fit in memory."""
     rows: Counter[int] = Counter()
     for (vendor, endpoint), staging in STAGINGS.items():
         if staging.table == STAGED_SESSION:
@@ -167,7 +167,7 @@ def _rounds(raw_log: RawLog, after: int | None, newest: int) -> Iterator[int]:
 
 
 def _taken_in(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[list[_Intake], pl.DataFrame]:
-    """What the staged tables have not consumed of the log, and the months of the facts that it touches."""
+    """The intakes of what the staged tables have not consumed of the log, and the months of the facts they touch."""
     dimensions = [intake for table in DIMENSION_KEYS if (intake := _dimension(table, raw_log, lakes, time_zone))]
     sessions, touched = _sessions(raw_log, lakes, time_zone)
     relinked = _months_relinked(dimensions, lakes, time_zone)
@@ -191,8 +191,8 @@ def _write(intake: _Intake, staging: Lake, marks: Mapping[str, int], zone_number
 def _batches(intake: _Intake, staging: Lake) -> list[list[str | None]]:
     """The months to write, in groups that fit in memory together.
 
-    A run that is cut off between two finds the load pending still, and the months written equal to what it brings. Not
-    so a session that left one month for another: it would stand in both.
+    If a run is cut off between two groups, the next one finds the load still pending and writes the finished months
+    again, unchanged. A session that moved to another month would be in both: then all months are one group.
     """
     months = sorted(intake.months, key=lambda month: month or "")
     if intake.are_moved or not months:
@@ -202,7 +202,7 @@ def _batches(intake: _Intake, staging: Lake) -> list[list[str | None]]:
 
 
 def _is_audit_lost(lakes: Lakes) -> bool:
-    """Whether staged tables have consumed more than is accounted for, which only a lake that was lost explains."""
+    """Whether a staged table has consumed more loads than the audit covers, which only a lost lake explains."""
     audited = lakes.published.mark(LOAD_AUDIT, CONSUMED) or 0
     return any((lakes.staging.mark(table, CONSUMED) or 0) > audited for table in (STAGED_SESSION, *DIMENSION_KEYS))
 
@@ -220,7 +220,7 @@ def _to_rebuild(months: Collection[str]) -> pl.DataFrame:
 def _pending(
     table: Table, raw_log: RawLog, lakes: Lakes, time_zone: str
 ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    """Raw rows that the table has not consumed, less their payload, each piece with its staged frame."""
+    """The raw rows that the table has not consumed, in pieces, without payload; each piece with its staged frame."""
     after = lakes.staging.mark(table, CONSUMED)
     for (vendor, endpoint), staging in STAGINGS.items():
         if staging.table != table:
@@ -262,7 +262,7 @@ def _dimension(table: Table, raw_log: RawLog, lakes: Lakes, time_zone: str) -> _
 
 
 def _sessions(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[_Intake | None, pl.DataFrame]:
-    """The sessions received since, merged with the versions known, and the months of the facts that change."""
+    """The sessions received since, merged with the known versions, and the months of the facts that change."""
     pieces = list(_pending(STAGED_SESSION, raw_log, lakes, time_zone))
     if not pieces:
         return None, NOTHING_TOUCHED
@@ -270,8 +270,8 @@ def _sessions(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[_Intake | 
     rows = pl.concat([raw.select(*_RECEIPT, "position") for raw, _ in pieces])
     known = _known_versions(received, lakes)
     winners = winning_versions(pl.concat([known, received]))
-    # The location may come from the scope, which is no part of the content. A session that still runs is written again
-    # though nothing changed: it was seen running once more.
+    # The location may come from the scope, which is not part of the content. A session that is still running is written
+    # again even if nothing changed: it was seen running once more.
     is_same = ["vendor", "session_id", "content_hash", "location_id"]
     running = winners.filter(IS_RUNNING).join(known, on=is_same, how="semi", nulls_equal=True)
     changed = pl.concat([winners.join(known, on=is_same, how="anti", nulls_equal=True), running])
@@ -315,7 +315,7 @@ def _known_versions(received: pl.DataFrame, lakes: Lakes) -> pl.DataFrame:
 
 
 def _months_relinked(dimensions: Iterable[_Intake], lakes: Lakes, time_zone: str) -> pl.DataFrame:
-    """Months of sessions whose station or location becomes known, or another, through newly read charge stations."""
+    """Months of sessions whose station or location becomes known, or changes, through newly read charge stations."""
     fresh = [each.rows for each in dimensions if each.table == STAGED_CHARGE_STATION and each.rows.height]
     if not fresh:
         return NOTHING_TOUCHED
@@ -325,7 +325,7 @@ def _months_relinked(dimensions: Iterable[_Intake], lakes: Lakes, time_zone: str
     new_links = _changes(station_links(known), links)
     new_locations = _changes(station_locations(known), locations)
     sessions = lakes.staging.scan(STAGED_SESSION).filter(~IS_RUNNING)
-    # Of these the location is that of their station, which may itself be known by its EVSE alone.
+    # A session without a location gets that of its station, which may itself be known only through the EVSE.
     unlocated = with_linked_station(sessions.filter(pl.col("location_id").is_null()), links.lazy())
     relinked = pl.concat(
         [

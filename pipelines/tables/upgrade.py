@@ -1,9 +1,9 @@
-"""A lake that an older Chargehouse wrote: noticed, announced, and built anew from the raw log.
+"""Detects a lake that an older Chargehouse wrote, announces it, and has it rebuilt from the raw log.
 
-Beside the published tables lies a file that says with which schemas and which edition of the transforms they were
-written. Where it says otherwise than the code does, the staged tables are thrown away; the next staging takes in the
-whole raw log, touches every month, and the facts are built anew. Nothing is lost: the raw log is the truth, and the
-publication stands until the new one is complete.
+A file beside the published tables records with which schemas and which edition of the transforms they were written.
+Where it differs from the code, the staged tables are discarded; the next staging takes in the whole raw log and touches
+every month, so that the facts are rebuilt. Nothing is lost: the raw log is the source of truth, and the publication
+stays until the new one is complete.
 """
 
 import json
@@ -24,10 +24,10 @@ RECORD = "editions.json"
 
 
 def upgrade(lakes: Lakes, on_stage: Callable[[str], None] = lambda text: None) -> tuple[str, ...]:
-    """Make ready for staging a lake that was written otherwise than the code would; gives the tables at fault.
+    """Prepare a lake that was written by another version for staging. Returns the names of the outdated tables.
 
     The caller holds the lock of the lake, and stages and builds afterwards. A run that is cut off in between does it
-    again, or finds the staged tables gone, which comes to the same.
+    again, or finds the staged tables gone, which has the same effect.
     """
     declared = _declared()
     outdated = outdated_tables(lakes)
@@ -46,7 +46,7 @@ def upgrade(lakes: Lakes, on_stage: Callable[[str], None] = lambda text: None) -
 
 
 def refuse_outdated(lakes: Lakes) -> None:
-    """For whoever builds without staging first. Raises LakeError where the lake was written by another version."""
+    """For callers that build without staging first. Raises LakeError if the lake was written by another version."""
     outdated = outdated_tables(lakes)
     if outdated:
         raise LakeError(
@@ -56,9 +56,9 @@ def refuse_outdated(lakes: Lakes) -> None:
 
 
 def outdated_tables(lakes: Lakes) -> list[Table]:
-    """The tables that were written with other columns, or all of them where the transforms had another edition.
+    """The tables that were written with other columns, or all of them if the transforms had another edition.
 
-    A table that is not there yet is no reason: it begins empty and takes in everything.
+    A table that does not exist yet is not outdated: it begins empty and takes in everything.
     """
     recorded, declared = _recorded(lakes), _declared()
     is_other_edition = recorded.get("edition") != declared["edition"]
@@ -75,7 +75,7 @@ def _declared() -> dict[str, str]:
 
 
 def _recorded(lakes: Lakes) -> dict[str, str]:
-    """What the last upgrade noted; nothing where none did, or where the note is damaged."""
+    """The record of the last upgrade; empty if there is none, or if it is damaged."""
     try:
         recorded = json.loads(_path(lakes).read_text())
     except (FileNotFoundError, ValueError):
