@@ -103,8 +103,8 @@ def _described_slots(sessions: pl.DataFrame, slots_from: int, slots_to: int) -> 
 def _stretches(chosen: pl.DataFrame) -> pl.DataFrame:
     """The stretches of each session in which cumulative energy grows linearly, in time order.
 
-    `first_end_held` to `last_end_held` are the slots that end in the stretch; the session's last stretch also has the
-    slot that contains its end. So each slot of a session is in exactly one stretch.
+    `first_end_held` to `last_end_held` are the slots that end in the stretch; in the session's last stretch they go up
+    to its last slot. So each slot of a session is in exactly one stretch.
     """
     metered = metered_stretches(chosen)
     even = chosen.join(metered, on="session", how="anti").select(

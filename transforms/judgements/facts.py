@@ -10,7 +10,7 @@ from transforms.months import month_at, month_of, months_before
 from transforms.touched import NO_MONTH
 
 REJECTED_SHARE = 0.05
-"""Vendors void, replace and correct a few sessions in a hundred; above one in twenty, and twice the usual, is news."""
+"""Vendors void, replace and correct a few percent of sessions; more than 5%, and twice the usual, is unusual."""
 
 SHARE_DECIMALS = 4
 """Decimals of a reported share: a hundredth of a percent."""

@@ -184,8 +184,8 @@ def fresh(
 def _newest_end(months: pl.DataFrame, as_of: datetime, time_zone: str) -> datetime | None:
     """When the newest session ended; None where there is none.
 
-    A session that ends after `as_of` has a wrong clock, and would count as new until then. It counts as ended with its
-    month instead, or at `as_of` if that is earlier.
+    A session that ends after `as_of` has a wrong clock, and would look new until then. Only its month is trusted: it
+    counts as ended when the month ends, or at `as_of` if that is earlier.
     """
     ends: list[datetime] = []
     for month, ended_at in months.select("month", "newest_end_at").drop_nulls().iter_rows():

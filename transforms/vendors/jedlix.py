@@ -51,7 +51,7 @@ USER = pl.Struct({"id": pl.String, "createdAt": pl.String})
 
 # An active session with an end has ended: the end decides, not the word.
 STATUS_BY_WORD = {"complete": "completed", "active": "completed", "forceended": "forced_end"}
-# A charging location is a home: two decimals are accurate to about a kilometre only.
+# A charging location is a home: two decimals locate it only to about a kilometre.
 _COORDINATE_DECIMALS = 2
 
 
