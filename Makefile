@@ -25,11 +25,11 @@ check: .venv/ready
 ui: .venv/ready
 	@$(BIN)/chargehouse ui
 
-# make bench BENCH="--large --rounds 5"; BENCH=--help tells what else there is.
+# make bench BENCH="--large --rounds 5"; BENCH=--help lists all options.
 bench: .venv/ready
 	@$(BIN)/python -m benchmarks $(BENCH)
 
-# The documents that are made from the code: the data dictionary and the page of faults.
+# The documents generated from the code: the data dictionary and the page of faults.
 documents: .venv/ready
 	@$(BIN)/python -m warehouse.dictionary
 	@$(BIN)/python -m tests.faults.page
