@@ -1,11 +1,11 @@
-"""The virtual clock: it stands still where it is set, or walks on from there with the real time."""
+"""The virtual clock: it stands still where it is set, or runs on from there in real time."""
 
 import time
 from datetime import UTC, datetime, timedelta
 
 
 class VirtualClock:
-    """The one `now` of a sandbox. `runs` lets it walk with the real time."""
+    """The one `now` of a sandbox. With `runs` it advances in real time."""
 
     def __init__(self, now: datetime, runs: bool = False) -> None:
         self._runs = runs
@@ -13,7 +13,7 @@ class VirtualClock:
 
     @property
     def now(self) -> datetime:
-        """The instant the four vendors believe in, in UTC. Setting it to a naive instant raises ValueError."""
+        """The current instant of all four vendors, in UTC. Setting it to a naive instant raises ValueError."""
         if not self._runs:
             return self._set_to
         return self._set_to + timedelta(seconds=time.monotonic() - self._set_tick)

@@ -1,4 +1,4 @@
-"""`chargehouse sandbox`: the four APIs in the foreground, until it is told to stop."""
+"""`chargehouse sandbox`: serves the four APIs in the foreground until it is told to stop."""
 
 import signal
 import sys
@@ -19,14 +19,14 @@ def demo_sandbox(
 ) -> Sandbox:
     """A sandbox, not started yet, over a world of `sessions` invented sessions in the 400 days before `as_of`.
 
-    The virtual clock stands at `as_of`; without one it starts at the real time and walks on with it. `faults` is a
+    The virtual clock stands still at `as_of`; without one it starts at the real time and runs on with it. `faults` is a
     profile such as `mixed:0.12`. With `world_folder` the world is read from there instead, see `sandbox.files`. Raises
-    ValueError for what is no port, an unknown profile, a naive `as_of` or a file that cannot be read as a world.
+    ValueError for an invalid port, an unknown profile, a naive `as_of` or a file that cannot be read as a world.
     """
     if not 0 <= port <= 65_535:
         raise ValueError(f"--port must be from 0 to 65535, not {port}")
     now = as_of or datetime.now(UTC)
-    # A world begins at a midnight, so that two starts on one day give the same world.
+    # A world begins at midnight, so that two starts on the same day give the same world.
     populated_until = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     if world_folder is None:
         world = generate_world(seed, populated_until - _HISTORY, populated_until, sessions)
@@ -51,8 +51,8 @@ def serve(
 ) -> int:
     """Serves in the foreground until SIGINT or SIGTERM; returns the exit status.
 
-    Prints one line that says what it is, and the `export` lines to use it. 1 where the port cannot be opened, 2 for an
-    unusable argument. Must be called from the main thread, which is the one that receives signals.
+    Prints one line that says what it is, and the `export` lines to use it. The exit status is 1 if the port cannot be
+    opened, 2 for an invalid argument. Must be called from the main thread, which is the one that receives signals.
     """
     try:
         sandbox = demo_sandbox(

@@ -1,4 +1,4 @@
-"""The `/sandbox/...` endpoints, by which another process drives the clock and the faults and asks for the truth.
+"""The `/sandbox/...` endpoints, through which another process sets the clock and the faults and asks for the truth.
 
 GET, POST /sandbox/clock        {"now": "2026-03-01T00:00:00Z"} or {"advance_seconds": 3600}
 GET       /sandbox/requests     the request log
@@ -29,7 +29,7 @@ class Control:
         self._sandbox = sandbox
 
     def answer(self, method: str, path: str, query: MultiMapping[str], content: bytes) -> Answer:
-        """Answers one control request: 400 for what cannot be understood, 404 for an unknown path."""
+        """Answers one control request: 400 for an invalid request, 404 for an unknown path."""
         try:
             body = orjson.loads(content) if content else {}
             result = self._result(method, path, query, body)

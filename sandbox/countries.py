@@ -1,4 +1,4 @@
-"""ISO 3166-1: three-letter country codes (OCPI) to the two letters of the warehouse."""
+"""ISO 3166-1: from three-letter country codes (OCPI) to the two-letter codes of the warehouse."""
 
 _ALPHA_3_THEN_ALPHA_2 = """
     ABWAW AFGAF AGOAO AIAAI ALAAX ALBAL ANDAD AREAE ARGAR ARMAM ASMAS ATAAQ ATFTF ATGAG AUSAU AUTAT AZEAZ BDIBI
@@ -22,7 +22,7 @@ _KNOWN_ALPHA_2 = frozenset(_ALPHA_2.values())
 
 
 def alpha_2(code: str | None) -> str | None:
-    """The two-letter code of a country given by two or three letters; None where the code is no country's."""
+    """The two-letter code of a country given by two or three letters; None if no country has that code."""
     if code is None:
         return None
     upper = code.strip().upper()

@@ -1,4 +1,4 @@
-"""One request to a vendor's API and the answer to it, apart from the HTTP server that carries them."""
+"""One request to a vendor's API and the answer to it, independent of the HTTP server that carries them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import orjson
 
 @dataclass(frozen=True)
 class Call:
-    """A request as an API sees it: `path` is below the vendor's prefix, `base_url` is what came before it."""
+    """A request as an API sees it: `path` is below the vendor's prefix, `base_url` ends with that prefix."""
 
     method: str
     path: str
@@ -23,7 +23,7 @@ class Call:
 
 @dataclass
 class Answer:
-    """What an API answers. `object_ids` are those of the objects on the page, in their order."""
+    """What an API answers. `object_ids` are the ids of the objects on the page, in page order."""
 
     status: int
     body: bytes = b""
@@ -56,7 +56,7 @@ def problem(status: int, title: str, errors: Mapping[str, list[str]] | None = No
 
 
 def invalid(parameter: str, message: str) -> Refusal:
-    """The refusal of one query parameter, as problem details with status 400."""
+    """A refusal because of one query parameter, as problem details with status 400."""
     return Refusal(problem(400, "One or more validation errors occurred.", {parameter: [message]}))
 
 

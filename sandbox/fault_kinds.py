@@ -1,7 +1,7 @@
-"""The ways in which a request can go wrong, and what each does to the answer that would have been given.
+"""The ways in which a request can fail, and how each changes the answer that would have been given.
 
-Faults of the content are here: they turn one answer into another. Those of the transport (the connection or its
-framing) are carried out by `sandbox.transport_faults`.
+Content faults are here: they turn one answer into another. `sandbox.transport_faults` carries out the transport faults,
+which concern the connection or its framing.
 """
 
 from collections.abc import Callable
@@ -17,29 +17,29 @@ from sandbox.exchange import Answer
 TransportFaultKind = Literal[
     "reset_before_body",  # the connection is reset before any byte of the answer
     "reset_mid_body",  # ... after half of the body
-    "truncated_body",  # half of the body under the full Content-Length, then an orderly close
-    "wrong_length",  # a Content-Length `value` bytes (default 10) below the body's
+    "truncated_body",  # half of the body with the full Content-Length, then an orderly close
+    "wrong_length",  # a Content-Length `value` bytes (default 10) less than the body's length
     "hang",  # nothing for `value` seconds (default 30), then the answer
     "oversized_body",  # a body of `value` bytes (default 256 MiB)
     "gzip_bomb",  # a small gzip body that unpacks to `value` bytes (default 256 MiB)
 ]
 
 ContentFaultKind = Literal[
-    "status",  # the HTTP status `value` (default 503), with `retry_after` where given
-    "html",  # a web page under status 200
-    "empty_body",  # no body under status 200
+    "status",  # the HTTP status `value` (default 503), with `retry_after` if given
+    "html",  # a web page with status 200
+    "empty_body",  # no body, with status 200
     "null_list",  # `null` in place of the list
     "ocpi_status",  # HTTP 200 around the OCPI status code `value` (default 3000)
     "redirect",  # 302 to `value` (default another host)
     "next_link",  # a `Link rel=next` to `value` (default another host)
     "repeated_cursor",  # the cursor that was sent comes back, with hasMore
-    "endless_cursor",  # always another cursor, with hasMore, and no sessions
+    "endless_cursor",  # always a new cursor, with hasMore, and no sessions
     "cursor_missing",  # no cursor, but hasMore
-    "malformed_json",  # a body whose JSON breaks off, under its own Content-Length
+    "malformed_json",  # a body whose JSON breaks off, with a Content-Length that matches it
     "retyped_cursor",  # an object in place of the cursor, with hasMore
-    "lying_total",  # totals that are `value` (default 7) too high
-    "retyped_total",  # totals written as words
-    "headers",  # the answer as it is, with the further headers `value` (by name)
+    "lying_total",  # totals that are too high by `value` (default 7)
+    "retyped_total",  # words in place of the totals
+    "headers",  # the unchanged answer, with the additional headers `value` (by name)
 ]
 
 FaultKind = Literal[TransportFaultKind, ContentFaultKind, "mixed", "stir"]
@@ -60,20 +60,20 @@ MIXED_KINDS: tuple[tuple[FaultKind, Any, str | None], ...] = (
     ("malformed_json", None, None),
     ("ocpi_status", 3000, None),
 )
-"""What a mixed fault chooses from (kind, value, Retry-After): faults that a patient client gets over."""
+"""What a mixed fault chooses from (kind, value, Retry-After): faults that a client survives by retrying."""
 
 FOREIGN_HOST = "https://elsewhere.example.net"
 
 
 def retry_after_date(seconds: float) -> str:
-    """A Retry-After header in its date form, `seconds` from now; before now where negative."""
+    """A Retry-After header in its date form, `seconds` from now; in the past if negative."""
     return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
 
 
 def distort(
     kind: FaultKind, answer: Answer, value: Any = None, retry_after: str | None = None, cursor: str | None = None
 ) -> Answer:
-    """The answer after a content fault; `cursor` is the one that the request carried."""
+    """The answer as a content fault changes it; `cursor` is the one that the request carried."""
     return _DISTORTIONS[kind](answer, value, retry_after, cursor)
 
 
@@ -151,7 +151,7 @@ def _malformed_json(answer: Answer, value: Any, retry_after: str | None, cursor:
 def _headers(answer: Answer, value: Any, retry_after: str | None, cursor: str | None) -> Answer:
     headers = dict(answer.headers)
     for name, content in (value or {}).items():
-        # A second header of one name is the same as one with both contents (RFC 9110, 5.3).
+        # A second header of the same name is equivalent to one header with both values (RFC 9110, 5.3).
         headers[name] = f"{headers[name]}, {content}" if name in headers else content
     return replace(answer, headers=headers)
 

@@ -1,7 +1,7 @@
-"""A script of faults: which request of which vendor goes wrong, how, how often, and how often it has.
+"""A script of faults: which requests of which vendor fail, how, how often, and how often they have so far.
 
-A fault matches requests by vendor, and where given by endpoint (`token` is signing in) and scope. It fires from the
-`nth` match on, or at every match with a `probability` drawn from its seed, until it has fired `times` times.
+A fault matches requests by vendor and, if given, by endpoint (`token` is signing in) and scope. It fires from the `nth`
+match on (with a `probability`, only at random, drawn from its seed) until it has fired `times` times.
 """
 
 import random
@@ -17,7 +17,7 @@ from sandbox.world import ENDPOINTS
 class Fault:
     """One armed fault. What `value` means depends on the kind, see `sandbox.fault_kinds`.
 
-    `seen` counts the matching requests, `fired` those that went wrong. `times` of None means without end.
+    `seen` counts the matching requests, `fired` those that failed. `times` of None means no limit.
     """
 
     kind: FaultKind
@@ -42,7 +42,7 @@ class Fault:
         self._random = random.Random(f"{self.seed}-{self.vendor}-{self.kind}")
 
     def fires(self, vendor: str, endpoint: str, scope: str | None) -> bool:
-        """Counts a request, and says whether it goes wrong."""
+        """Counts a request if it matches, and says whether it fails."""
         if vendor != self.vendor or self.endpoint not in (None, endpoint) or self.scope not in (None, scope):
             return False
         self.seen += 1
@@ -54,7 +54,7 @@ class Fault:
         return True
 
     def resolved(self) -> "Fault":
-        """The fault to act out now: a mixed one becomes one of its ordinary kinds."""
+        """The fault to carry out now: a mixed one becomes one of its ordinary kinds."""
         if self.kind != "mixed":
             return self
         kinds = [kind for kind in MIXED_KINDS if self.vendor == "greenflux" or kind[0] != "ocpi_status"]
@@ -63,21 +63,21 @@ class Fault:
 
 
 class FaultScript:
-    """The armed faults; the first that fires for a request is the one that happens to it."""
+    """The armed faults; a request suffers the first one that fires for it."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._faults: list[Fault] = []
 
     def arm(self, kind: FaultKind, vendor: str, **details: Any) -> Fault:
-        """Arms a fault and returns it, to read `fired` from. Raises ValueError for an unknown kind or vendor."""
+        """Arms a fault and returns it, so that `fired` can be read. Raises ValueError for an unknown kind or vendor."""
         fault = Fault(kind, vendor, **details)
         with self._lock:
             self._faults.append(fault)
         return fault
 
     def arm_profile(self, profile: str, seed: int = 0) -> list[Fault]:
-        """Arms a named profile for all vendors: `mixed:0.12` lets 12 % of all requests fail, each in a way of its own.
+        """Arms a named profile for all vendors: `mixed:0.12` makes 12 % of all requests fail, each in a random way.
 
         Raises ValueError for a profile that is not of that form.
         """
@@ -96,11 +96,11 @@ class FaultScript:
             self._faults.clear()
 
     def armed(self) -> list[Fault]:
-        """All faults, with their counts, also those that are spent."""
+        """All faults, with their counts, including those that will not fire again."""
         with self._lock:
             return list(self._faults)
 
     def next(self, vendor: str, endpoint: str, scope: str | None) -> Fault | None:
-        """The fault that happens to this request, or None."""
+        """The fault that this request suffers, or None."""
         with self._lock:
             return next((fault for fault in self._faults if fault.fires(vendor, endpoint, scope)), None)

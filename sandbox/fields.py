@@ -1,4 +1,4 @@
-"""Which field of each endpoint's objects is the id, and which one the API's own filters go by."""
+"""Which field of each endpoint's objects is the id, and which one the API filters by."""
 
 from datetime import datetime
 
@@ -22,7 +22,7 @@ _ID_FIELDS: dict[tuple[str, str], str] = {
 
 
 def object_id(vendor: str, endpoint: str, payload: Payload) -> str | None:
-    """The vendor's id of an object as text; None where it has none."""
+    """The vendor's id of an object as text; None if it has none."""
     return text(payload.get(_ID_FIELDS[vendor, endpoint]))
 
 
@@ -30,7 +30,7 @@ def listing_clock(vendor: str, endpoint: str, payload: Payload) -> datetime | No
     """The instant that orders an endpoint's list and that its range filters compare.
 
     Zaptec: end of the session. Jedlix: start of the session, creation of anything else. GreenFlux: last modification,
-    for an object never modified its creation. Smappee: start. None where the object has no readable one.
+    or creation for an object never modified. Smappee: start. None if the object has no readable one.
     """
     if vendor == "zaptec":
         return instant_of_text(payload.get("endDateTime")) if endpoint == "sessions" else None
@@ -45,5 +45,5 @@ def listing_clock(vendor: str, endpoint: str, payload: Payload) -> datetime | No
 
 
 def is_stopped(payload: Payload) -> bool:
-    """Whether a Smappee session has ended: only STOPPED marks the end of a session."""
+    """Whether a Smappee session has ended: only the status STOPPED marks the end."""
     return str(payload.get("status")).upper() == "STOPPED"

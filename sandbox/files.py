@@ -1,7 +1,7 @@
 """A world kept in files: `{vendor}/{endpoint}.ndjson`, one version of one object per line.
 
-A line is `{"object": {...}, "scope": "...", "shown_from": "...", "id": "..."}`; all but `object` may be left out: an
-object without `shown_from` has always been shown, and `id` is needed only where the object itself holds none.
+A line is `{"object": {...}, "scope": "...", "shown_from": "...", "id": "..."}`; all but `object` may be left out. An
+object without `shown_from` has always been shown, and `id` is needed only if the object itself has none.
 A file may be compressed (`.ndjson.gz`).
 """
 
@@ -21,8 +21,8 @@ from sandbox.world import ENDPOINTS, World
 def read_world(folder: Path) -> World:
     """Reads every `{vendor}/{endpoint}.ndjson[.gz]` below `folder`; endpoints without a file stay empty.
 
-    Raises ValueError, naming file and line, for a line that is not an object, has no id or an unreadable time;
-    FileNotFoundError where `folder` does not exist.
+    Raises ValueError, naming file and line, for a line that is not an object, or has no id or an unreadable time;
+    FileNotFoundError if `folder` does not exist.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"no such folder: {folder}")
@@ -36,7 +36,7 @@ def read_world(folder: Path) -> World:
 
 
 def write_world(world: World, folder: Path, *, compressed: bool = False) -> None:
-    """Writes a world so that `read_world` gives an equal one. Endpoints without objects get no file."""
+    """Writes a world so that `read_world` returns an equal one. Endpoints without objects get no file."""
     for vendor, endpoints in ENDPOINTS.items():
         for endpoint in endpoints:
             timelines = world.timelines(vendor, endpoint)
@@ -59,7 +59,7 @@ def write_world(world: World, folder: Path, *, compressed: bool = False) -> None
 
 def _open(path: Path, mode: str) -> BinaryIO:
     if path.suffix == ".gz":
-        # The lowest level: these files are written by tests and benchmarks, which wait for them.
+        # The lowest level: tests and benchmarks write these files and wait for them.
         return cast(BinaryIO, gzip.open(path, mode, compresslevel=1))
     return cast(BinaryIO, path.open(mode))
 

@@ -1,4 +1,4 @@
-"""A generated world: fully determined by its arguments, and going on for some while after it is populated."""
+"""A generated world: fully determined by its arguments, and continuing for some time after it is populated."""
 
 from datetime import UTC, datetime
 
@@ -16,12 +16,12 @@ def generate_world(
     continues_days: int = 100,
     very_late: float = 0.0,
 ) -> World:
-    """Makes up a world of about `sessions` sessions over the four vendors between two instants.
+    """Generates a world of about `sessions` sessions over the four vendors between two instants.
 
-    New sessions go on at the same daily rate for `continues_days` more, so that the clock can walk on. Everything late
-    (uploads, corrections, recalculations) is visible within 6 days of the session's end, but for the share `very_late`
-    of it, which takes 20 to 60 days. Raises ValueError where the instants are naive or not in order, or sessions are
-    less than none.
+    New sessions continue at the same daily rate for another `continues_days`, so that the clock can advance. Everything
+    late (uploads, corrections, recalculations) is visible within 6 days of the session's end, except for the share
+    `very_late` of it, which takes 20 to 60 days. Raises ValueError if the instants are naive or not in order, or if
+    `sessions` is negative.
     """
     if begins_at.tzinfo is None or populated_until.tzinfo is None or begins_at >= populated_until:
         raise ValueError("begins_at must be before populated_until, both aware of their time zone")

@@ -1,4 +1,4 @@
-"""The sorted view of an endpoint at one instant, kept until the world or the clock makes it another."""
+"""The sorted view of an endpoint at one instant, cached until the world or the clock changes it."""
 
 from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from sandbox.timeline import Payload, Version
 from sandbox.world import World
 
 UNDATED = -(2**62)
-"""The clock of a row without a readable one: before everything that has one."""
+"""The clock of a row without a readable one: it sorts before every row that has one."""
 
 Value = TypeVar("Value")
 
@@ -32,7 +32,7 @@ class Row:
 
 
 class Snapshot:
-    """All rows of an endpoint at one instant, by clock, oldest first, and whatever was derived from them."""
+    """All rows of an endpoint at one instant, by clock, oldest first, with cached values derived from them."""
 
     def __init__(self, rows: list[Row]) -> None:
         self.rows = rows
@@ -40,7 +40,7 @@ class Snapshot:
         self._derived: dict[Hashable, object] = {}
 
     def derived(self, key: Hashable, derive: Callable[[], Value]) -> Value:
-        """The value kept under `key`, derived at the first call: a page of a long list costs no scan of the list."""
+        """The value cached under `key`, derived on the first call, so that a page of a long list needs no scan."""
         if key not in self._derived:
             self._derived[key] = derive()
         return self._derived[key]  # type: ignore[return-value]  # one key is always derived by one function
@@ -83,5 +83,5 @@ class Listing:
 
 
 def json_array(rows: Sequence[Row]) -> bytes:
-    """The rows as a JSON array, from their stored encodings."""
+    """The rows as a JSON array, joined from their stored encodings."""
     return b"[" + b",".join([row.version.encoded for row in rows]) + b"]"

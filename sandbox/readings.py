@@ -1,4 +1,4 @@
-"""Reading the vendors' times and numbers, exactly: instants to the millisecond, numbers as Decimal."""
+"""Exact parsing of the vendors' times and numbers: instants to the millisecond, numbers as Decimal."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -10,12 +10,12 @@ _INSTANT = re.compile(
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-# Epoch seconds taken for milliseconds fall into 1970, and a year far ahead stands for "never".
+# Epoch seconds read as milliseconds give 1970, and a year far in the future means "never".
 _YEARS_OF_CHARGING = range(1971, 2201)
 
 
 def instant_of_text(value: object) -> datetime | None:
-    """An ISO 8601 instant in UTC, cut to the millisecond; without a zone it means UTC (OCPI 2.1.1, types: DateTime).
+    """An ISO 8601 instant in UTC, truncated to the millisecond; without a zone it is UTC (OCPI 2.1.1, types: DateTime).
 
     None for anything else.
     """
@@ -62,7 +62,7 @@ def epoch_milliseconds(instant: datetime) -> int:
 
 
 def exact_number(value: object) -> Decimal | None:
-    """A finite number, given as a JSON number or as text, as it is written. None for anything else."""
+    """A finite number given as a JSON number or as text, with the digits as written. None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     written = str(value).strip()
@@ -70,7 +70,7 @@ def exact_number(value: object) -> Decimal | None:
 
 
 def text(value: object) -> str | None:
-    """An id or a word as text, whether the vendor writes it as text or as a number. None where there is none."""
+    """An id or a word as text, whether the vendor writes it as text or as a number. None if there is none."""
     if value is None or isinstance(value, (dict, list, bool)):
         return None
     return str(value) or None

@@ -1,4 +1,4 @@
-"""Answers as responses of the HTTP library."""
+"""Answers converted to responses of the HTTP library."""
 
 from aiohttp import web
 
@@ -6,7 +6,7 @@ from sandbox.exchange import Answer
 
 
 def response_to(answer: Answer) -> web.Response:
-    """The response that carries an answer; without a body it has no content type."""
+    """The response for an answer; without a body it has no content type."""
     return web.Response(
         status=answer.status,
         body=answer.body,

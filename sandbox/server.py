@@ -1,4 +1,4 @@
-"""The four vendor APIs as one HTTP server on loopback, in a thread of its own."""
+"""The four vendor APIs as one HTTP server on loopback, in its own thread."""
 
 import asyncio
 import threading
@@ -55,8 +55,8 @@ class Request:
 class Sandbox:
     """The vendors' APIs over `world`, as a context manager.
 
-    `now` is the virtual clock; with `clock_runs` it walks on in real time. `settings` hold the vendors' habits,
-    `faults` what goes wrong, `requests` the log of the last requests.
+    `now` is the virtual clock; with `clock_runs` it advances in real time. `settings` holds how the vendors behave,
+    `faults` which requests fail, `requests` the log of the latest requests.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Sandbox:
 
     @property
     def now(self) -> datetime:
-        """The virtual clock, which may be set at any time, also backwards."""
+        """The virtual clock, which may be set at any time, even backwards."""
         return self._clock.now
 
     @now.setter
@@ -118,7 +118,7 @@ class Sandbox:
             return truth(self.world, refreshes, time_zone, first_read_at=first_read_at, pseudonym=pseudonym)
 
     def start(self) -> None:
-        """Starts serving; returns once the port is open. Raises OSError where it is taken."""
+        """Starts serving; returns once the port is open. Raises OSError if the port cannot be opened."""
         opened: Future[int] = Future()
         self._thread = threading.Thread(target=self._run, args=(opened,), name="sandbox", daemon=True)
         self._thread.start()
@@ -144,7 +144,7 @@ class Sandbox:
         try:
             asyncio.run(self._serve(opened))
         except BaseException as error:
-            # Whatever kept the port from opening belongs to the thread that waits for it.
+            # Before the port is open, the error belongs to the thread that waits for it.
             if opened.done():
                 raise
             opened.set_exception(error)
@@ -207,7 +207,7 @@ class Sandbox:
         return response_to(answer)
 
     def _after_page(self, vendor: str, endpoint: str, answer: Answer, fault: Fault | None) -> None:
-        # A page that a broken connection swallows has shown nobody anything.
+        # A page lost with a broken connection has not been served.
         arrives = fault is None or fault.kind == "hang" or fault.kind not in _TRANSPORT_FAULTS
         if arrives and any(armed.kind == "stir" for armed in self.faults.armed()):
             self._spoon.serve(vendor, endpoint, answer.object_ids)

@@ -1,5 +1,5 @@
 # ruff: noqa: S105 - the passwords here open nothing but the sandbox
-"""How the four APIs behave: every habit of a vendor that nobody is sure of is a switch here.
+"""How the four APIs behave: every behaviour of a vendor that is uncertain is a switch here.
 
 Settings may be changed while the server runs; the next request follows them.
 """
@@ -10,11 +10,12 @@ from typing import Literal
 
 @dataclass
 class VendorSettings:
-    """What every vendor's API has.
+    """The settings that every vendor's API has.
 
-    `token_seconds` is the life of an access token, on the virtual clock or the real one; `token_uses` ends it after so
-    many requests. `denied_scopes` are answered with 403: an endpoint's name, or the id of an installation, charger,
-    user or park. `requests_per_second` limits the real rate, with `burst` on top; beyond it 429 with `retry_after`.
+    `token_seconds` is the lifetime of an access token, on the virtual or the real clock (`expiry_clock`); `token_uses`
+    ends it after that many requests. `denied_scopes` are answered with 403: an endpoint's name, or the id of an
+    installation, charger, user or park. `requests_per_second` limits the real rate, and allows a `burst` at once;
+    beyond that the answer is 429 with `retry_after`.
     """
 
     token_seconds: float = 3600.0
@@ -29,7 +30,7 @@ class VendorSettings:
 
 @dataclass
 class ZaptecSettings(VendorSettings):
-    """Zaptec; page sizes of the session archive."""
+    """Zaptec, with the page sizes of the session archive."""
 
     username: str = "operator@example.org"
     password: str = "sandbox-zaptec-password"
@@ -39,7 +40,7 @@ class ZaptecSettings(VendorSettings):
 
 @dataclass
 class JedlixSettings(VendorSettings):
-    """Jedlix; `echoed_page_size` is what the envelope claims instead of the page size asked for."""
+    """Jedlix; `echoed_page_size` is what the envelope claims in place of the page size requested."""
 
     client_id: str = "sandbox-jedlix-client"
     client_secret: str = "sandbox-jedlix-secret"
@@ -50,9 +51,9 @@ class JedlixSettings(VendorSettings):
 
 @dataclass
 class GreenfluxSettings(VendorSettings):
-    """GreenFlux; `page_cap` cuts pages below the limit asked for, `bare_array` leaves the envelope away.
+    """GreenFlux; `page_cap` caps pages below the limit requested, `bare_array` leaves out the envelope.
 
-    With `ordered` off, lists come in an order that has nothing to do with the modification time.
+    With `ordered` off, lists come in an order unrelated to the modification time.
     """
 
     token: str = "sandbox-greenflux-token"
@@ -67,8 +68,8 @@ class GreenfluxSettings(VendorSettings):
 
 @dataclass
 class SmappeeSettings(VendorSettings):
-    """Smappee; whether an empty answer is 204 instead of `[]`, one session a bare object instead of an array of one,
-    and whether the list of completed sessions holds the open ones too."""
+    """Smappee; whether an empty answer is 204 instead of `[]`, whether a single session is a bare object instead of an
+    array of one, and whether the list of completed sessions includes the open ones."""
 
     token_seconds: float = 36000.0
     client_id: str = "sandbox-smappee-client"
@@ -90,7 +91,7 @@ class Settings:
     smappee: SmappeeSettings = field(default_factory=SmappeeSettings)
 
     def of(self, vendor: str) -> VendorSettings:
-        """The settings that `vendor` shares with the others. Raises KeyError for an unknown vendor."""
+        """The settings of `vendor`, as the type common to all. Raises KeyError for an unknown vendor."""
         by_vendor: dict[str, VendorSettings] = {
             "zaptec": self.zaptec,
             "jedlix": self.jedlix,

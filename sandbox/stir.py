@@ -1,8 +1,8 @@
-"""Edits of the world while one of its lists is being paged.
+"""Edits of the world while a client pages through one of its lists.
 
 GreenFlux: an object that was already served is modified, leaves the window that is being read and pulls its neighbours
 one place forward. Jedlix: a new session appears at the head of the newest-first list and pushes all others back.
-Every edit moves the virtual clock one millisecond, so that it is news only to a later reading of the world.
+Every edit advances the virtual clock by one millisecond, so that only a later reading of the world shows it.
 """
 
 import uuid
@@ -21,7 +21,7 @@ STIRRED_ENDPOINTS = (
 
 
 class Spoon:
-    """What was served of each list so far, and what of it was already edited."""
+    """Remembers what was served of each list, and makes the edits."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -33,7 +33,7 @@ class Spoon:
         self._served.setdefault((vendor, endpoint), []).extend(object_ids)
 
     def stir(self, vendor: str, endpoint: str, now: datetime) -> datetime:
-        """Makes one edit a millisecond after `now`; returns that instant, or `now` where there was none to make."""
+        """Makes one edit a millisecond after `now`; returns that instant, or `now` if there was nothing to edit."""
         served = self._served.get((vendor, endpoint), [])
         if (vendor, endpoint) not in STIRRED_ENDPOINTS or not served:
             return now

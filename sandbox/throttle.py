@@ -1,4 +1,4 @@
-"""The server's own rate limit: a bucket of requests that fills again in real time."""
+"""The server's own rate limit: a token bucket that refills in real time."""
 
 import time
 
@@ -7,7 +7,7 @@ from sandbox.settings import VendorSettings
 
 
 class Throttle:
-    """Whether one more request of a vendor's client is within the limit of its settings."""
+    """Decides whether one more request to a vendor is within the limit of its settings."""
 
     def __init__(self, settings: VendorSettings) -> None:
         self._settings = settings
@@ -15,7 +15,7 @@ class Throttle:
         self._tick = time.monotonic()
 
     def refusal(self) -> Answer | None:
-        """Counts a request; the 429 to answer it with where it is one too many."""
+        """Counts a request; returns the 429 to answer it with if it exceeds the limit, else None."""
         rate = self._settings.requests_per_second
         if rate is None:
             return None

@@ -1,7 +1,7 @@
-"""Every API object is a timeline of versions: at clock T the API shows the newest version shown from T or before.
+"""Every API object is a timeline of versions: at instant T the API shows the newest version shown from T or earlier.
 
 Late arrivals, open sessions that close, corrections, silent recalculations, edits of stations and CDRs issued again are
-all nothing but that.
+all modelled this way.
 """
 
 from bisect import bisect_right, insort_right
@@ -26,7 +26,7 @@ class Version:
 
     @cached_property
     def encoded(self) -> bytes:
-        """The payload as JSON, serialised once however often it is served."""
+        """The payload as JSON, serialised only once."""
         return orjson.dumps(self.payload)
 
 
@@ -43,7 +43,7 @@ class Timeline:
     versions: list[Version] = field(default_factory=list)
 
     def add(self, version: Version) -> None:
-        """Adds a version; of two shown from the same instant the later added one wins."""
+        """Adds a version; of two shown from the same instant, the one added later wins."""
         insort_right(self.versions, version, key=_shown_from)
 
     def at(self, instant: datetime) -> Version | None:

@@ -1,4 +1,4 @@
-"""Access tokens: issued, counted, and ended by age or by use."""
+"""Access tokens: issued, counted, and expired by age or by number of uses."""
 
 import secrets
 import time
@@ -36,13 +36,13 @@ class TokenDesk:
         return token
 
     def redeem(self, refresh_token: str) -> bool:
-        """Whether a refresh token was valid; it is spent either way."""
+        """Whether a refresh token was valid; it is used up either way."""
         valid = refresh_token in self._refresh_tokens
         self._refresh_tokens.discard(refresh_token)
         return valid
 
     def accepts(self, authorization: str | None, now: datetime) -> bool:
-        """Whether an `Authorization` header carries a token that is still good; counts the use."""
+        """Whether an `Authorization` header carries a valid token; counts the use."""
         scheme, _, value = (authorization or "").partition(" ")
         token = self._tokens.get(value)
         if scheme.lower() != "bearer" or token is None:

@@ -1,4 +1,4 @@
-"""Faults of the connection and its framing, written past the HTTP library, which would never send such a thing."""
+"""Faults of the connection and its framing, written past the HTTP library, which would not send such answers."""
 
 import asyncio
 import socket
@@ -27,7 +27,7 @@ async def act_out(kind: str, value: Any, answer: Answer, request: web.BaseReques
         body = await asyncio.to_thread(_packed_blanks, int(value or _DEFAULT_SIZE))
         return web.Response(body=body, headers={"Content-Encoding": "gzip"}, content_type="application/json")
     _write_broken(kind, value, answer, request)
-    # The connection is gone; this response has nowhere to go and is dropped by the server.
+    # The connection is gone: the server drops this response.
     return web.Response(status=answer.status)
 
 
@@ -43,7 +43,7 @@ def _write_broken(kind: str, value: Any, answer: Answer, request: web.BaseReques
         head = f"HTTP/1.1 {answer.status} OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
         transport.write(head.encode() + sent)
     if kind.startswith("reset"):
-        # Lingering for no time makes closing a reset (RST) instead of an orderly end (FIN).
+        # A linger time of 0 makes the close a reset (RST) instead of an orderly end (FIN).
         connection = transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         if kind == "reset_before_body":

@@ -1,7 +1,7 @@
-"""The oracle: what each published table must hold once a world has been refreshed from at given instants.
+"""The oracle: what each published table must hold after refreshes from a world at given instants.
 
-Plain Python and exact arithmetic over the world itself, not over what its APIs answered. Each refresh is taken to read
-everything that is new to it, whatever its age.
+Plain Python and exact arithmetic over the world itself, not over what its APIs answered. The oracle assumes that each
+refresh reads everything that is new to it, whatever its age.
 """
 
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ Row = dict[str, Any]
 
 
 def plain(vendor: str, kind: str, value: str) -> str:
-    """The pseudonym that is none: the vendor's own id."""
+    """No pseudonym: the vendor's own id, unchanged."""
     return value
 
 
@@ -35,13 +35,13 @@ def truth(
     first_read_at: datetime | None = None,
     pseudonym: Pseudonym = plain,
 ) -> dict[str, list[Row]]:
-    """The rows of every published table after refreshes at `refreshes` (ascending), by table, in no order.
+    """The rows of every published table after refreshes at `refreshes` (ascending), by table, in no particular order.
 
-    `time_zone` is where a month begins. `first_read_at` is where the first refresh began to read sessions and CDRs, on
-    each endpoint's own clock; None for the beginning of time. `pseudonym` maps (vendor, `user` or `token`, id) to what
-    is published in its place. Instants are in UTC, energies and costs Decimal, seconds and degrees float. A rejected
-    session without an id has None for it, one without a readable start None for its month.
-    Raises ValueError where `refreshes` is empty or not ascending.
+    `time_zone` is the zone in which a month begins. `first_read_at` is where the first refresh began to read sessions
+    and CDRs, on each endpoint's own clock; None for the beginning of time. `pseudonym` maps (vendor, `user` or `token`,
+    id) to what is published in its place. Instants are in UTC, energies and costs Decimal, seconds and degrees float. A
+    rejected session has None for its id if it has none, and None for its month if it has no readable start.
+    Raises ValueError if `refreshes` is empty or not ascending.
     """
     if not refreshes or sorted(refreshes) != refreshes:
         raise ValueError("refreshes must be given, and ascending")
@@ -116,7 +116,7 @@ def _sessions(world: World, refreshes: list[datetime], first_read_at: datetime |
 
 
 def _stations_of_evses(world: World, refreshes: list[datetime]) -> dict[str | None, str | None]:
-    """The GreenFlux charge station of every EVSE that any refresh saw; where there were several, the newest."""
+    """The GreenFlux charge station of every EVSE that any refresh saw; if there were several, the newest."""
     found: dict[str | None, tuple[datetime, str | None]] = {}
     for timeline in world.timelines("greenflux", "charge_stations"):
         for seen in seen_versions(timeline, refreshes, "greenflux", "charge_stations"):

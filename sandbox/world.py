@@ -1,4 +1,4 @@
-"""A world: all that the four vendors will ever show, and from when on."""
+"""A world: everything that the four vendors will ever show, and when each version becomes visible."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ SESSION_ENDPOINTS: dict[str, str] = {
 
 
 class Shelf:
-    """The timelines of one endpoint, and a revision that moves with every edit."""
+    """The timelines of one endpoint, and a revision number that increases with every edit."""
 
     def __init__(self) -> None:
         self.timelines: dict[str, Timeline] = {}
@@ -34,7 +34,7 @@ class Shelf:
         self._instants_revision = -1
 
     def epoch(self, instant: datetime) -> tuple[int, int]:
-        """A key that is equal for two instants exactly when the endpoint shows the same at both."""
+        """A key that is equal for two instants if no version becomes visible between them. Every edit changes it."""
         if self._instants_revision != self.revision:
             self._instants = sorted(version.shown_from for line in self.timelines.values() for version in line.versions)
             self._instants_revision = self.revision
@@ -65,8 +65,8 @@ class World:
     ) -> None:
         """Adds an object, or a version to one that exists.
 
-        `payload` is kept, not copied. `scope` is the Smappee park of a session, or the Zaptec installation where it is
-        not the one of the session's charger; None leaves the scope as it is. Raises ValueError for a naive instant.
+        `payload` is kept, not copied. `scope` is the Smappee park of a session, or its Zaptec installation if that is
+        not the one of the session's charger; None leaves the scope unchanged. Raises ValueError for a naive instant.
         """
         if shown_from.tzinfo is None:
             raise ValueError(f"shown_from must be aware of its time zone: {shown_from}")
@@ -79,19 +79,19 @@ class World:
             shelf.revision += 1
 
     def timelines(self, vendor: str, endpoint: str) -> list[Timeline]:
-        """All objects of an endpoint, shown or not, in the order in which they were added."""
+        """All objects of an endpoint, visible or not, in the order in which they were added."""
         with self.lock:
             return list(self.shelf(vendor, endpoint).timelines.values())
 
     def shown(self, vendor: str, endpoint: str, instant: datetime) -> Iterator[tuple[Timeline, Version]]:
-        """The objects that an endpoint shows at `instant`, each with its version of that instant."""
+        """The objects that an endpoint shows at `instant`, each with the version shown then."""
         for line in self.timelines(vendor, endpoint):
             version = line.at(instant)
             if version is not None:
                 yield line, version
 
     def parks(self) -> list[str]:
-        """The Smappee service locations that are charging parks, also those without a session yet."""
+        """The Smappee service locations that are charging parks, including those without a session yet."""
         shelves = [self.shelf("smappee", name) for name in ENDPOINTS["smappee"]]
         with self.lock:
             revisions = (shelves[0].revision, shelves[1].revision)

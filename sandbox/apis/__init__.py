@@ -1,1 +1,1 @@
-"""The four vendors' HTTP APIs, one module each: a call in, an answer out, no I/O."""
+"""The four vendors' HTTP APIs, one module each. Each turns a call into an answer, without I/O."""

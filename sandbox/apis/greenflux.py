@@ -1,6 +1,6 @@
 """The GreenFlux platform API, close to OCPI 2.1.1: a static token, offset and limit, errors inside HTTP 200.
 
-`date_from` is inclusive and `date_to` exclusive, on the last modification (the creation of an object never modified).
+`date_from` is inclusive and `date_to` exclusive; both filter by last modification (creation if never modified).
 Paths ignore case. The headers are those of OCPI 2.1.1, transport: paginated response.
 """
 
@@ -89,7 +89,7 @@ def _shuffled(snapshot: Snapshot, start: int, end: int) -> list[Row]:
 
 
 def refused(call: Call, status_code: int, message: str) -> Answer:
-    """A business error: HTTP 200 with an OCPI status code that is no success (OCPI 2.1.1, status codes)."""
+    """A business error: HTTP 200 with an OCPI status code other than success (OCPI 2.1.1, status codes)."""
     return json_answer(
         200,
         {

@@ -1,6 +1,6 @@
 """The Jedlix Smart Charging API v2: client-credentials sign-in, pages by 1-based index, newest first, with totals.
 
-Every `...From` and every `...To` is inclusive; an `endTime...` filter leaves out sessions without an end.
+Every `...From` and every `...To` is inclusive; an `endTime...` filter excludes sessions without an end.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ _MAX_PAGE_SIZE = 100
 
 
 class JedlixApi:
-    """Jedlix's API over a world. Its token endpoint, elsewhere in life, is `/oauth/token` below the same prefix."""
+    """Jedlix's API over a world. Its token endpoint, in reality on another host, is `/oauth/token` here."""
 
     def __init__(self, world: World, settings: JedlixSettings) -> None:
         self._settings = settings

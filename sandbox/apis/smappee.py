@@ -1,6 +1,6 @@
 """The Smappee API v3: password or refresh-token sign-in, and a charging park's sessions as one array, newest first.
 
-`range=start[,end]` in epoch milliseconds filters on the START of a session, start inclusive and end exclusive.
+`range=start[,end]` in epoch milliseconds filters by the START of a session, start inclusive and end exclusive.
 Only completed sessions are listed, or with `active=true` only those that have not ended. A missing mandatory parameter
 is answered with 500.
 """

@@ -1,7 +1,7 @@
 """The Zaptec API: password sign-in, PascalCase lists by page index, the camelCase session archive by cursor.
 
-The archive filters on the END of a session, From inclusive and To exclusive, and lists the oldest end first. Exactly
-one of InstallationId, ChargerId and UserId is required. A cursor belongs to the query it was given for.
+The archive filters by the END of a session, From inclusive and To exclusive, and lists the oldest end first. Exactly
+one of InstallationId, ChargerId and UserId is required. A cursor is valid only for the query that returned it.
 """
 
 import base64
@@ -129,7 +129,7 @@ class ZaptecApi:
             "installations",
             lambda: {text(row.payload.get("Id")): text(row.payload.get("InstallationId")) for row in chargers.rows},
         )
-        # The chargers' snapshot is part of the key: a charger that moves takes its sessions along.
+        # The chargers' snapshot is part of the key: a charger that changes installation takes its sessions along.
         return sessions.derived(
             (name, scope, id(chargers)), lambda: Snapshot([row for row in sessions.rows if belongs(row) == scope])
         )

@@ -1,1 +1,1 @@
-"""Making up a world: who charges when, where and how much, and how each vendor tells it."""
+"""Generates a world: who charges when, where and how much, and how each vendor reports it."""

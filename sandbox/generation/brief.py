@@ -1,4 +1,4 @@
-"""What a world is asked to be like."""
+"""The specification of a world."""
 
 import random
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True)
 class Brief:
-    """The arguments of a world: sessions per vendor between two instants, and how many days it goes on afterwards.
+    """The arguments of a world: sessions per vendor between two instants, and how many days it continues afterwards.
 
-    `very_late` is the share of sessions corrected or uploaded only 20 to 60 days after their end. Sites, stations and
-    drivers are as many as go with `fleet_sessions` in a few months; with the sessions themselves when not given.
+    `very_late` is the share of late rows and corrections that come only 20 to 60 days after the end of their session.
+    There are as many sites, stations and drivers as fit `fleet_sessions` in a few months; by default `sessions`.
     """
 
     seed: int
@@ -23,20 +23,20 @@ class Brief:
 
     @property
     def fleet(self) -> int:
-        """The sessions by which sites, stations and drivers are counted."""
+        """The number of sessions that determines how many sites, stations and drivers there are."""
         return self.sessions if self.fleet_sessions is None else self.fleet_sessions
 
     @property
     def ends_at(self) -> datetime:
-        """Where the world has no more new sessions."""
+        """The instant after which the world has no new sessions."""
         return self.populated_until + timedelta(days=self.continues_days)
 
     def chance(self, vendor: str) -> random.Random:
-        """The vendor's own dice, so that no vendor's world depends on another's."""
+        """The vendor's own random generator, so that no vendor's world depends on another's."""
         return random.Random(f"{self.seed}-{vendor}")
 
     def instant(self, chance: random.Random) -> datetime:
-        """Any whole second while the world lives."""
+        """A random whole second within the lifetime of the world."""
         return self.begins_at + timedelta(
             seconds=int((self.ends_at - self.begins_at).total_seconds() * chance.random())
         )

@@ -1,4 +1,4 @@
-"""GreenFlux's part of a world: CDRs, dated by `last_updated` and issued again under their id when something changes.
+"""GreenFlux's part of a world: CDRs, dated by `last_updated` and reissued under the same id when something changes.
 
 Times are whole seconds, durations hours, energies kWh.
 """
@@ -116,7 +116,7 @@ def _cdr(chance: random.Random, visit: Visit, station: Station, driver: Person, 
 
 
 def _charging_periods(chance: random.Random, visit: Visit) -> list[Payload]:
-    """Periods of half an hour to two hours; some without ENERGY, some that do not add up to the session's energy."""
+    """Periods of half an hour to two hours; some series lack ENERGY, some do not add up to the session's energy."""
     step = timedelta(minutes=chance.choice((30, 60, 120)))
     drawn = chance.random()
     factor = 0.9 if drawn < 0.1 else 1.0

@@ -1,6 +1,6 @@
-"""GreenFlux's locations and charge stations: created, edited, put out of service, and found in ever new states.
+"""GreenFlux's locations and charge stations: created, edited, put out of service, and changing status.
 
-An edit moves `modified`; a change of status does not.
+An edit updates `modified`; a change of status does not.
 """
 
 import random
@@ -17,7 +17,7 @@ from sandbox.world import World
 
 @dataclass(frozen=True)
 class Station:
-    """A charge station with what its CDRs repeat of it."""
+    """A charge station, with the data that its CDRs repeat."""
 
     identity: str
     location: Payload

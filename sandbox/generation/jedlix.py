@@ -1,6 +1,6 @@
-"""Jedlix's part of a world: users, their cars and homes, and sessions that are listed while they run.
+"""Jedlix's part of a world: users, their cars and homes, and sessions that are already listed while they run.
 
-Times are derived from telemetry and lag by minutes. A user or a vehicle has no modification time; a location has one.
+Jedlix derives times from telemetry, so they lag by minutes. Users and vehicles have no modification time; locations do.
 """
 
 import random
@@ -149,7 +149,7 @@ def _show_session(world: World, brief: Brief, chance: random.Random, visit: Visi
         "energyCharged": "n/a" if kind == "unparseable_energy" else visit.energy_kwh,
         "endBatteryLevel": min(100, battery + int(abs(visit.energy_kwh))),
     }
-    # Never before the open version, however short the session was.
+    # Never shown before the open version, however short the session was.
     closed_at = max(visit.started_at, visit.ended_at) + timedelta(minutes=10) + _lag(chance)
     _show_closed(world, brief, chance, visit, closed, closed_at)
 

@@ -1,4 +1,4 @@
-"""Rows that must not count: one visit in fifty-three goes wrong in one of these ways, each in its turn."""
+"""Rows that must not count: one visit in fifty-three is invalid in one of these ways, in rotation."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -19,14 +19,14 @@ _FIRST = 11
 
 
 def oddity(visit: Visit, kinds: tuple[str, ...] = ODDITIES) -> str | None:
-    """How this visit goes wrong; None for nearly all."""
+    """In which way this visit is invalid; None for nearly all."""
     if visit.number % _EVERY != _FIRST:
         return None
     return kinds[visit.number // _EVERY % len(kinds)]
 
 
 def spoiled(visit: Visit, kind: str | None) -> Visit:
-    """The visit with what can be wrong about its times and energy; the rest is up to the vendor's shape."""
+    """The visit with invalid times or energy; the vendors' modules apply the kinds that concern the payload."""
     if kind == "negative_energy":
         return replace(visit, energy_kwh=-1.25)
     if kind == "ends_before_start":

@@ -1,4 +1,4 @@
-"""People, towns and devices, all made up: addresses of persons end in example.org."""
+"""Invented people and their cards, and the towns where they charge; e-mail addresses end in example.org."""
 
 import random
 import uuid
@@ -22,7 +22,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Town:
-    """A town with its country in two and three letters, its zones by both names, and where it lies, in degrees."""
+    """A town: its country code in two and three letters, its time zone under both names, its coordinates in degrees."""
 
     name: str
     alpha_2: str

@@ -1,6 +1,6 @@
-"""Smappee's part of a world: parks, and sessions that are in the list of open ones until the instant at which they end.
+"""Smappee's part of a world: parks, and sessions that are in the list of open sessions until the instant they end.
 
-Times are epoch milliseconds. The serial number is text or a number, energy a number, a text or absent.
+Times are epoch milliseconds. The serial number is text or a number; energy is a number, text or absent.
 """
 
 import random
@@ -105,7 +105,7 @@ def _show_session(
 
 
 def _free_connector(occupied: Occupied, serial: int, wanted: int, visit: Visit) -> int:
-    """The wanted connector of the charger where nobody is plugged in meanwhile, else the first that is free."""
+    """The wanted connector of the charger if it is free during the visit, else the first one that is."""
     for connector in chain([wanted], count(1)):
         stays = occupied.setdefault((serial, connector), [])
         if all(visit.ended_at <= begun or ended <= visit.started_at for begun, ended in stays):

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 @dataclass(frozen=True)
 class Habit:
-    """A way to charge: arrival between two local hours, stay in hours, need in kWh, power of the charger in kW."""
+    """A way to charge: arrival between two local hours, stay in hours, need in kWh, possible charger powers in kW."""
 
     name: str
     arrival: tuple[float, float]
@@ -60,7 +60,7 @@ def visits(
 ) -> Iterator[Visit]:
     """About `count` visits that begin between two instants, and more at the same daily rate for `continues_days` after.
 
-    `habits` are weighed. Every visit gets its number, which decides who is odd in which way.
+    `habits` gives each habit's weight. Every visit gets a number, which decides whether and how it is invalid.
     """
     days = max(1, (populated_until - begins_at) // timedelta(days=1))
     per_day = count / days

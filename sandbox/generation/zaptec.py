@@ -1,7 +1,7 @@
-"""Zaptec's part of a world: installations, chargers, and sessions that are only archived once they have ended.
+"""Zaptec's part of a world: installations, chargers, and sessions that are archived only once they have ended.
 
 Offline chargers upload days late. A correction voids a session and points to the one that replaces it, sometimes in a
-chain. A recalculation changes the energy and leaves no trace of it. One `Charger` is one charge point.
+chain. A recalculation changes the energy and leaves no trace. One `Charger` is one charge point.
 """
 
 import random
@@ -23,7 +23,7 @@ _HABITS = {COMMUTER: 4.0, NIGHT: 3.0, DEPOT: 1.5, NOISE: 0.6, AIRPORT: 0.15}
 
 @dataclass(frozen=True)
 class Charger:
-    """A charger and where it stands."""
+    """A charger and its installation."""
 
     identity: str
     device: str
@@ -136,7 +136,7 @@ def _correct(
     shown_at: datetime,
     length: int,
 ) -> None:
-    """Replaces a session by another one, `length` times over. Not every replaced row is flagged as voided."""
+    """Replaces a session with another one, `length` times. Not every replaced row is flagged as voided."""
     for _ in range(length):
         corrected_at = max(shown_at, brief.correction_at(chance, visit.ended_at))
         successor = identity(chance)

@@ -1,4 +1,4 @@
-"""Zaptec's series within a session, in all the ways in which they have been seen, and its signed readings."""
+"""Zaptec's energy series within a session, in every form seen so far, and its signed readings."""
 
 import random
 from datetime import datetime, timedelta
@@ -12,10 +12,10 @@ Details = list[dict[str, object]]
 
 
 def energy_details(chance: random.Random, visit: Visit) -> Details:
-    """A series of one session: a marker at the start, a point at every full hour, one at the end.
+    """The series of one session: a marker at the start, a point at every full hour, one at the end.
 
-    Mostly energy per interval; sometimes cumulative, sometimes missing a little or a lot, sometimes with points that
-    lie outside the session, sometimes nothing.
+    Mostly energy per interval; sometimes cumulative, sometimes with a sum that is off by a little or a lot, sometimes
+    with points outside the session, sometimes empty.
     """
     drawn = chance.random()
     if drawn < 0.04:
@@ -55,7 +55,7 @@ def _offset_form(instant: datetime) -> str:
 
 
 def ocmf(visit: Visit, card: str) -> str:
-    """Signed readings in OCMF text, card id and all, under a signature that signs nothing."""
+    """Signed readings as OCMF text, including the card id, with a dummy signature."""
     readings = [
         {"TM": _ocmf_time(visit.started_at), "TX": "B", "RV": 1000.0, "RU": "kWh", "ST": "G"},
         {"TM": _ocmf_time(visit.ended_at), "TX": "E", "RV": 1000.0 + visit.energy_kwh, "RU": "kWh", "ST": "G"},

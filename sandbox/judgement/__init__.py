@@ -1,1 +1,1 @@
-"""What the published tables must hold, in plain Python and exact arithmetic, one rule at a time."""
+"""What the published tables must hold, computed in plain Python and exact arithmetic, one rule per module."""

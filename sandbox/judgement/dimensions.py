@@ -1,7 +1,7 @@
 """The dimensions with their history: what each vendor's objects publish, and from when on.
 
-A version holds from the vendor's modification time on, or from the refresh that first saw it where the vendor has none,
-or where that time is the one of the version before.
+A version is valid from the vendor's modification time on. If there is none, or if it equals that of the previous
+version, the version is valid from the refresh that first saw it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -82,7 +82,7 @@ def _history(
 
 
 def _beginnings(versions: Sequence[Seen]) -> Iterable[datetime]:
-    """From when on each version holds, in the order of the vendor's clock."""
+    """From when on each version is valid, in the order of the vendor's clock."""
     for position, seen in enumerate(versions):
         if seen.clock is None:
             yield seen.read_at
@@ -99,7 +99,7 @@ def _degrees(value: object) -> float | None:
 
 
 def _rounded(value: object) -> float | None:
-    """Degrees of a home, rounded to 2 decimals, so that they tell the quarter and not the house."""
+    """Degrees of a home, rounded to 2 decimals, so that they identify the neighbourhood and not the house."""
     degrees = _degrees(value)
     return None if degrees is None else round(degrees, 2)
 

@@ -1,7 +1,7 @@
 """A session's energy by quarter-hour, exactly: cumulative energy is a piecewise linear function of time.
 
 Its value at every quarter-hour boundary is rounded half up to a whole micro-kWh, and a slot holds the difference of two
-neighbouring values; so the slots add up to the session's energy, whatever its shape.
+neighbouring values. So the slots add up to the session's energy, whatever the shape of the function.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _GREATEST_MISS_SHARE = Decimal("0.01")
 
 @dataclass(frozen=True)
 class Slots:
-    """Energy per quarter-hour: `first` is the beginning of the first in epoch milliseconds, energies in micro-kWh."""
+    """Energy per quarter-hour: `first` is the start of the first slot in epoch milliseconds, energies in micro-kWh."""
 
     first: int
     micro_kwh: list[int | None]
@@ -27,7 +27,7 @@ class Slots:
 
 
 Points = list[tuple[int, Decimal]]
-"""Cumulative energy in kWh at instants in epoch milliseconds, by time, neither ever falling."""
+"""Cumulative energy in kWh at instants in epoch milliseconds, ordered by time; neither ever decreases."""
 
 
 def micro(kwh: Decimal) -> int:
@@ -41,7 +41,7 @@ def _half_up(numerator: int, denominator: int) -> int:
 
 
 def slots(session: Session) -> Slots:
-    """The quarter-hours of a closed, valid session: all that overlap it, one for a session of no length."""
+    """The quarter-hours of a closed, valid session: all that overlap it, or one for a session of zero length."""
     assert session.started_at is not None
     assert session.ended_at is not None
     start, end = epoch_milliseconds(session.started_at), epoch_milliseconds(session.ended_at)
@@ -58,10 +58,10 @@ def slots(session: Session) -> Slots:
 
 
 def _values(points: Points, boundaries: range, total: int) -> list[int]:
-    """Cumulative micro-kWh just before each boundary, the series scaled to end at `total`.
+    """Cumulative micro-kWh just before each boundary, with the series scaled to end at `total`.
 
-    Energy of an interval of no length belongs to the slot that begins with it, so it is not yet counted at a boundary
-    that it lies on.
+    Energy of an interval of zero length belongs to the slot that begins with it: a boundary at the same instant does
+    not count it yet.
     """
     digits = max(max(0, -int(kwh.as_tuple().exponent)) for _, kwh in points)
     exact = [(at, int(kwh.scaleb(digits))) for at, kwh in points]
@@ -84,7 +84,7 @@ def _values(points: Points, boundaries: range, total: int) -> list[int]:
 
 
 def _usable_series(session: Session, start: int, end: int) -> Points | None:
-    """The vendor's series as cumulative energy within the session, or None where there is none to rely on."""
+    """The vendor's series as cumulative energy within the session, or None if there is no reliable one."""
     assert session.energy_kwh is not None
     if session.vendor == "zaptec":
         steps = _zaptec_series(session)
@@ -112,8 +112,8 @@ def _usable_series(session: Session, start: int, end: int) -> Points | None:
 def _zaptec_series(session: Session) -> Points | None:
     """Zaptec's energyDetails as cumulative energy, in order of time.
 
-    A point's time ends the interval that began at the previous one. The values are per interval where their sum is
-    closer to the session's energy than the last value is, else they are cumulative already.
+    A point's time ends the interval that began at the previous point. The values are per interval if their sum is
+    closer to the session's energy than the last value is; otherwise they are already cumulative.
     """
     details = session.payload.get("energyDetails")
     if not isinstance(details, list) or not details:
@@ -133,7 +133,7 @@ def _zaptec_series(session: Session) -> Points | None:
 
 
 def _greenflux_series(session: Session, end: int) -> Points | None:
-    """A CDR's ENERGY dimensions as cumulative energy: each lasts from its period's start to the next period's start."""
+    """A CDR's ENERGY dimensions as cumulative energy: each spans from its period's start to the next period's start."""
     periods = session.payload.get("charging_periods")
     if not isinstance(periods, list):
         return None

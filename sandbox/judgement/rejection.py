@@ -1,4 +1,4 @@
-"""Why a session does not count: the first reason that applies, or none."""
+"""Why a session does not count: the first reason that applies, or None."""
 
 from decimal import Decimal
 
@@ -9,7 +9,7 @@ _GREATEST_POWER_KW = Decimal(1000)
 
 
 def rejection(session: Session) -> str | None:
-    """The reason for which a session is rejected; None for one that counts or is still open."""
+    """The reason why a session is rejected; None for one that counts or is still open."""
     if session.voided:
         return "void"
     if session.replaced:

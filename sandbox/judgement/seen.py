@@ -1,4 +1,4 @@
-"""Which versions of an object a row of refreshes has seen, and which of them is the newest."""
+"""Which versions of an object a series of refreshes has seen, and which of them is the newest."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from sandbox.world import SESSION_ENDPOINTS, World
 
 @dataclass(frozen=True)
 class Seen:
-    """A version of an object, the refresh that first saw it, and the vendor's own clock of it, where it has one."""
+    """A version of an object, the refresh that first saw it, and the vendor's own clock for it, if it has one."""
 
     payload: Payload
     read_at: datetime
@@ -23,8 +23,8 @@ def seen_versions(
 ) -> list[Seen]:
     """The versions that some refresh saw and that count, oldest first: by the vendor's clock, then by the refresh.
 
-    Of several versions under one clock only the one read last counts. `first_read_at` is where a first refresh began to
-    read sessions, on the endpoint's own clock.
+    Of several versions with the same clock only the one read last counts. `first_read_at` is where the first refresh
+    began to read sessions, on the endpoint's own clock.
     """
     seen = all_seen_versions(timeline, refreshes, vendor, endpoint, first_read_at)
     return [
@@ -59,9 +59,9 @@ def _vendor_clock(vendor: str, endpoint: str, payload: Payload) -> datetime | No
 
 
 def _is_listed(vendor: str, endpoint: str, payload: Payload, refresh: datetime, first_read_at: datetime | None) -> bool:
-    """Whether the list of a refresh, from `first_read_at` up to the refresh itself, holds an object.
+    """Whether the list that a refresh reads, from `first_read_at` up to the refresh itself, holds an object.
 
-    Upper bounds are exclusive, but for Jedlix, where they are inclusive.
+    Upper bounds are exclusive, except for Jedlix, where they are inclusive.
     """
     if endpoint != SESSION_ENDPOINTS[vendor]:
         clock = listing_clock(vendor, endpoint, payload) if vendor == "greenflux" else None

@@ -1,4 +1,4 @@
-"""One API object of a session read into the one vocabulary of the warehouse, each vendor in its own way."""
+"""Reads one API object of a session into the common vocabulary of the warehouse, with one reader per vendor."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +16,9 @@ _JEDLIX_STATUSES = {"complete": "completed", "forceended": "forced_end", "active
 
 @dataclass(frozen=True)
 class Session:
-    """A session as one version of its object tells it. Energies in kWh; ids as the vendor writes them.
+    """A session as described by one version of its object. Energies in kWh; ids as the vendor writes them.
 
-    `unreadable` says that a start, end or energy is given and cannot be read, or that id or start is missing.
+    `unreadable` says that a start, end or energy is given but cannot be read, or that the id or the start is missing.
     """
 
     vendor: str
@@ -53,7 +53,7 @@ def read_session(vendor: str, payload: Payload, scope: str | None) -> Session:
 
 
 def _iso_times(vendor: str, payload: Payload, start: str, end: str, energy: str) -> dict[str, Any]:
-    """What the three vendors with ISO 8601 times and one energy field share; closed is what has an end."""
+    """The fields common to the three vendors with ISO 8601 times and one energy field; closed means it has an end."""
     session_id = id_of(vendor, SESSION_ENDPOINTS[vendor], payload)
     started_at, ended_at = instant_of_text(payload.get(start)), instant_of_text(payload.get(end))
     energy_kwh = exact_number(payload.get(energy))
@@ -77,7 +77,7 @@ def _iso_times(vendor: str, payload: Payload, start: str, end: str, energy: str)
 
 
 def _without_empty(payload: Payload) -> Payload:
-    """The object without what is nothing between quotes: an absent value is written so as well as null."""
+    """The object without its empty texts: vendors write an absent value as `""` as well as null."""
     return {name: value for name, value in payload.items() if value != ""}
 
 
@@ -159,7 +159,7 @@ def _smappee(payload: Payload, scope: str | None) -> Session:
 
 
 def _smappee_energy(payload: Payload) -> tuple[Decimal | None, str | None, bool]:
-    """Energy, its source, and whether what is given can be read. Energy wins over the readings, where present."""
+    """Energy, its source, and whether the given values can be read. `energy`, if present, wins over the readings."""
     if payload.get("energy") is not None:
         energy = exact_number(payload["energy"])
         return energy, None if energy is None else "reported", energy is not None
