@@ -1,1 +1,1 @@
-"""What Chargehouse costs, side by side with what nobody can go below. `python -m benchmarks` prints the table."""
+"""What Chargehouse costs, next to other programs and a lower bound. `python -m benchmarks` prints the table."""

@@ -31,15 +31,15 @@ USUAL: dict[str, Part] = {
 LARGE: dict[str, Part] = {
     "first-large": large_first_refresh,
     "questions-large": usual_questions_on_large,
-    # Last: it gives the large histories back.
+    # Last: it releases the large histories.
     "news-large": day_of_news_on_large,
 }
 ASKED_FOR: dict[str, Part] = {"real": real_input}
-"""Only by name: the real data do not lie in the repository, but beside it."""
+"""Run only by name: the real data is not in the repository, but beside it."""
 
 
 def main() -> int:
-    """Run what was asked for; 0 when all of it was, whatever it says of the targets."""
+    """Run what was asked for; 0 if all of it ran, whether or not the targets hold."""
     parts = {**USUAL, **LARGE, **ASKED_FOR}
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--sessions", type=int, default=100_000, metavar="N", help="size of the usual world (100,000)")

@@ -1,6 +1,6 @@
 """What a process costs from its start to its end.
 
-Nothing heavy may be imported here: a child begins with its parent's memory, and its peak would be the parent's.
+Nothing heavy may be imported here: a child starts with its parent's memory, so its measured peak would be the parent's.
 """
 
 import os
@@ -36,15 +36,15 @@ class Cost:
 
 
 def cost_of(command: Command, environment: Mapping[str, str], *, into: Command | None = None) -> Cost:
-    """Runs a command to its end, or two of which the first writes what the second reads.
+    """Runs a command to its end, or two commands of which the first pipes its output into the second (`into`).
 
-    Memory of two is the sum of both peaks: they live at the same time. Raises RuntimeError, with what was printed,
+    The memory of two is the sum of both peaks: they run at the same time. Raises RuntimeError, with what was printed,
     unless every exit status is 0.
     """
     with tempfile.TemporaryFile("w+") as printed:
         begun_at, begun = time.time(), time.perf_counter()
         processes = _started(command, into, {**os.environ, **environment}, printed)
-        # One after the other in any order: all have ended when the last is waited for.
+        # The order of waiting does not matter: after the last wait all have ended.
         usages = [os.wait4(process.pid, 0) for process in processes]
         seconds, ended_at = time.perf_counter() - begun, time.time()
         printed.seek(0)
@@ -75,7 +75,7 @@ def _started(
     second = subprocess.Popen(
         into, cwd=PROJECT_FOLDER, env=environment, stdin=first.stdout, stdout=printed, stderr=printed
     )
-    # Held here too, the pipe would never break for the first when the second dies.
+    # If this process kept the pipe open, the first would get no broken pipe when the second dies.
     assert first.stdout is not None
     first.stdout.close()
     return [first, second]

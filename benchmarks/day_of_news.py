@@ -1,4 +1,4 @@
-"""One day of news on a short and on a long history: what it costs is to depend on the news, not on the history."""
+"""One day of news on a short and on a long history: its cost should depend on the news, not on the history."""
 
 from collections.abc import Iterator
 
@@ -10,11 +10,11 @@ from benchmarks.months import blank_all_but, month_files, months_of
 TIMES_THE_SHORT_HISTORY = 1.3
 
 PARTS = {"the facts": "lake", "the staged sessions": "staging"}
-"""What is kept by month, and where it lies."""
+"""What is kept by month, and in which folder."""
 
 
 def day_of_news(histories: Histories, rounds: int) -> Iterator[Section]:
-    """The usual history alone."""
+    """The usual history only."""
     yield _section("One day of news", [histories.usual], rounds)
 
 
@@ -47,13 +47,13 @@ def _section(title: str, compared: list[History], rounds: int) -> Section:
 
 
 class _News:
-    """Refreshes of one history a day later, each from the same state."""
+    """Refreshes of one history a day later, each starting from the same state."""
 
     def __init__(self, history: History) -> None:
         self.history = history
         self.measured = Measured(f"{programs.REFRESH}, {history.name}")
         history.served.set_clock(AS_OF + DAY)
-        # The first time makes the pages, and tells which months it writes.
+        # The first refresh makes the server prepare its pages, and shows which months it writes.
         history.restore()
         before = month_files(history.data)
         history.refresh(AS_OF + DAY)
@@ -67,14 +67,14 @@ class _News:
         self.measured.measure(lambda: self.history.refresh(AS_OF + DAY), self.history.served)
 
     def finding_about_months(self, part: str, folder: str) -> Finding:
-        """Refreshes once more where that part's rows of other months than those written cannot be read."""
+        """Refreshes once more, with that part's rows unreadable in all months except those written."""
         self.history.restore()
         blank_all_but(self.history.data / folder, self._written)
         complaint = ""
         try:
             self.history.refresh(AS_OF + DAY)
         except RuntimeError as error:
-            # Of all that a failed run prints, the line that says why.
+            # From the output of a failed run, the line that says why.
             complaint = next((line for line in str(error).splitlines() if line.startswith("chargehouse:")), str(error))
             self.remarks.append(f"{self.history.name}, other months of {part} blanked: {complaint}")
         return Finding(
@@ -85,6 +85,6 @@ class _News:
         )
 
     def put_back(self) -> None:
-        """Leaves the history as it was."""
+        """Restores the history to its original state."""
         self.history.served.set_clock(AS_OF)
         self.history.restore()

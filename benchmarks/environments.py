@@ -1,4 +1,4 @@
-"""The environments of the yardsticks: each has its own packages, in exact versions, apart from Chargehouse's."""
+"""The environments of the yardsticks: each has its own packages, in exact versions, separate from Chargehouse's."""
 
 import subprocess
 import sys
@@ -16,13 +16,13 @@ def interpreter(name: str) -> Path:
 
 
 def is_made(name: str) -> bool:
-    """Whether the environment is there, with what the yardstick's requirements now name."""
+    """Whether the environment exists and matches the yardstick's current requirements."""
     made = _made(name)
     return made.exists() and made.read_text() == _requirements(name).read_text()
 
 
 def make(name: str) -> None:
-    """Makes the environment, unless it is there."""
+    """Makes the environment, unless it exists."""
     if is_made(name):
         return
     print(f"Setting up {_folder(name).relative_to(PROJECT_FOLDER)} (once) ...", flush=True)
@@ -40,7 +40,7 @@ def make(name: str) -> None:
         ],
         check=True,
     )
-    # Last, so that a setup that was cut off is begun again.
+    # Last, so that a setup that was cut off starts again.
     _made(name).write_text(_requirements(name).read_text())
 
 

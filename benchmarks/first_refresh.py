@@ -1,4 +1,4 @@
-"""A first refresh, everything included, next to the floor and to the usual ways."""
+"""A first refresh, everything included, next to the floor and to the usual tools."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from benchmarks.measured import Measured, Section, at_least, at_most, ratio
 from benchmarks.served import Served
 from tests.real_input import sources
 
-# A week after the last of the real data, and their first month.
+# A week after the end of the real data, and its first month.
 REAL_AS_OF, REAL_READ_FROM = datetime(2026, 6, 15, 6, tzinfo=UTC), datetime(2014, 11, 1, tzinfo=UTC)
 
 TIMES_THE_FLOOR = 3.0
@@ -34,7 +34,7 @@ def first_refresh(histories: Histories, rounds: int) -> Iterator[Section]:
         bench.dlt(dlt_parquet, "parquet")
         bench.singer(singer)
         if number == 0:
-            # One round has to do: it takes longer than all others together.
+            # Only one round: it takes longer than all others together.
             bench.dlt(dlt, "insert_values")
     versus_dlt = [
         at_least(f"first refresh: times faster than {each.program}", ratio(each, chargehouse), TIMES_FASTER_THAN_DLT)
@@ -58,7 +58,7 @@ def first_refresh(histories: Histories, rounds: int) -> Iterator[Section]:
 
 
 def large_first_refresh(histories: Histories, _rounds: int) -> Iterator[Section]:
-    """Ten times the size: no slower by the row. One round, as it takes minutes."""
+    """Ten times the size: as many rows a second. One round, because it takes minutes."""
     usual, large = _Bench(histories, histories.usual), _Bench(histories, histories.dense)
     small_refresh, large_refresh = (Measured(f"{programs.REFRESH}, {each.history.name}") for each in (usual, large))
     usual.refresh(small_refresh)
@@ -81,7 +81,7 @@ def large_first_refresh(histories: Histories, _rounds: int) -> Iterator[Section]
 
 
 def real_input(histories: Histories, rounds: int) -> Iterator[Section]:
-    """The real data: 37,680 sessions and 69,211 locations. Nothing, with a message, where they are not there."""
+    """The real data: 37,680 sessions and 69,211 locations. If it is missing, only a message."""
     if not sources.are_there():
         print("The real data do not lie beside this repository.")
         return
@@ -104,14 +104,14 @@ def real_input(histories: Histories, rounds: int) -> Iterator[Section]:
 
 
 class _Bench:
-    """Where programs read one served world, each into an empty folder."""
+    """Runs the programs on one served world, each into an empty folder."""
 
     def __init__(self, histories: Histories, history: History) -> None:
         self._histories = histories
         self.history = history
 
     def prepare_pages(self) -> None:
-        """Lets the server make the pages that the yardsticks ask for."""
+        """Makes the server prepare the pages that the yardsticks request."""
         self.floor(Measured("not counted"))
 
     def refresh(self, measured: Measured) -> None:

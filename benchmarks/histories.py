@@ -1,4 +1,4 @@
-"""Histories: a served world, and a warehouse that has read all of it."""
+"""Histories: each is a served world, and a warehouse that has read all of it."""
 
 import os
 import shutil
@@ -16,17 +16,17 @@ from benchmarks.programs import refresh
 from benchmarks.served import Served
 
 AS_OF = datetime(2026, 4, 15, tzinfo=UTC)
-"""The middle of a month: a day of news changes one that is half full."""
+"""The middle of a month: a day of news changes a month that is half full."""
 
 DAY = timedelta(days=1)
 DAYS = 400
 _NEWS_SHARE = 0.6
-"""Of what a vendor has on an average day: no day falls short of it."""
+"""The share of an average day's sessions that counts as a day of news: every day has at least as many."""
 
 
 @dataclass(frozen=True)
 class History:
-    """A warehouse in `data` after its first refresh from `served`; `name` tells its size."""
+    """A warehouse in `data` after its first refresh from `served`; `name` states its size."""
 
     name: str
     served: Served
@@ -34,18 +34,18 @@ class History:
     read_from: datetime
 
     def refresh(self, as_of: datetime, data: Path | None = None, **variables: str) -> Cost:
-        """Refreshes this warehouse, or another one that reads from where this one began."""
+        """Refreshes this warehouse, or the one in `data`, which then reads from the same first month."""
         return refresh(self.served, data or self.data, as_of, f"{self.read_from:%Y-%m}", **variables)
 
     def restore(self) -> None:
-        """Puts the warehouse back to how the first refresh left it, at its old place: it names files by their path."""
+        """Restores the state after the first refresh, at the same path: the warehouse names files by their path."""
         shutil.rmtree(self.data)
         shutil.copytree(self._kept, self.data)
-        # What the copy still has to write must not fall into what is measured next.
+        # Pending writes of the copy must not fall into the next measurement.
         os.sync()
 
     def keep(self) -> None:
-        """Remembers the warehouse as it is."""
+        """Saves the current state of the warehouse for `restore`."""
         shutil.copytree(self.data, self._kept)
 
     @property
@@ -54,7 +54,7 @@ class History:
 
 
 class Histories:
-    """All histories of a run of the benchmarks, made when they are first asked for, as a context manager."""
+    """All histories of a run of the benchmarks, each made on first use, as a context manager."""
 
     def __init__(self, sessions: int) -> None:
         self.sessions = sessions
@@ -73,27 +73,27 @@ class Histories:
 
     @property
     def usual(self) -> History:
-        """As many sessions as asked for, within 400 days."""
+        """The requested number of sessions, within 400 days."""
         return self.of(1, DAYS)
 
     @property
     def dense(self) -> History:
-        """Ten times as many within the same days."""
+        """Ten times as many, within the same days."""
         return self.of(10, DAYS)
 
     @property
     def long(self) -> History:
-        """Ten times as many of the same fleet, within ten times the days."""
+        """Ten times as many sessions of the same fleet, within ten times the days."""
         return self.of(10, 10 * DAYS)
 
     def of(self, times: int, days: int) -> History:
-        """A history of `times` the usual number of sessions. Its day of news is the same for every one of them."""
+        """A history of `times` the usual number of sessions. All histories have the same number of sessions of news."""
         if (times, days) not in self._made:
             self._made[times, days] = self._make(times * self.sessions, days)
         return self._made[times, days]
 
     def close(self, history: History) -> None:
-        """Gives back the memory of a history that is no longer needed."""
+        """Releases the memory of a history that is no longer needed."""
         for place, made in self._made.items():
             if made is history:
                 history.served.stop()
@@ -113,6 +113,6 @@ class Histories:
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
-        """An empty folder for a while."""
+        """A temporary empty folder."""
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
             yield Path(folder)

@@ -1,4 +1,4 @@
-"""What is measured, and what it is held against."""
+"""What is measured, and the targets it is compared with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from benchmarks.served import Served
 
 @dataclass
 class Measured:
-    """One program: its cost in each round, and the server's processor seconds meanwhile."""
+    """One program: its cost in each round, and the processor seconds that the server used meanwhile."""
 
     program: str
     costs: list[Cost] = field(default_factory=list)
@@ -44,19 +44,19 @@ class Measured:
 
     @property
     def peak_gigabytes(self) -> float:
-        """The most of all rounds, in units of 10^9 bytes."""
+        """The maximum over all rounds, in units of 10^9 bytes."""
         return max(cost.peak_mebibytes for cost in self.costs) * 1024 * 1024 / 1e9
 
     @property
     def server_share(self) -> float | None:
-        """How much of the time the server was computing: near 1, it is the server that is measured."""
+        """The share of the time in which the server was busy: near 1, the server is what is measured."""
         if not self.server_seconds:
             return None
         return median(busy / cost.seconds for busy, cost in zip(self.server_seconds, self.costs, strict=True))
 
 
 def ratio(one: Measured, other: Measured) -> float:
-    """How many times as long `one` takes as `other`: the median over the rounds in which both ran."""
+    """How many times as long `one` takes as `other`: the median over the rounds that both ran."""
     return median(mine.seconds / theirs.seconds for mine, theirs in zip(one.costs, other.costs, strict=False))
 
 
@@ -72,7 +72,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the table: programs at the same work, `rows` API objects in it, and what they say of the targets."""
+    """A part of the table: programs that do the same work on `rows` API objects, and the findings on its targets."""
 
     title: str
     programs: list[Measured]
@@ -82,10 +82,10 @@ class Section:
 
 
 def at_most(what: str, value: float, bound: float, unit: str = "") -> Finding:
-    """A finding that a value is at most so large."""
+    """A finding whose target is that `value` is at most `bound`."""
     return Finding(what, f"{value:,.2f}{unit}", f"at most {bound:,g}{unit}", value <= bound)
 
 
 def at_least(what: str, value: float, bound: float) -> Finding:
-    """A finding that a value is at least so large."""
+    """A finding whose target is that `value` is at least `bound`."""
     return Finding(what, f"{value:,.2f}", f"at least {bound:,g}", value >= bound)

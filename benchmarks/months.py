@@ -1,4 +1,4 @@
-"""Which months' files a run writes, and whether it needs to read those of the others."""
+"""Which months' files a run writes, and whether it needs to read those of other months."""
 
 import re
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 _MONTH = re.compile(r"month=([0-9]{4}-[0-9]{2})")
 _MAGIC_BYTES, _LENGTH_BYTES = 4, 4
-"""A Parquet file begins with four bytes, and ends with its footer, the footer's length and the same four bytes."""
+"""A Parquet file begins with four magic bytes, and ends with its footer, the footer's length and the same bytes."""
 
 
 def month_files(folder: Path) -> frozenset[Path]:
@@ -15,14 +15,14 @@ def month_files(folder: Path) -> frozenset[Path]:
 
 
 def months_of(paths: Iterable[Path]) -> frozenset[str]:
-    """The months of such files."""
+    """The months of the files of `month_files`."""
     return frozenset(match[1] for path in paths if (match := _MONTH.search(str(path))))
 
 
 def blank_all_but(folder: Path, months: frozenset[str]) -> None:
-    """Overwrites the rows of all other months with zeros and leaves their footers: whoever reads a row there fails.
+    """Overwrites the rows of all other months with zeros but keeps the footers, so that reading a row there fails.
 
-    Footers may be read: whether a file is whole, and from when to when its rows are, stands there.
+    Reading footers is allowed: they say whether a file is whole, and from when to when its rows are.
     """
     for path in month_files(folder):
         if not months_of([path]) <= months:

@@ -1,4 +1,4 @@
-"""A refresh that finds nothing new: hardly more than its imports, and hardly a request."""
+"""A refresh that finds nothing new: it should take hardly longer than its imports, and hardly any request."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -13,12 +13,12 @@ TIMES_ITS_IMPORTS = 2.0
 REQUESTS_PER_SCOPE = 3.0
 
 _SCOPING = ("InstallationId", "ChargerId", "UserId", "active")
-"""Parameters whose value says which list is asked for; of the others it is enough that they are there."""
+"""Parameters whose value says which list is requested; of other parameters only the name matters."""
 _PAGING = ("PageIndex", "PageSize", "Cursor", "pageIndex", "pageSize", "offset", "limit")
 
 
 def nothing_new(histories: Histories, rounds: int) -> Iterator[Section]:
-    """Refreshes as of the same instant as the first one."""
+    """Refreshes as of the same instant as the first refresh."""
     history = histories.usual
     history.restore()
     history.refresh(AS_OF)
@@ -50,7 +50,7 @@ def nothing_new(histories: Histories, rounds: int) -> Iterator[Section]:
 
 
 def scope(request: Asked) -> str:
-    """The list that a request is a page of: an endpoint, asked for one installation, park, clock ..."""
+    """The list that a request reads a page of: an endpoint, for one installation, park, filter clock ..."""
     query = parse_qsl(request.query)
     by_name = [name for name, _ in query if name not in (*_PAGING, *_SCOPING)]
     by_value = [f"{name}={value}" for name, value in query if name in _SCOPING]

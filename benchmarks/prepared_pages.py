@@ -1,4 +1,4 @@
-"""Pages that are made once: a question that has been answered before is answered from memory."""
+"""Pages that are made once: a request that was answered before is answered from memory."""
 
 from datetime import datetime
 
@@ -9,9 +9,9 @@ _Question = tuple[str, tuple[tuple[str, str], ...], datetime]
 
 
 class PreparedPages:
-    """A vendor's API that remembers its answers, so that a benchmark measures who asks, not who answers.
+    """A vendor's API that caches its answers, so that a benchmark measures the client, not the server.
 
-    Who asks is checked when a page is made, not when it is given again.
+    Credentials are checked when a page is made, not when it is served again.
     """
 
     def __init__(self, api: Api) -> None:

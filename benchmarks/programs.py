@@ -1,4 +1,4 @@
-"""How each program is started: Chargehouse, and what it is measured against."""
+"""How each program is started: Chargehouse, and the programs it is measured against."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ SINGER = "Singer tap into DuckDB (pull alone)"
 IMPORTS = "its imports alone"
 
 _IMPORTED = "import dagster, dlt, polars, duckdb, deltalake"
-# What these tools would otherwise tell their makers, and us about columns without a value.
+# Switches off dlt's telemetry, and its warnings about columns without a value.
 _QUIET = {"RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "ERROR"}
 
 
@@ -34,7 +34,7 @@ def imports() -> Cost:
 
 
 def floor(served: Served, folder: Path, read_from: datetime) -> Cost:
-    """The floor, into FOLDER."""
+    """The floor, which writes into FOLDER."""
     return cost_of(_yardstick("floor", str(folder)), _reading(served, folder, read_from))
 
 

@@ -1,8 +1,8 @@
 """Staged sessions to quarter-hours, by Chargehouse and by DuckDB: `python -m benchmarks.quarter_hours VERB FOLDER`.
 
-`make FOLDER SESSIONS` invents staged sessions, one Parquet file per month. `ours FOLDER` and `duckdb FOLDER` each build
-fact_energy from them month by month, write every month as Parquet, and print rows and kWh; each is meant to be measured
-as a process of its own. `compare FOLDER` tells whether the two wrote the same rows.
+`make FOLDER SESSIONS` generates staged sessions, one Parquet file per month. `ours FOLDER` and `duckdb FOLDER` each
+build fact_energy from them month by month, write every month as Parquet, and print rows and kWh; each is meant to be
+measured as a process of its own. `compare FOLDER` prints in how many rows the two differ.
 """
 
 import shutil
@@ -158,7 +158,7 @@ COPY (
 
 
 def make(folder: Path, sessions: int) -> None:
-    """Invent that many staged sessions, a file per month."""
+    """Generate that many staged sessions, one file per month."""
     from transforms.months import month_of
     from warehouse.tables.staging import StagedSession
 
@@ -217,7 +217,7 @@ def duckdb(folder: Path) -> None:
 
 
 def compare(folder: Path) -> None:
-    """Tell how many rows each of the two has that the other has not."""
+    """Print how many rows each of the two has that the other does not."""
     import duckdb as database
 
     connection = database.connect()
@@ -231,7 +231,7 @@ def compare(folder: Path) -> None:
 
 
 def _sessions(count: int) -> pl.DataFrame:
-    """A quarter of each vendor: some minutes to 14 hours, 1 to 100 kWh; of Zaptec's, three quarters with a series."""
+    """A quarter from each vendor: 18 minutes to 14 hours, 1 to 100 kWh; three quarters of Zaptec's have a series."""
     first, last = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 2, 27, tzinfo=UTC)
     random = Random(7)
     is_short = _chance(3) < 0.35
@@ -297,7 +297,7 @@ def _series(sessions: pl.DataFrame) -> pl.DataFrame:
         .select(
             "number",
             at=_instant("at_ms"),
-            # Every third meter runs a little fast.
+            # Every third meter reads slightly high.
             energy_kwh=value_wh.otherwise(cumulative_wh) / pl.when(pl.col("number") % 3 == 0).then(998).otherwise(1000),
         )
         .group_by("number", maintain_order=True)
@@ -306,7 +306,7 @@ def _series(sessions: pl.DataFrame) -> pl.DataFrame:
 
 
 def _chance(seed: int) -> pl.Expr:
-    """From 0 to 1, by the row's number: the same in every process."""
+    """A pseudo-random number from 0 to 1, derived from the row's number: the same in every process."""
     return pl.col("number").hash(seed) / 2.0**64
 
 
@@ -315,7 +315,7 @@ def _instant(milliseconds: str) -> pl.Expr:
 
 
 def _share_in_sql(slot: str) -> str:
-    """An even session's energy at the beginning of a slot, half up; in 128 bits only where 64 would not hold it."""
+    """An evenly spread session's energy up to the start of a slot, rounded half up; in 128 bits only if 64 overflow."""
     elapsed = f"({slot}) * 900000 - start_ms"
     return f"""CASE WHEN energy < 4000000000000000000 // (length + 900000)
         THEN (2 * energy * ({elapsed}) + length) // (2 * length)

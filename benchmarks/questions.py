@@ -1,6 +1,6 @@
-"""Asks the published file one of `questions.sql`: `python -m benchmarks.questions FILE [NAME]`.
+"""Runs one query of `questions.sql` on the published file: `python -m benchmarks.questions FILE [NAME]`.
 
-Prints how long it took in seconds, from opening the file to the last row; without a name, the names as JSON.
+Prints how many seconds it took from opening the file to the last row; without a name, prints the names as JSON.
 """
 
 import json
@@ -12,14 +12,14 @@ _NAMED = "-- "
 
 
 def questions() -> dict[str, str]:
-    """SQL by name: in the file, every question follows its name."""
+    """SQL by name: in the file, each query follows its name."""
     written = Path(__file__).with_name("questions.sql").read_text()
     parts = (part.partition("\n") for part in written.split(f"\n{_NAMED}")[1:])
     return {name.strip(): sql.strip() for name, _, sql in parts}
 
 
 def main(file: str, name: str | None = None) -> None:
-    """Ask, or list what can be asked."""
+    """Run one query, or list the names of all."""
     if name is None:
         print(json.dumps(list(questions())))
         return

@@ -1,4 +1,4 @@
--- The questions that a charging warehouse is asked most, each below its name.
+-- The usual queries to a charging warehouse, each below its name.
 
 -- kWh by month and station
 SELECT month, vendor, station_id, sum(energy_kwh) AS kwh

@@ -1,4 +1,4 @@
-"""A first refresh under the vendors' rate limits: the limit is to be used up, and never overstepped."""
+"""A first refresh under the vendors' rate limits: it should use the limit fully and never exceed it."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ TIMES_THE_LEAST_REQUESTS = 1.05
 
 
 def rate_limit(histories: Histories, _rounds: int) -> Iterator[Section]:
-    """One round: the clock that it is bound to does not vary."""
+    """One round only: the rate limit, which determines the time, does not vary."""
     history = histories.usual
     chargehouse = Measured(f"{programs.REFRESH}, {RATE:g} requests a second")
     told = {f"{vendor.upper()}_REQUESTS_PER_SECOND": f"{RATE:g}" for vendor in VENDORS}

@@ -1,4 +1,4 @@
-"""The table as people read it: each part as soon as it is measured, all targets once more at the end."""
+"""The table as text: each part as soon as it is measured, and all targets once more at the end."""
 
 from collections.abc import Iterable
 
@@ -15,7 +15,7 @@ time, and what is near 100 % measures the server. A GB is 10^9 bytes."""
 
 
 def section_text(section: Section) -> str:
-    """One part: what was measured, remarks, and what it says of the targets."""
+    """One part: what was measured, the remarks, and the findings on the targets."""
     title = f"{section.title} ({section.rows:,} rows)" if section.rows else section.title
     programs = [_HEAD, *(_program(each, section.rows) for each in section.programs)] if section.programs else []
     remarks = [f"    {remark}" for remark in section.remarks]
@@ -23,7 +23,7 @@ def section_text(section: Section) -> str:
 
 
 def findings_text(findings: Iterable[Finding]) -> str:
-    """All targets, a line each."""
+    """All targets, one line each."""
     return "\n".join(["", "TARGETS", *(f"  {_finding(each)}" for each in findings)])
 
 

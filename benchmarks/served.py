@@ -1,4 +1,4 @@
-"""The other end of `benchmarks.server`."""
+"""The client side of `benchmarks.server`."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ PROJECT_FOLDER = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Asked:
-    """One request that the server was asked."""
+    """One request that the server received."""
 
     vendor: str
     endpoint: str
@@ -27,7 +27,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Traffic:
-    """The requests of a while, and when the first and the last of them were answered, in seconds since 1970."""
+    """The requests of a period, and when the first and the last of them were answered, in seconds since 1970."""
 
     requests: list[Asked]
     begun_at: float
@@ -37,8 +37,8 @@ class Traffic:
 class Served:
     """The vendors in a process of their own, over the real data or a generated world, as a context manager.
 
-    The numbers count for a generated world only, see `benchmarks.worlds.WorldPlan`; the fleet is by default one for all
-    of its sessions. The process costs its readers no time on their own interpreter.
+    The numbers apply to a generated world only, see `benchmarks.worlds.WorldPlan`; by default the fleet fits all of its
+    sessions. A separate process takes no time from the interpreters of the programs that read from it.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Served:
         self.stop()
 
     def stop(self) -> None:
-        """Ends the process; a second time it does nothing."""
+        """Ends the process; a second call does nothing."""
         if self._process.returncode is None:
             self._process.communicate()
 
@@ -84,25 +84,25 @@ class Served:
 
     @property
     def least_requests(self) -> dict[str, int]:
-        """Per vendor the fewest requests that read everything once; for a generated world only."""
+        """Per vendor, the fewest requests that read everything once; for a generated world only."""
         return dict(self._world["least_requests"])
 
     def busy_seconds(self) -> float:
-        """Processor time that the server has used so far."""
+        """The processor seconds that the server has used so far."""
         return float(self._ask("busy"))
 
     def traffic(self) -> Traffic:
-        """What was asked for since the last call."""
+        """The requests since the last call."""
         log = self._ask("requests")
         return Traffic([Asked(**request) for request in log["requests"]], log["from"] or 0.0, log["to"] or 0.0)
 
     def set_clock(self, now: datetime) -> None:
-        """From now on the vendors show what they show at `now`."""
+        """Sets the virtual clock: the vendors show what they show at `now`."""
         self._ask("clock", now.isoformat())
 
     @contextmanager
     def limited(self, requests_per_second: float, latency_seconds: float) -> Iterator[None]:
-        """Meanwhile every vendor refuses more requests than that, and takes so long for each."""
+        """In this context every vendor refuses requests above the rate, and answers each after the latency."""
         self._ask("limit", requests_per_second, latency_seconds)
         try:
             yield

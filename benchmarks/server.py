@@ -1,13 +1,13 @@
 """The four vendors' APIs in a process of their own: `python -m benchmarks.server PLAN`, a WorldPlan as JSON.
 
-Prints what a `Served` wants to know as one line of JSON: the environment that leads here, the number of objects and the
-fewest requests that read them. Then answers each line on its standard input, a JSON list of a word and its arguments,
-with a line of JSON, and ends with its input:
+Prints one line of JSON for `Served`: the environment that points here, the number of objects and the fewest requests
+that read them. Then answers each line on its standard input, a JSON list of a word and its arguments, with a line of
+JSON, and exits when its input ends:
 
 ["busy"]                    the processor seconds it has used
 ["requests"]                the requests since the last such line, and when the first and the last of them were answered
 ["clock", "2026-04-16T..."] sets the virtual clock
-["limit", 10, 0.05]         from now on 10 requests a second for each vendor, each answered after 0.05 s; 0: no limit
+["limit", 10, 0.05]         limits each vendor to 10 requests a second, each answered after 0.05 s; 0: no limit
 """
 
 import gc
@@ -26,7 +26,7 @@ from sandbox.server import Request, Sandbox
 
 
 class _TimedLog(deque[Request]):
-    """The request log, which also knows when its first and its last line were written."""
+    """The request log, which also records when its first and its last line were written."""
 
     first_at: float | None = None
     last_at: float | None = None
@@ -87,7 +87,7 @@ def main(written_plan: str) -> None:
     plan = WorldPlan(**{**fields, "as_of": datetime.fromisoformat(fields["as_of"])})
     gc.disable()
     world = planned_world(plan)
-    # The world stays as it is: walking it again and again would slow down whoever reads from here.
+    # The world does not change: collections that traverse it again and again would slow down the server's clients.
     gc.freeze()
     gc.enable()
     with Sandbox(world, plan.as_of) as sandbox:
@@ -101,7 +101,7 @@ def main(written_plan: str) -> None:
             }
         )
         _serve(sandbox)
-    # Taking millions of objects apart one by one would take seconds, for nothing.
+    # Exit at once: freeing millions of objects one by one would take seconds, for nothing.
     os._exit(0)
 
 

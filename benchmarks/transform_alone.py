@@ -1,4 +1,4 @@
-"""Staged sessions to quarter-hours by month, without anything around it, next to the same in DuckDB SQL."""
+"""Staged sessions to quarter-hours by month, the transform alone, next to the same in DuckDB SQL."""
 
 import sys
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ GIGABYTES = 1.0
 
 
 def transform_alone(histories: Histories, rounds: int) -> Iterator[Section]:
-    """A million sessions, or ten times the size asked for where that is less."""
+    """A million sessions, or ten times the requested size if that is less."""
     sessions = min(SESSIONS, 10 * histories.sessions)
     ours, duckdb = Measured("Chargehouse's transform"), Measured("the same in DuckDB SQL")
     with histories.folder() as folder:

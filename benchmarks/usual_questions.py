@@ -1,4 +1,4 @@
-"""The usual questions to the published file, each in a process of its own."""
+"""The usual queries on the published file, each in a process of its own."""
 
 import json
 import sys
@@ -13,12 +13,12 @@ SECONDS = 1.0
 
 
 def usual_questions(histories: Histories, rounds: int) -> Iterator[Section]:
-    """Asked of the usual history."""
+    """On the usual history."""
     yield _section(histories.usual, rounds)
 
 
 def usual_questions_on_large(histories: Histories, rounds: int) -> Iterator[Section]:
-    """Asked of ten times as many sessions."""
+    """On ten times as many sessions."""
     yield _section(histories.dense, rounds)
 
 
@@ -43,7 +43,7 @@ def _section(history: History, rounds: int) -> Section:
 
 
 def _answered(history: History) -> dict[str, float]:
-    """Seconds by question, from opening the file to the last row of the answer."""
+    """Seconds by query, from opening the file to the last row of the answer."""
     program = [sys.executable, "-m", "benchmarks.questions", str(history.data / "warehouse.duckdb")]
     names = json.loads(cost_of(program, {}).output)
     return {name: float(cost_of([*program, name], {}).output) for name in names}

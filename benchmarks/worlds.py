@@ -1,7 +1,7 @@
 """The worlds that are served: a history up to one instant, and one day of news after it.
 
-The history stands still after that instant but for the news, of which there are as many on a long history as on a
-short one: what a day's refresh costs can then be compared.
+After that instant only the news changes the world. A long history has as much news as a short one, so that the cost of
+a day's refresh can be compared.
 """
 
 import tempfile
@@ -25,7 +25,7 @@ DAY = timedelta(days=1)
 _SEED = 7
 
 _ZAPTEC_ARCHIVE_PAGE, _LIST_PAGE = 200, 100
-"""The greatest page sizes that the vendors take."""
+"""The largest page sizes that the vendors accept."""
 
 _LISTED_BY = {
     *("Id", "InstallationId", "chargerId", "endDateTime"),  # Zaptec
@@ -40,7 +40,7 @@ _LISTED_BY = {
 class WorldPlan:
     """What to serve: the real data, or about `sessions` invented sessions in the `days` before `as_of`.
 
-    The fleet is one for `fleet_sessions` sessions. `news` sessions of each vendor close within the day after `as_of`.
+    The fleet fits `fleet_sessions` sessions. `news` sessions of each vendor close within the day after `as_of`.
     """
 
     kind: Literal["real", "generated"]
@@ -52,7 +52,7 @@ class WorldPlan:
 
 
 class _LeanWorld(World):
-    """A world that keeps of every object its text and what lists are made by: a million sessions are to fit."""
+    """A world that keeps of every object only its JSON and the fields that lists need: a million sessions must fit."""
 
     def __init__(self, shown_until: datetime) -> None:
         super().__init__()
@@ -72,12 +72,12 @@ class _LeanWorld(World):
             super().show(vendor, endpoint, object_id, lean, shown_from, scope)
             line = self.shelf(vendor, endpoint).timelines[object_id]
             shown = next(version for version in line.versions if version.payload is lean)
-            # Now, so that no reader waits for it; copied, as the bytes that orjson gives hold several times their room.
+            # Encoded now, so that no client waits for it; copied, because orjson's bytes take several times their size.
             shown.encoded = bytes(memoryview(orjson.dumps(payload)))
 
 
 def planned_world(plan: WorldPlan) -> World:
-    """The world of a plan. Raises ValueError where fewer sessions close on the day of news than are asked for."""
+    """The world of a plan. Raises ValueError if fewer sessions close on the day of news than the plan requires."""
     if plan.kind == "real":
         with tempfile.TemporaryDirectory() as folder:
             return _encoded(real_world(sources.sessions(), Path(folder)))
@@ -85,7 +85,7 @@ def planned_world(plan: WorldPlan) -> World:
     begins_at = plan.as_of - plan.days * DAY
     share, fleet = plan.sessions // 4, plan.fleet_sessions // 4
     brief = Brief(_SEED, begins_at, plan.as_of, share, 1, very_late=0.0, fleet_sessions=fleet)
-    # As `sandbox.generate.generate_world` does it, but into this world.
+    # As `sandbox.generate.generate_world` does, but into this world.
     for vendor in (zaptec, jedlix, greenflux, smappee):
         vendor.populate(world, brief)
     for name, endpoints in ENDPOINTS.items():
@@ -95,7 +95,7 @@ def planned_world(plan: WorldPlan) -> World:
 
 
 def _encoded(world: World) -> World:
-    """Every object serialised."""
+    """The world, with every object serialised."""
     for vendor, endpoints in ENDPOINTS.items():
         for endpoint in endpoints:
             for line in world.timelines(vendor, endpoint):
@@ -105,7 +105,7 @@ def _encoded(world: World) -> World:
 
 
 def _stand_still(world: World, vendor: str, endpoint: str, plan: WorldPlan) -> None:
-    """Leaves of every object the version of `as_of`, and of the first `news` sessions those of the day after."""
+    """Keeps the version of `as_of` of every object, and of the first `news` sessions also those of the day after."""
     shelf = world.shelf(vendor, endpoint)
     closing = _closing(vendor, shelf.timelines, plan) if SESSION_ENDPOINTS[vendor] == endpoint else iter(())
     news = {line.object_id for line, _ in zip(closing, range(plan.news), strict=False)}
@@ -148,10 +148,10 @@ def objects_shown(world: World, now: datetime) -> int:
 
 
 def least_requests(world: World, now: datetime) -> dict[str, int]:
-    """Per vendor the fewest requests in which everything it shows at `now` can be read once.
+    """Per vendor, the fewest requests in which everything it shows at `now` can be read once.
 
-    The greatest pages, no page of a list twice, one request to sign in, and of every park one list of completed and
-    one of running sessions.
+    This assumes the largest pages, no page of a list twice, one request to sign in, and for every park one list of
+    completed and one of running sessions.
     """
     shown = {
         (vendor, endpoint): [line for line, _ in world.shown(vendor, endpoint, now)]

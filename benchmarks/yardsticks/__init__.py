@@ -1,2 +1,2 @@
-"""What Chargehouse is measured against: small programs, each as somebody skilled would write it, each in an environment
-of its own with the exact versions in its `requirements.txt`."""
+"""What Chargehouse is measured against: small programs, each as a skilled engineer would write it, each in its own
+environment with the exact versions in its `requirements.txt`."""

@@ -1,6 +1,6 @@
-"""The four accounts as every yardstick uses them: address, sign-in and the stretch of time to read.
+"""The four accounts as every yardstick uses them: address, sign-in and the period to read.
 
-Standard library alone, so that it can be imported in any environment.
+Uses only the standard library, so that any environment can import it.
 """
 
 import json
@@ -32,7 +32,7 @@ def parks() -> list[str]:
 
 
 def headers(vendor: str) -> dict[str, str]:
-    """The headers that a vendor wants with every request. Signs in where there is a token to be had."""
+    """The headers that a vendor requires with every request. Signs in, except at GreenFlux, whose token is static."""
     if vendor == "greenflux":
         return {"Authorization": f"Token {os.environ['GREENFLUX_TOKEN']}"}
     bearer = {"Authorization": f"Bearer {_access_token(vendor)}"}

@@ -1,1 +1,1 @@
-"""The usual way: dlt reads the APIs as declared and merges into DuckDB, SQL makes the facts."""
+"""The usual way: dlt reads the declared APIs and merges into DuckDB; SQL builds the facts."""

@@ -1,11 +1,11 @@
 """Reads the four vendors with dlt's declarative REST source into DuckDB, then builds both facts there in SQL.
 
 `python -m benchmarks.yardsticks.dlt_declarative FOLDER LOADER`. Everything is merged by its key; nested values stay
-JSON, which is faster than child tables. LOADER is the format in which dlt hands rows to DuckDB: `insert_values`, which
-it takes unless told otherwise, or `parquet`. Prints the number of sessions and their kWh.
+JSON, which is faster than child tables. LOADER is the format in which dlt hands rows to DuckDB: `insert_values`, its
+default, or `parquet`. Prints the number of sessions and their kWh.
 
-Left out, though Chargehouse does it: positions for the next run, a record of what was rejected and why, pseudonyms, the
-history of stations and locations, and a state that readers can keep open meanwhile.
+Chargehouse does more, which is left out here: positions for the next run, a record of what was rejected and why,
+pseudonyms, the history of stations and locations, and a state that readers can keep open during a run.
 """
 
 import sys
@@ -24,7 +24,7 @@ _FACTS = Path(__file__).with_name("facts.sql")
 
 
 def _list(name: str, path: str, field: str, key: str = "id", **page_size: int) -> EndpointResource:
-    """A list that is read whole."""
+    """A list that is read in full."""
     return {
         "name": name,
         "primary_key": key,
@@ -33,7 +33,7 @@ def _list(name: str, path: str, field: str, key: str = "id", **page_size: int) -
 
 
 def _as_text(resource: EndpointResource, *columns: str) -> EndpointResource:
-    """These columns hold numbers here and text there, or times that cannot be read: SQL is to decide."""
+    """Loads as text the columns that mix numbers and text, or hold times that cannot be read: SQL converts them."""
     return {**resource, "columns": {column: {"data_type": "text"} for column in columns}}
 
 

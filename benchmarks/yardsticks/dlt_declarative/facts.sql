@@ -1,6 +1,6 @@
--- Both facts from the tables that dlt has merged. The rules are those of the data dictionary.
+-- Both facts, from the tables that dlt has merged. The rules are those of the data dictionary.
 
--- One row per session of any vendor, in one vocabulary. `series` are the meter points {at, kwh}.
+-- One row per session of any vendor, in one vocabulary. `series` holds the meter points {at, kwh}.
 CREATE OR REPLACE TEMP TABLE session AS
 SELECT
     'zaptec' AS vendor,
@@ -140,7 +140,7 @@ WHERE is_closed AND NOT is_void
         epoch_ms(ended_at - started_at) >= 60000 AND energy * 3600000 > 1000 * epoch_ms(ended_at - started_at), false
     );
 
--- The stretches of a session in which energy flows evenly, times in milliseconds, and each one's share of the energy.
+-- The stretches of a session in which energy flows evenly, times in milliseconds, with each one's share of the energy.
 CREATE OR REPLACE TEMP TABLE stretch AS
 WITH counted AS (
     SELECT
@@ -167,7 +167,7 @@ point AS (
             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
         )
 ),
--- Zaptec gives energy per interval or what has been reached so far: whichever comes closer to the session's energy.
+-- Zaptec gives energy per interval or cumulative energy: the one that comes closer to the session's energy is assumed.
 cumulative AS (
     SELECT
         *,
@@ -189,7 +189,7 @@ followed AS (
 ),
 metered AS (
     SELECT * FROM followed
-    -- Within one per cent or ten watt-hours of the session's energy, and never falling by more than one.
+    -- Within 1 % or 10 Wh of the session's energy, and never falling by more than 1 Wh.
     QUALIFY abs(reached_in_all - energy) <= greatest(0.01, energy / 100)
         AND (reached_in_all > 0 OR energy = 0)
         AND min(reached - reached_before) OVER (PARTITION BY vendor, session_id) >= -0.001
@@ -207,8 +207,8 @@ UNION ALL BY NAME
 SELECT vendor, session_id, start_ms AS from_ms, end_ms AS to_ms, energy, 'even' AS method, 1 AS share
 FROM counted ANTI JOIN metered USING (vendor, session_id);
 
--- A quarter of an hour is 900,000 milliseconds. Each slot is rounded by itself: a session's slots may add up to a few
--- millionths of a kWh more or less than the session.
+-- A quarter of an hour is 900,000 milliseconds. Each slot is rounded separately, so a session's slots may add up to a
+-- few millionths of a kWh more or less than the session.
 CREATE OR REPLACE TABLE fact_energy AS
 WITH slot AS (
     SELECT

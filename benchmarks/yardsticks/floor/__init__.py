@@ -1,1 +1,1 @@
-"""The floor: everything is fetched, parsed and written, and nothing more."""
+"""The floor: fetches, parses and writes everything, and does nothing more."""

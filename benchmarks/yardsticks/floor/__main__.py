@@ -1,8 +1,8 @@
-"""Fetches every list of the four vendors, pages side by side, parses it and writes it as typed Parquet into FOLDER.
+"""Fetches every list of the four vendors, pages in parallel, parses it and writes it as typed Parquet into FOLDER.
 
 `python -m benchmarks.yardsticks.floor FOLDER`. One file per list, one row per object, one column per field, nested
-values as nested columns; where a field is a number here and a text there, its column is text. No keys, no state, no
-second look. Prints the number of objects.
+values as nested columns; the column of a field that mixes numbers and text is text. No keys, no state, no second
+reading. Prints the number of objects.
 """
 
 import io
@@ -36,7 +36,7 @@ class Floor:
         self._headers = dict(zip(accounts.VENDORS, self._lists.map(accounts.headers, accounts.VENDORS), strict=True))
 
     def run(self) -> int:
-        """Reads everything; gives the number of objects."""
+        """Reads everything; returns the number of objects."""
         writing = [self._lists.submit(self._write, name, field, read) for name, field, read in self._single_lists()]
         installations = self._numbered("zaptec", "/api/installation", "PageIndex", "PageSize", "Pages", first=0)
         writing.append(self._lists.submit(self._write, "zaptec_installations", "Data", lambda: installations))
@@ -50,7 +50,7 @@ class Floor:
         return sum(each.result() for each in writing)
 
     def _single_lists(self) -> Iterable[tuple[str, str, Callable[[], Pages]]]:
-        """Name, field that holds the objects, and reader of every list that can be asked for at once."""
+        """Name, field that holds the objects, and reader of every list that can be requested at once."""
         yield "greenflux_cdrs", "data", lambda: self._by_offset("/api/1.0/cdrs")
         yield "jedlix_sessions", "items", lambda: self._jedlix("/api/v2/sessions")
         yield "smappee_sessions", "sessions", self._park_sessions
@@ -69,7 +69,7 @@ class Floor:
         return self._numbered("jedlix", path, "pageIndex", "pageSize", "totalPages", first=1)
 
     def _numbered(self, vendor: str, path: str, index: str, size: str, pages: str, first: int) -> Pages:
-        """A list that says on its first page how many there are."""
+        """A list that says on its first page how many pages there are."""
         first_page = self._get(vendor, path, {index: str(first), size: "100"})
         numbers = range(first + 1, first + orjson.loads(first_page)[pages])
         return [first_page, *self._get_all(vendor, path, [{index: str(number), size: "100"} for number in numbers])]
@@ -82,7 +82,7 @@ class Floor:
         return [response.data, *self._get_all("greenflux", path, others)]
 
     def _archived_sessions(self, installation: str) -> Pages:
-        """The one list that has to be followed from page to page; the installations are followed side by side."""
+        """The one list that must be followed from page to page; the installations are read in parallel."""
         query = {
             "InstallationId": installation,
             "From": accounts.read_from(),
@@ -100,7 +100,7 @@ class Floor:
             cursor = {"Cursor": document["cursor"]}
 
     def _park_sessions(self) -> Pages:
-        """A park's sessions are one bare array."""
+        """The sessions of every park, each a bare array that is wrapped in an object."""
         start = f"{datetime.fromisoformat(accounts.read_from()).timestamp() * 1000:.0f}"
         arrays = self._requests.map(
             lambda park: self._get("smappee", f"/chargingparks/{park}/sessions", {"range": start}), accounts.parks()

@@ -1,1 +1,1 @@
-"""Singer: a tap made with the Singer SDK, and a target that loads DuckDB. It pulls, and makes no facts."""
+"""Singer: a tap made with the Singer SDK, and a target that loads DuckDB. It pulls, and builds no facts."""

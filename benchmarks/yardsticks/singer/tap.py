@@ -1,9 +1,9 @@
 # mypy: disable-error-code="import-not-found,misc,no-any-return"
-# The Singer SDK lies in the environment of this yardstick alone.
+# Only the environment of this yardstick has the Singer SDK.
 """A Singer tap for the sessions of the four vendors: `python -m benchmarks.yardsticks.singer.tap --config FILE`.
 
-One stream per vendor, every field declared; what is a number here and a text there is declared as text. Installations
-and parks are partitions of their stream: as parent streams they would make the target merge after each of them.
+One stream per vendor, every field declared; a field that mixes numbers and text is declared as text. Installations and
+parks are partitions of their stream: as parent streams they would make the target merge after each of them.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ _PAGE_SIZE = 100
 
 
 def _schema(**types: str) -> dict[str, Any]:
-    """A JSON schema from the words of each type: its fields, all of which may be missing."""
+    """A JSON schema from the space-separated field names of each type; every field may be missing."""
     return {
         "type": "object",
         "properties": {field: {"type": [kind, "null"]} for kind, fields in types.items() for field in fields.split()},
@@ -50,7 +50,7 @@ class _Sessions(RESTStream[Any]):
 
 
 class ZaptecSessions(_Sessions):
-    """Asked for by installation, followed by cursor."""
+    """Requested by installation, paged by cursor."""
 
     name = "zaptec_sessions"
     vendor = "zaptec"
