@@ -1,6 +1,6 @@
 """The charging platforms: one module each, and this registry of them.
 
-docs/design.md lists what else a new vendor takes.
+docs/design.md lists what else a new vendor needs.
 """
 
 from collections.abc import Mapping
@@ -23,11 +23,11 @@ LOOK_BACKS: Mapping[str, str] = {
     "greenflux": "lists follow the modification, however late",
     "smappee": f"the window begins {smappee.MARGIN.days} day before the oldest running session",
 }
-"""What each vendor's readings reach back to, for a person who compares it with how late rows come."""
+"""How far back each vendor's readings reach, for a person who compares it with how late rows come."""
 
 
 def open_vendor(name: str, settings: Settings, pseudonyms: Pseudonyms) -> Vendor:
-    """The vendor by its name, with the account in the settings. Raises ValueError where it is off."""
+    """The vendor of this name, with its account from the settings. Raises ValueError where it is not configured."""
     if name == "zaptec" and settings.zaptec:
         return zaptec.Zaptec(settings.zaptec, settings.patience, pseudonyms)
     if name == "jedlix" and settings.jedlix:

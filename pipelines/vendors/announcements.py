@@ -1,4 +1,4 @@
-"""What the vendors have announced of their APIs, which version of them is in use, and how far back they reach."""
+"""What the vendors have announced about their APIs, which version of each is in use, and how far back they reach."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ UNVERSIONED = "unversioned"
 
 @dataclass(frozen=True)
 class Announcement:
-    """A change of an endpoint that a vendor has announced. `kept_months`: how far back rows can be counted on."""
+    """A change to an endpoint that a vendor has announced. `kept_months`: for how long rows are sure to be kept."""
 
     text: str
     source_url: str
@@ -43,7 +43,7 @@ ANNOUNCEMENTS = {
 
 @dataclass(frozen=True)
 class EndpointInUse:
-    """An endpoint of a vendor that is on, with the version in its path or base URL."""
+    """A vendor's endpoint that is switched on, with the API version in its path or base URL."""
 
     vendor: str
     name: str

@@ -1,4 +1,4 @@
-"""What a vendor module gives, and what it is given: endpoints, lines of reading, and the run's question."""
+"""What a vendor module provides (endpoints and the lines to read) and what it receives: the run's question."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from pipelines.vendors.http_client import Tally
 from pipelines.vendors.paging.pages import Page
 
 USER_SCOPE = "user:"
-"""How the scope of a list begins that is asked for one person; their pseudonym follows."""
+"""Prefix of the scope of a list that is requested for one person; the person's pseudonym follows."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
     """A list of objects of one kind.
 
-    `id_field` and the `*_field`s name the object's key and times as the vendor does, dots for nesting. `is_windowed`
-    says whether a reading covers a stretch of the endpoint's own clock; otherwise it shows how things stand at the
-    reading. `is_open` tells a running session from a closed one, where objects are sessions that may run. `id_names` is
-    the kind of person that the object's own id names, where it does. An object that is a person's own (the user, a
-    vehicle, a home) `is_personal`; `belongings` are the fields of a session that name such things.
+    `id_field` and the `*_field`s are the vendor's names of the object's key and times, dots for nesting. `is_windowed`:
+    a reading covers a stretch of the endpoint's own clock, the time that its list is filtered by; otherwise it is a
+    snapshot. `is_open` tells a running session from a closed one, where objects are sessions that may be running.
+    `id_names` is the kind of person that the object's own id identifies, if any. `is_personal`: the object is a
+    person's own (the user, a vehicle, a home); `belongings` are the fields of a session that refer to such objects.
     """
 
     vendor: str
@@ -48,8 +48,8 @@ class Endpoint:
 class Position:
     """How far an endpoint has been read for one scope.
 
-    `watermark`: everything that it can show up to here has been read; None before the first reading. `open_since`: the
-    starts of the sessions of the scope that were running when last seen, oldest first.
+    `watermark`: everything that the endpoint can show up to here has been read; None before the first reading.
+    `open_since`: the starts of the scope's sessions that were running when last seen, oldest first.
     """
 
     watermark: datetime | None = None
@@ -61,8 +61,8 @@ class Question:
     """What a run asks of the vendors.
 
     refresh: everything new since the watermarks. reconcile: the same, but back to `from_at` at least. backfill: from
-    `from_at` to `to_at` and no further, leaving the watermarks alone. Nothing looks past `as_of`, the run's now in
-    whole milliseconds. `first_month_at`: where a list that was never read begins, where it has a lower bound.
+    `from_at` to `to_at` and no further, leaving the watermarks alone. No window goes past `as_of`, the run's now in
+    whole milliseconds. `first_month_at`: where the first reading of a list begins, if the list takes a lower bound.
     """
 
     kind: Literal["refresh", "reconcile", "backfill"]
@@ -82,12 +82,12 @@ class Window:
 
 @dataclass(frozen=True)
 class Line:
-    """One endpoint asked for one scope: windows that are read one after the other.
+    """One endpoint requested for one scope: windows that are read one after the other.
 
-    `scope` is safe to store: a person stands in it by pseudonym. `stretches` says what is to be read in turn, given the
-    position reached so far. `read` yields the pages of one window; returning proves the window complete. A window holds
-    about `rows_per_window` rows and is no longer than `longest_window`, so that memory and a restart stay cheap. The
-    first of a stretch, of which nobody knows how many rows it holds, is about `first_window` long.
+    `scope` is safe to store: a person appears in it by pseudonym. `stretches` gives the stretches to read, in order,
+    from the position reached so far. `read` yields the pages of one window; returning proves the window complete. A
+    window holds about `rows_per_window` rows and is no longer than `longest_window`, so that it fits in memory and a
+    restart stays cheap. The first of a stretch, whose number of rows is unknown, is about `first_window` long.
     """
 
     endpoint: Endpoint
@@ -104,12 +104,12 @@ class Vendor(Protocol):
 
     @property
     def name(self) -> str:
-        """As the settings and the tables call it."""
+        """Its name in the settings and the tables."""
         ...
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
-        """Every list that is read of it."""
+        """Every list that is read from it."""
         ...
 
     @property
@@ -120,18 +120,18 @@ class Vendor(Protocol):
     def rounds(self, question: Question) -> Iterator[Sequence[Sequence[Line]]]:
         """Rounds of chains of lines.
 
-        Rounds follow each other: what one has read (installations) may shape the next (their sessions). The chains of a
-        round run side by side; the lines of a chain in turn, ending with the first that fails.
+        Rounds follow each other: what one has read (installations) may determine the next (their sessions). The chains
+        of a round run in parallel. The lines of a chain run in turn, up to the first that fails.
         """
         ...
 
     def check_credentials(self, tally: Tally) -> str:
-        """One small call, or one for each scope that has to be configured; says what it showed. Raises ReadingError."""
+        """Make one small request, or one per scope that must be configured; says what came. Raises ReadingError."""
         ...
 
 
 def text_at(path: str | None) -> Callable[[object], str | None]:
-    """A reader of the value at a dotted path of a JSON object, as text; it gives None where there is none."""
+    """A function that returns the value at a dotted path of a JSON object as text, or None where there is none."""
     if path is None:
         return lambda item: None
     *parents, name = path.split(".")

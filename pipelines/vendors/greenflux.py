@@ -4,11 +4,11 @@ API: static token; lists with offset and limit, filtered by last modification: `
 exclusive, on `modified` (`created` where that is null) for locations and charge stations, on `last_updated` for CDRs.
 Business errors come as HTTP 200 with a status_code of 2xxx or 3xxx and no data.
 
-The trap: an object that is edited while its list is paged leaves the window and pulls its neighbours one place forward,
-so that one row is never shown. The reader watches the total and steps back.
-Late: only as late as its modification; the overlap covers a server whose clock or commit lags. Status changes of an
-EVSE do not count as a modification. A station that becomes visible late was modified long before, so that only a
-reconcile, which reads locations and stations whole, finds it. A CDR may be issued again under its id.
+The trap: an object that is edited while its list is paged leaves the window and moves the rows behind it one place
+forward, so that one row is never shown. The reader watches the total and steps back.
+Late: a row is only as late as its modification; the overlap covers a server whose clock or commit lags. Status changes
+of an EVSE do not count as a modification. A station that becomes visible late was modified long before, so only a
+reconcile, which reads locations and stations whole, finds it. A CDR may be issued again under the same id.
 Known lies: Link, X-Total-Count and X-Limit headers may be missing, and the list may come bare, without its envelope.
 Source: "Intro to Charge-Location Management API"; OCPI 2.1.1, transport and CDRs."""
 
@@ -32,16 +32,16 @@ from pipelines.vendors.windows import since_modified, since_watermark
 OVERLAP = timedelta(minutes=15)
 
 LIMIT = 100
-"""No cap is documented: the size that clients of the API are known to use. One that caps its pages lower is
-followed."""
+"""No cap is documented: this is the size that clients of the API are known to use. A server that caps its pages lower
+is followed all the same."""
 
 BACK = frozenset({"prev", "previous"})
-"""A page that links back and not on is the last. Links to the first and to the last page prove nothing: any page may
-carry them."""
+"""A page that links back but not forward is the last. Links to the first and to the last page prove nothing: any page
+may carry them."""
 
 DEFAULT_PORTS = (None, 80, 443)
-"""All the same host: a server behind a proxy that ends TLS writes `http` into its links, and so another default
-port."""
+"""All count as the same host: a server behind a proxy that terminates TLS writes `http` into its links, and thereby
+another default port."""
 
 DOCUMENTATION = "https://developer.greenflux.com/docs/intro-to-charge-location-management-api"
 
@@ -88,7 +88,7 @@ class Greenflux:
             "customer_id": "customer",
             "customer_external_id": "customer",
             "cpo_customer_external_id": "customer",
-            # The values of its rules are ids of customers, groups and home tokens.
+            # The values of these rules are ids of customers, groups and home tokens.
             "auth_rules.value": "customer",
         },
         dropped=frozenset({"client_ip_address", "iccid", "imsi", "endpoint", "created_by", "modified_by"}),
@@ -147,9 +147,9 @@ class Greenflux:
         return read
 
     def _has_next(self, headers: Mapping[str, str]) -> bool | None:
-        """Whether a Link header names a next page; None where it does not tell.
+        """Whether a Link header names a next page; None where it does not say.
 
-        The link itself is never followed: one to another host would carry the token there, and is refused.
+        The link itself is never followed. Raises ReadingError for one to another host, which would get the token.
         """
         links = links_of(headers.get("Link", ""))
         for link in links:
@@ -163,7 +163,7 @@ class Greenflux:
 
 
 def _host(base_url: str, link: str = "") -> tuple[str | None, int | None, str | None] | None:
-    """Host, port and user that a link on a page below `base_url` leads to; None for one that cannot be read.
+    """Host, port and user that a link on a page below `base_url` leads to; None for one that cannot be parsed.
 
     The scheme and its default port do not count (DEFAULT_PORTS says why).
     """
@@ -187,7 +187,7 @@ def _total(headers: Mapping[str, str]) -> int | None:
 
 
 def _check(document: Any) -> None:
-    """OCPI: 1xxx is success; anything else has no data, though it comes as HTTP 200."""
+    """OCPI: status 1xxx is success; any other has no data, though it comes as HTTP 200."""
     if isinstance(document, list):
         return
     if not isinstance(document, dict):
@@ -201,7 +201,7 @@ def _check(document: Any) -> None:
 
 
 def _status_code(told: Any) -> int | None:
-    """The code as a number, which may come as text or with a point; None where there is none."""
+    """The code as a number, which may come as text or with a decimal point; None where there is none."""
     if told is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The one HTTP client of all vendors: rate limit, sign-in, retries, and what of an answer to believe.
+"""The one HTTP client of all vendors: rate limit, sign-in, retries, and checks of the answers.
 
 Credentials go to the configured addresses only: redirects are refused, and no link in an answer is ever followed.
 """
@@ -25,25 +25,25 @@ from pipelines.vendors.retirement import NOTHING_SAID, Retirement, retirement_of
 from pipelines.vendors.sign_in import SignIn
 
 ATTEMPTS = 8
-"""Tries of one request. The pauses between them double, and make up to a minute together."""
+"""Attempts at one request. The pauses between them double, and add up to about a minute at most."""
 
 LONGEST_PAUSE_SECONDS = 60.0
-"""A vendor that asks for a longer pause is asked again after this all the same."""
+"""A vendor that asks for a longer pause is asked again after this long all the same."""
 
 LARGEST_BODY_BYTES = 256 * 1024 * 1024
-"""Far more than any window holds: a small answer that unpacks to more is not to fill the memory."""
+"""Far more than any window holds: a small answer that decompresses to more must not fill the memory."""
 
 LONGEST_ANSWER_IN_READ_TIMEOUTS = 10
-"""The read timeout starts again with each piece of an answer; one that trickles in is given up after so many of it."""
+"""The read timeout restarts with each piece of an answer; one that trickles in is given up after this many of them."""
 
 IN_FLIGHT = 6
-"""Requests to one account at once, whoever asks: as many as browsers open to one host."""
+"""Concurrent requests to one account, from all threads: as many as browsers open to one host."""
 
 SIGN_INS_AFTER_401 = 2
-"""The first may be by a refresh token of a sign-in that the vendor has ended; the second is by the credentials."""
+"""The first may use the refresh token of a sign-in that the vendor has ended; the second uses the credentials."""
 
 TIMED_OUT = (504, 524)
-"""The server behind a gateway took too long: the gateway's status, and Cloudflare's own."""
+"""The server behind a gateway took too long: the standard status, and Cloudflare's own."""
 
 T = TypeVar("T")
 
@@ -57,11 +57,11 @@ class Refused(ReadingError):
 
 
 class TooMuchAsked(ReadingError):
-    """The answer did not come in time, or is too large; less asked for at once might be answered."""
+    """The answer did not come in time, or is too large; a smaller request might be answered."""
 
 
 class AnswerFault(Exception):
-    """An answer that is no use, found by the vendor's own rules; `is_passing` says whether to ask again."""
+    """An answer that is unusable by the vendor's own rules; `is_passing` says whether to retry."""
 
     def __init__(self, message: str, *, is_passing: bool) -> None:
         super().__init__(message)
@@ -69,7 +69,7 @@ class AnswerFault(Exception):
 
 
 class _PassingFault(Exception):
-    """Worth another try, after `pause_seconds` where the vendor named them. `lasting` is raised once tries are over."""
+    """Worth a retry, after `pause_seconds` if the vendor named a pause. `lasting` is raised after the last attempt."""
 
     def __init__(
         self, message: str, pause_seconds: float | None = None, lasting: type[ReadingError] = ReadingError
@@ -81,9 +81,9 @@ class _PassingFault(Exception):
 
 @dataclass
 class Tally:
-    """What a reading cost, and what it was told of the endpoint's end. Shared by the threads that work on it.
+    """What a reading cost, and what the answers said about the endpoint's retirement. Shared by its threads.
 
-    `answers` counts those that were of use. `on_retry` hears why something is asked for again, and after how many
+    `answers` counts the usable ones. `on_retry` is called with the reason for a retry and the pause before it, in
     seconds.
     """
 
@@ -96,7 +96,7 @@ class Tally:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def add(self, *, requests: int = 0, retries: int = 0, bytes_received: int = 0, answers: int = 0) -> None:
-        """Count these along."""
+        """Add to the counts."""
         with self._lock:
             self.answers += answers
             self.requests += requests
@@ -104,7 +104,7 @@ class Tally:
             self.bytes_received += bytes_received
 
     def note(self, retirement: Retirement) -> None:
-        """Take in what one answer said of the endpoint's end."""
+        """Merge in what one answer said about the endpoint's retirement."""
         with self._lock:
             self.retirement = self.retirement.merged(retirement)
 
@@ -127,12 +127,12 @@ class _Response:
 
 
 def may_ask_too_much(fault: ReadingError) -> bool:
-    """Whether a smaller question might be answered where this one was not."""
+    """Whether a smaller request might be answered where this one was not."""
     return isinstance(fault, TooMuchAsked) or (isinstance(fault, Refused) and fault.status in (400, 413, 422))
 
 
 DocumentCheck: TypeAlias = Callable[[Any], None]
-"""Judges the JSON document of an answer; raises AnswerFault, or ReadingError, for one that is no use."""
+"""Checks the JSON document of an answer; raises AnswerFault, or ReadingError, for an unusable one."""
 
 
 class HttpClient:
@@ -160,12 +160,12 @@ class HttpClient:
         *,
         may_be_empty: bool = False,
     ) -> Answer:
-        """GET `path` and give its JSON document. `check` raises AnswerFault, or ReadingError, for one that is no use.
+        """GET `path` as JSON. `check` raises AnswerFault, or ReadingError, for an unusable document.
 
-        Only with `may_be_empty` is HTTP 204 an answer; elsewhere it stands for data that is not there yet.
+        Only with `may_be_empty` is HTTP 204 an answer; otherwise it means data that is not there yet.
 
-        Raises Refused for a final status and for an AnswerFault that does not pass, TooMuchAsked where less might be
-        answered, SignInError for refused credentials, and ReadingError where there is no answer to be had otherwise.
+        Raises Refused for a final status and for an AnswerFault that is not passing, TooMuchAsked where a smaller
+        request might be answered, SignInError for refused credentials, and ReadingError for any other failure.
         """
         url = f"{self._base_url}{path}" + (f"?{urlencode(parameters)}" if parameters else "")
 
@@ -215,13 +215,13 @@ class HttpClient:
         try:
             return self._patiently(attempt, tally, " to sign in")
         except TooMuchAsked as fault:
-            # A sign-in asks for nothing that could be less.
+            # A sign-in cannot ask for less.
             raise ReadingError(*fault.args) from None
 
     def _patiently(self, attempt: Callable[[], T], tally: Tally, purpose: str = "") -> T:
         """Repeat `attempt` while it raises faults that may pass, with growing, jittered pauses.
 
-        `purpose` ends the message of the last fault: what the tries were for, where they were not for reading.
+        `purpose` ends the message of the final error: what the attempts were for, if not for reading.
         """
         for number in range(1, ATTEMPTS + 1):
             try:
@@ -240,7 +240,7 @@ class HttpClient:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, tally: Tally) -> _Response:
-        """One request, read to its end. Raises _PassingFault for whatever may pass."""
+        """Send one request and read the whole answer. Raises _PassingFault for any fault that may pass."""
         with self._in_flight:
             self._rate_limit.wait()
             requested_at = datetime.now(UTC)
@@ -277,7 +277,7 @@ class HttpClient:
         deadline = time.monotonic() + LONGEST_ANSWER_IN_READ_TIMEOUTS * self._patience.read_seconds
         chunks: list[bytes] = []
         size = 0
-        # What has arrived, not a full piece: a server that trickles would stretch one piece past every deadline.
+        # read1 returns what has arrived: waiting for a full piece of a trickling answer would overrun the deadline.
         while chunk := response.read1(1 << 16):
             size += len(chunk)
             if size > LARGEST_BODY_BYTES:
@@ -291,9 +291,9 @@ class HttpClient:
 
 
 def _parsed(body: bytes) -> Any:
-    """The JSON document. NaN and what is too large for a number stay readable as text, for the transforms to reject.
+    """The JSON document. NaN and numbers that are too large are kept as text, for the transforms to reject.
 
-    A byte or a control character that has no place in a text is a matter of that text, not of a page of objects.
+    An invalid byte or control character spoils only the text it stands in, not the whole page of objects.
     """
     try:
         return orjson.loads(body)
@@ -313,7 +313,7 @@ def _float_or_text(digits: str) -> float | str:
 
 
 def _int_or_text(digits: str) -> int | str:
-    # Python refuses to make a number of some thousands of digits.
+    # Python refuses to convert several thousand digits to a number.
     return int(digits) if math.isfinite(float(digits)) else digits
 
 
@@ -338,7 +338,7 @@ def _sign_in_refusal(status: int) -> str:
 
 
 def _connection_fault(fault: Exception, address: str) -> str:
-    """What went wrong with a connection, without the address's query, which libraries like to quote. `address`: the
+    """What went wrong with a connection, without the query of the URL, which libraries tend to quote. `address`: the
     setting that names the host."""
     match fault:
         case urllib3.exceptions.NameResolutionError():
@@ -354,7 +354,7 @@ def _connection_fault(fault: Exception, address: str) -> str:
 
 
 def _retry_after_seconds(value: str | None) -> float | None:
-    """The pause a Retry-After header asks for, in seconds or as a date; None where it is no use.
+    """The pause in seconds that a Retry-After header asks for, as a number or a date; None where it is unusable.
 
     Source: RFC 9110, 10.2.3.
     """

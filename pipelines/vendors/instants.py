@@ -1,4 +1,4 @@
-"""Instants as the vendors write and read them. What arrives is UTC, and everything sent is UTC."""
+"""Instants as the vendors write and read them, parsed to UTC and sent as UTC."""
 
 import re
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ def epoch_milliseconds(instant: datetime) -> int:
 def parsed_instant(value: str | None) -> datetime | None:
     """An instant out of a vendor's object: ISO 8601 (without a zone: UTC) or epoch milliseconds; None if unreadable.
 
-    Good enough to know where to begin reading; what a session's times are is decided in the transforms.
+    Good enough to know where to begin reading; the transforms decide what a session's times are.
     """
     if value is None:
         return None

@@ -2,13 +2,13 @@
 
 API: Smart Charging API v2, client credentials at the token URL, bearer token and an ApiKey header. Lists are numbered
 pages from 1, at most 100 rows, newest first, with totals. Sessions are filtered by start and by end, all bounds
-inclusive; a filter by end leaves out those that still run. Users, vehicles and locations can be filtered by creation
+inclusive; a filter by end leaves out those still running. Users, vehicles and locations can be filtered by creation
 only, so an edit is invisible to the filter: they are read whole.
 
-Late: times come from telemetry and may lag; a closed session is found by its end with a look-back. Running ones are
-asked for by start, the recent ones and older ones around the starts of those known to run. That shows closed ones too,
-newest first: the rest of the list is left where the closed ones that the run has read make it up, and the vendor's own
-count of the closed ones agrees.
+Late: times come from telemetry and may lag; closed sessions are requested by end, with a look-back. Running ones are
+requested by start: the recent stretch, and before it only around the starts of sessions known to be running. Such a
+list shows closed ones too, newest first. The rest of it is skipped where only closed sessions that the run has already
+read can be left, and the vendor's own count of the closed ones agrees.
 Known lies: the `pageSize` echoed in an answer is unreliable; status words are an open list.
 Source: "Smart Charging Api v2.0"."""
 
@@ -29,17 +29,16 @@ from pipelines.vendors.window_sizes import LONGEST_LENGTH
 from pipelines.vendors.windows import recent_and_running, since_watermark, whole_list
 
 LOOK_BACK = timedelta(days=7)
-"""The vendor does not say how late telemetry may be. `chargehouse status` shows how much of this late sessions have
-used, and the scheduled reconcile reaches further."""
+"""The vendor does not say how late telemetry may be. `chargehouse status` shows how much of this look-back late
+sessions have used, and the scheduled reconcile reaches further."""
 
 RECENT = timedelta(days=60)
-"""On the first reading nobody knows the oldest running session. What began longer ago than this is a list of its own: a
-page of it and two requests more tell that nothing in it runs. The newer list, in which sessions come and go, is read
-page by page."""
+"""On the first reading the oldest running session is unknown. Sessions that began longer ago than this are a list of
+their own: one page of it and two more requests show that none of them is running. The newer list, in which sessions
+come and go, is read page by page."""
 
 BEFORE_ANY_END = datetime(2000, 1, 1, tzinfo=UTC)
-"""A lower bound of ends that leaves none out, so that a filter by it lets every closed session through and no running
-one."""
+"""A lower bound earlier than any session's end: a filter by it lets every closed session through and no running one."""
 
 PAGE_SIZE = 100
 """The most that the vendor allows. Source: "Smart Charging Api v2.0", paging."""
@@ -161,7 +160,7 @@ class Jedlix:
         )
 
     def _session_line(self, question: Question, closed: dict[str, datetime]) -> Line:
-        """Closed sessions. `closed` takes in their starts, for the search for running ones, which meets them again."""
+        """Closed sessions. Adds their starts to `closed`, for the search for running ones, which meets them again."""
 
         def read(window: Window, tally: Tally) -> Iterator[Page]:
             for page in self._pages("/api/v2/sessions", _bounds("endTime", window), tally):
@@ -174,7 +173,7 @@ class Jedlix:
         return Line(SESSIONS, "all", lambda position: since_watermark(question, position, LOOK_BACK), read)
 
     def _open_line(self, question: Question, closed: Mapping[str, datetime]) -> Line:
-        """Running sessions, once `closed` holds those that have ended."""
+        """Running sessions, to be read once `closed` holds those that have ended."""
 
         def stretches(position: Position) -> Sequence[Window]:
             first_at = max(question.first_month_at, question.as_of - RECENT)
@@ -201,7 +200,7 @@ class Jedlix:
             "all",
             stretches,
             read,
-            # Each is one list, whose newest pages tell when the others need not be turned.
+            # Each stretch is one list, whose newest pages tell when the others need not be read.
             first_window=LONGEST_LENGTH,
         )
 
@@ -238,7 +237,7 @@ def _bounds(clock: str, window: Window) -> dict[str, str | int]:
 
 
 def _holds(window: Window, started_at: datetime) -> bool:
-    """Whether a list filtered by start, both bounds inclusive, shows what began then."""
+    """Whether a list filtered by start, both bounds inclusive, shows a session that began then."""
     return (window.from_at is None or window.from_at <= started_at) and started_at <= window.to_at
 
 

@@ -1,4 +1,4 @@
-"""The Link header of an answer: where each of its links goes, and what it says it leads to."""
+"""The Link header of an answer: the target of each link, and its relations."""
 
 import re
 from typing import NamedTuple
@@ -8,14 +8,14 @@ _RELATION = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))', re.IGNORECASE
 
 
 class Link(NamedTuple):
-    """A link: its target as it is written, and its relations in small letters, of which there may be several."""
+    """A link: its target as written, and its relations in lower case, of which there may be several."""
 
     target: str
     relations: frozenset[str]
 
 
 def links_of(header: str) -> list[Link]:
-    """The links of a Link header, in order. Source: RFC 8288, 3 and 3.3; some servers write single quotes."""
+    """The links of a Link header, in order. Source: RFC 8288, 3 and 3.3; some servers use single quotes."""
     return [Link(target, _relations(parameters)) for target, parameters in _LINK.findall(header)]
 
 

@@ -13,7 +13,7 @@ class RateLimit:
         self._lock = threading.Lock()
 
     def wait(self) -> None:
-        """Wait for the next free place."""
+        """Wait for the next free slot."""
         with self._lock:
             now = time.monotonic()
             place = max(now, self._next_free)
@@ -22,6 +22,6 @@ class RateLimit:
             time.sleep(place - now)
 
     def pause(self, seconds: float) -> None:
-        """Give no place for this long: the vendor asked for it, so every thread of the account holds still."""
+        """Give out no slot for this long: the vendor asked for the pause, so every thread of the account waits."""
         with self._lock:
             self._next_free = max(self._next_free, time.monotonic() + seconds)

@@ -1,4 +1,4 @@
-"""What the headers of an answer say of the end of an endpoint: that it is deprecated, and when it will be gone."""
+"""What the headers of an answer say about an endpoint's retirement: that it is deprecated, and when it will be gone."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from pipelines.vendors.links import links_of
 
 STRUCTURED_DATE = re.compile(r"@(-?[0-9]{1,12})")
 LONGEST_URL = 500
-"""A longer address is not told: people read it, in a table."""
+"""A longer address is left out: people read it, in a table."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Retirement:
     url: str | None = None
 
     def merged(self, other: "Retirement") -> "Retirement":
-        """Both told together: of two instants the earlier, of two links the first."""
+        """Both combined: the earlier of two instants, the first of two links."""
         return Retirement(
             _earlier(self.deprecated_at, other.deprecated_at),
             _earlier(self.sunset_at, other.sunset_at),
@@ -38,10 +38,10 @@ NOTHING_SAID = Retirement()
 
 
 def retirement_of(headers: Mapping[str, str], seen_at: datetime) -> Retirement:
-    """What an answer's headers say. What cannot be read counts as not said: it must not fail a reading.
+    """What an answer's headers say. A header that cannot be parsed counts as absent: it must not fail a reading.
 
-    Deprecation is an instant since RFC 9745, 2.1; the drafts before it had HTTP dates, and `true` for what holds
-    already, which counts from `seen_at`. Sunset is an HTTP date: RFC 8594, 3. Links: RFC 9745, 3; RFC 8594, 6.
+    Deprecation is an instant since RFC 9745, 2.1; the earlier drafts had HTTP dates, and `true` for an endpoint already
+    deprecated, which counts from `seen_at`. Sunset is an HTTP date: RFC 8594, 3. Links: RFC 9745, 3; RFC 8594, 6.
     """
     deprecation = headers.get("Deprecation", "").strip()
     return Retirement(
@@ -70,7 +70,7 @@ def _http_date(text: str) -> datetime | None:
 
 
 def _link(text: str) -> str | None:
-    """The first link about deprecation or sunset, less its query, which is none of our tables' business."""
+    """The first link about deprecation or sunset, without its query, which has no place in our tables."""
     for link in links_of(text):
         if link.relations & {"deprecation", "sunset"}:
             return _plain_url(link.target)

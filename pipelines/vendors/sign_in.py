@@ -1,4 +1,4 @@
-"""How a client proves who it is: a static token, or a bearer token that is fetched, renewed and shared by threads."""
+"""How a client authenticates: a static token, or a bearer token that is fetched, renewed and shared by threads."""
 
 import threading
 import time
@@ -8,27 +8,27 @@ from typing import Protocol, TypeAlias
 from pipelines.faults import ReadingError, SignInError
 
 FormPost: TypeAlias = Callable[[str, Mapping[str, str]], Mapping[str, object]]
-"""Posts a form to an address and gives the JSON object answered.
+"""Posts a form to a URL and returns the JSON object of the answer.
 
-Raises SignInError for an answer that repeating would not change, ReadingError where there is none to be had.
+Raises SignInError for an answer that a retry would not change, ReadingError where no usable answer came.
 """
 
 RENEW_BEFORE_EXPIRY_SECONDS = 30.0
-"""So that a token does not run out on the way, while its request waits for a free place."""
+"""So that a token does not expire while its request waits for a free slot."""
 
 USUAL_LIFETIME_SECONDS = 3600.0
-"""Of a token whose answer names none: the lifetime of the standard's example. Source: RFC 6749, 5.1."""
+"""Assumed where the answer names no lifetime: that of the standard's example. Source: RFC 6749, 5.1."""
 
 
 class SignIn(Protocol):
-    """What the HTTP client needs to know of a way to sign in."""
+    """What the HTTP client needs of a way to sign in."""
 
     def headers(self, post: FormPost) -> Mapping[str, str]:
-        """The headers that authorise a request, fetching a token first where there is none."""
+        """The headers that authorise a request; fetches a token first where there is none."""
         ...
 
     def renew(self, refused: Mapping[str, str]) -> bool:
-        """After a 401 to `refused` headers: forget that token. False where there is no other to be had."""
+        """Forget the token of `refused`, headers that were answered with a 401. False where no other can be fetched."""
         ...
 
 
@@ -46,9 +46,9 @@ class StaticToken:
 
 
 class BearerToken:
-    """An OAuth 2 token by `grant`, renewed shortly before it expires, or by its refresh token where it has one.
+    """An OAuth 2 token obtained by `grant` and renewed shortly before it expires, by its refresh token if it has one.
 
-    `other_headers` go along with every request, such as an API key.
+    `other_headers`, such as an API key, go with every request.
     """
 
     def __init__(
@@ -75,8 +75,8 @@ class BearerToken:
         asked_at = time.monotonic()
         with self._lock:
             if self._headers is None or time.monotonic() > self._expires:
-                # Whoever waited for a sign-in that came to nothing has been patient enough: else every line would go
-                # through all the tries of its own, one after the other.
+                # A thread that waited while another one's sign-in failed does not try again itself: otherwise every
+                # line would go through all the retries, one after the other.
                 if self._fault is not None and asked_at < self._failed_at:
                     raise type(self._fault)(*self._fault.args)
                 try:
@@ -90,7 +90,7 @@ class BearerToken:
         with self._lock:
             if self._headers is refused:
                 self._headers = None
-                # A sign-in that was ended may still hand out tokens, all of them dead.
+                # A sign-in that the vendor has ended may still be refreshed, but the tokens are refused.
                 if self._is_refreshed:
                     self._refresh_token = None
             return True
@@ -98,7 +98,7 @@ class BearerToken:
     def _fetch(self, post: FormPost) -> dict[str, str]:
         answer = self._post_grant(post)
         token = answer.get("access_token")
-        # Anything else in a header would be refused by the HTTP library, which quotes it.
+        # The HTTP library would refuse any other text in a header, and quote it in its error.
         if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
             raise ReadingError("the sign-in was answered without a usable token.")
         lifetime = answer.get("expires_in")
@@ -116,12 +116,12 @@ class BearerToken:
             try:
                 answer = post(self._token_url, {**self._refresh_grant, "refresh_token": token})
             except SignInError:
-                pass  # A refresh token may be spent or revoked; the password still counts.
+                pass  # A refresh token may be used up or revoked; the password still works.
             else:
                 self._is_refreshed = True
                 return answer
         self._is_refreshed = False
-        # Every line of a run comes here: asking again with refused credentials may lock the account.
+        # Every line of a run comes here: repeated sign-ins with refused credentials may lock the account.
         if self._refusal is not None:
             raise SignInError(self._refusal)
         try:

@@ -4,10 +4,10 @@ API: password grant with client id and secret, refresh token, bearer token. The 
 without pages, filtered by session START in epoch milliseconds, end exclusive; `active` chooses between running and
 completed ones.
 
-The trap: only completed sessions are listed, under their start. A car that was plugged in for three weeks appears three
-weeks later under its old start: the window begins at the oldest session still running at the last reading. Running ones
-are asked for before completed ones, so that a session that ends in between is not in neither; and for a long time
-back, so that one which a station tells of late is met while it runs.
+The trap: a session is listed as completed only when it has ended, under its start. A car that was plugged in for three
+weeks appears three weeks later under its old start, so the window begins at the oldest session still running at the
+last reading. Running sessions are requested before completed ones, so that one that ends in between is not missing from
+both; and for a long time back, so that one which a station reports late is seen while it runs.
 Known lies: one session may come as a single object instead of a list, none as 204; `serialNumber` and `energy` are
 numbers or text; `duration` and the field `range` have no unit and are not used.
 Source: "Get charging sessions at a charging park"."""
@@ -28,15 +28,15 @@ from pipelines.vendors.window_sizes import LONGEST_LENGTH
 from pipelines.vendors.windows import since_oldest_open
 
 MARGIN = timedelta(days=1)
-"""So that a session is found whose start was put right while it ran."""
+"""So that a session whose start was corrected while it ran is still found."""
 
 RUNNING_LOOK_BACK = timedelta(days=90)
-"""A station that was offline tells late of a session that still runs; the list of those is short, whatever its
+"""A station that was offline reports late a session that is still running; the list of those is short, whatever its
 range."""
 
 LONGEST_WINDOW = timedelta(days=549)
-"""Without pages, a window is the only bound on the size of an answer: a year and a half of a park, or as many
-sessions."""
+"""Without pages, a window is the only bound on the size of an answer: a year and a half of a park, or about
+ROWS_PER_WINDOW sessions."""
 
 ROWS_PER_WINDOW = 25_000
 DOCUMENTATION = "https://smappee.atlassian.net/wiki/spaces/DEVAPI/pages/2803007489"
@@ -105,7 +105,7 @@ class Smappee:
         now = datetime.now(UTC)
         for park_id in self._account.park_ids:
             try:
-                # A range such as any reading asks for: a server may refuse one that nobody can mean.
+                # A range as a reading would request it: a server may refuse a meaningless one.
                 self._get(park_id, now - MARGIN, now, "true", tally)
             except Refused as refusal:
                 refusals.append(f"park {park_id}: {refusal}")
@@ -130,7 +130,7 @@ class Smappee:
             f"park:{park_id}",
             lambda position: since_oldest_open(question, position, MARGIN, RUNNING_LOOK_BACK),
             lambda window, tally: self._sessions(park_id, window, "true", tally),
-            # Hardly more than a park has plugs, however long ago they began.
+            # A park has hardly more of these than plugs, however long ago they began.
             first_window=LONGEST_LENGTH,
         )
         return [running, completed]

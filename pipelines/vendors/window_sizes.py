@@ -1,36 +1,36 @@
-"""How long the windows of a long stretch are: as long as what came so far says that they hold enough rows."""
+"""How long the windows of a long stretch are: long enough to hold enough rows, judging by the rows so far."""
 
 from datetime import timedelta
 
 from pipelines.vendors.contract import Window
 
 MOST_GROWTH = 24
-"""A month that held a few rows is followed by two years at most: how full the next are is not known from so few."""
+"""After a month with a few rows, the next window is two years at most: so few rows do not tell how full it will be."""
 
 MOST_GROWTH_AFTER_NOTHING = 4
-"""The history may just begin, and be dense: an empty window does not tell."""
+"""An empty window does not tell whether the history is about to begin, and how dense it is."""
 
 READ_ALONG = 0.5
-"""What is left of a stretch after a window is read along with it where it is no longer than that much of it."""
+"""The rest of a stretch is read along with a window where it is no longer than this fraction of the window."""
 
 SHORTEST_LENGTH = timedelta(days=1)
 """However dense the rows are: their pages take more requests than their windows."""
 
 SHORTEST_HALF = timedelta(days=7)
-"""A server that refuses less than two of these has another reason."""
+"""A server that refuses a window shorter than two of these has a reason other than its length."""
 
 LONGEST_LENGTH = timedelta(days=3650)
 """Ten years: in practice no bound."""
 
 
 class WindowSizes:
-    """Cuts a stretch into windows: `next()` gives one, `had(rows)` says how many rows it held.
+    """Cuts a stretch into windows: `next()` returns one, `had(rows)` reports how many rows it held.
 
-    `halve()` says that it was too long for the server.
+    `halve()` reports that it was too long for the server.
     """
 
     def __init__(self, stretch: Window, rows_per_window: int, longest: timedelta | None, first: timedelta) -> None:
-        """`rows_per_window` are aimed at; no window is longer than `longest`, and the first is `first` long."""
+        """`rows_per_window` is the target; no window is longer than `longest`, and the first is about `first` long."""
         self._stretch = stretch
         self._rows_per_window = rows_per_window
         self._longest = longest or LONGEST_LENGTH
@@ -53,7 +53,7 @@ class WindowSizes:
         return self._window
 
     def halve(self) -> bool:
-        """Give the first half of the last window next, and none after it that is longer. False where it is too
+        """Make the first half of the last window the next one, and none after it longer. False where the window is too
         short."""
         from_at, to_at = self._window.from_at, self._window.to_at
         if from_at is None or to_at - from_at < 2 * SHORTEST_HALF:
@@ -63,6 +63,6 @@ class WindowSizes:
         return True
 
     def had(self, rows: int) -> None:
-        """Tell how many rows the last window held."""
+        """Report how many rows the last window held."""
         growth = min(self._rows_per_window / rows, MOST_GROWTH) if rows else MOST_GROWTH_AFTER_NOTHING
         self._length = min(max(SHORTEST_LENGTH, self._length * growth), self._longest)

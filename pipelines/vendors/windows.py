@@ -1,6 +1,6 @@
 """The watermark rules: which stretches of an endpoint's clock a run has to read.
 
-A watermark says: everything the API can show up to here has been read. Rows come late and change, so every reading
+A watermark means: everything the API can show up to here has been read. Rows come late and change, so every reading
 begins some way before it.
 """
 
@@ -10,29 +10,28 @@ from datetime import UTC, datetime, timedelta
 from pipelines.vendors.contract import Position, Question, Window
 
 AROUND_A_START = timedelta(hours=1)
-"""By how much a vendor may put the start of a running session right, so that the session is found again all the
-same."""
+"""How far a vendor may correct the start of a running session, so that the session is still found."""
 
 NOT_WORTH_A_REQUEST = timedelta(days=1)
-"""So much between two stretches is read along with them, as one window."""
+"""A gap of up to this between two stretches is read along with them, as one window."""
 
 EARLIEST_START = datetime(2000, 1, 1, tzinfo=UTC)
-"""Older than every charging platform. What lies before it is no start: servers write 1970 (an epoch of 0) or the year 1
+"""Older than every charging platform. An earlier time is not a start: servers write 1970 (an epoch of 0) or the year 1
 (the default of .NET) where they know none."""
 
 
 def since_watermark(question: Question, position: Position, look_back: timedelta) -> Sequence[Window]:
-    """From the watermark less `look_back` (at first: from the first month) to the run's as-of."""
+    """From the watermark less `look_back` (on the first reading: from the first month) to the run's as-of."""
     return _windows(_answering(question, position, _looking_back(position, look_back, question.first_month_at)))
 
 
 def since_oldest_open(
     question: Question, position: Position, margin: timedelta, look_back: timedelta = timedelta()
 ) -> Sequence[Window]:
-    """From the start of the oldest running session, or from the watermark if that is older, less `margin`; at first
-    from the first month.
+    """From the start of the oldest running session, or from the watermark if that is older, less `margin`; on the first
+    reading, from the first month.
 
-    `look_back`: from so long before the watermark at least, but for that from no earlier than the first month.
+    `look_back`: begin at least this long before the watermark, but not before the first month for that reason alone.
 
     A list filtered by the start of sessions shows a session under a start that may be weeks old by the time it ends.
     """
@@ -46,11 +45,11 @@ def since_oldest_open(
 def recent_and_running(
     question: Question, position: Position, first_at: datetime, look_back: timedelta
 ) -> Sequence[Window]:
-    """From the watermark less `look_back` (at first: from `first_at`), and before that only an hour or so around the
-    start of each session that is known to run.
+    """From the watermark less `look_back` (on the first reading: from `first_at`), and before that only an hour or so
+    around the start of each session that is known to be running.
 
-    For a list filtered by start, next to another one that shows by their end all sessions that have ended. Looked back
-    for as long, that one shows everything closed in the last of these windows, so that it stays a window of its own.
+    For a list filtered by start, read beside a list filtered by end, which shows the closed sessions. With the same
+    look-back, that list shows every closed session of the last window here, which therefore stays a window of its own.
     """
     recent = _answering(question, position, _looking_back(position, look_back, first_at))
     if not recent or question.kind == "backfill":
@@ -70,7 +69,7 @@ def whole_list(question: Question, position: Position) -> Sequence[Window]:
 def since_modified(question: Question, position: Position, overlap: timedelta) -> Sequence[Window]:
     """A list filtered by modification that is read whole at first, then from the watermark less `overlap`.
 
-    What becomes visible later may have been modified long before: a reconcile reads the list whole as well.
+    An object that becomes visible late may have been modified long before: a reconcile reads the list whole as well.
     """
     if question.kind == "reconcile" or (question.kind == "refresh" and position.watermark is None):
         return whole_list(question, position)
@@ -78,7 +77,7 @@ def since_modified(question: Question, position: Position, overlap: timedelta) -
 
 
 def start_to_go_back_to(started_at: datetime | None) -> datetime | None:
-    """The start of a running session as a position to read from; None for one that says nothing, such as year 1."""
+    """The start of a running session as a position to read from; None for one that cannot be real, such as year 1."""
     return started_at if started_at is not None and started_at >= EARLIEST_START else None
 
 
@@ -91,7 +90,7 @@ def _looking_back(position: Position, look_back: timedelta, first_at: datetime) 
 
 
 def _answering(question: Question, position: Position, start: datetime) -> list[tuple[datetime, datetime]]:
-    """The one stretch that answers the question, or none: nothing where its now is behind what has been read."""
+    """The one stretch that answers the question, if any: there is none where the run's now is behind the watermark."""
     if position.watermark is not None and question.as_of < position.watermark:
         return []
     if question.kind == "backfill":
@@ -104,7 +103,7 @@ def _answering(question: Question, position: Position, start: datetime) -> list[
 
 
 def _windows(stretches: Sequence[tuple[datetime, datetime]]) -> Sequence[Window]:
-    """The stretches, in the order of their beginning; neighbours become one."""
+    """The windows of stretches given in the order of their start; stretches close to each other are joined."""
     joined: list[tuple[datetime, datetime]] = []
     for start, end in stretches:
         if joined and start - joined[-1][1] <= NOT_WORTH_A_REQUEST:

@@ -1,11 +1,11 @@
 """Zaptec: the session archive, and the installations and chargers it is asked for.
 
-API: https://api.zaptec.com, password grant, bearer token. Archived sessions are asked for one installation, charger or
-user at a time, by session END in [From, To), oldest first, with an opaque cursor that belongs to its query.
+API: https://api.zaptec.com, password grant, bearer token. Archived sessions are requested for one installation, charger
+or user at a time, by session END in [From, To), oldest first, with an opaque cursor that is valid for its query only.
 Installations and chargers are plain numbered lists without a filter, read whole.
 
 Late: a charger that was offline uploads days afterwards; a correction voids one session and adds another under the old
-times. Neither shows in any "changed since" filter, hence the look-back.
+times. No "changed since" filter shows either, hence the look-back.
 Known lies: field names are camelCase in the archive and PascalCase elsewhere; `energyDetails` is per interval or
 cumulative (decided per session in the transforms).
 Source: "Announcement: Upcoming Changes to Session APIs"; https://docs.zaptec.com.
@@ -28,17 +28,17 @@ from pipelines.vendors.sign_in import BearerToken
 from pipelines.vendors.windows import since_watermark, whole_list
 
 LOOK_BACK = timedelta(days=7)
-"""Nobody knows how long a charger may be offline. `chargehouse status` shows how much of this late sessions have used,
-and the scheduled reconcile reaches further."""
+"""Nobody knows how long a charger may be offline. `chargehouse status` shows how much of this look-back late sessions
+have used, and the scheduled reconcile reaches further."""
 
 LIST_PAGE_SIZE = 100
 """The most that the vendor allows. Source: https://docs.zaptec.com/reference/api_installation_get, PageSize."""
 
 ARCHIVE_PAGE_SIZES = (200, 100)
-"""The largest page seen to work; where an account is refused that, the size that always did."""
+"""The largest page size seen to work, and the one that always worked, for an account that is refused the largest."""
 
 FIRST_WINDOW = timedelta(days=62)
-"""One installation or charger: it takes months to fill a window."""
+"""A single installation or charger takes months to fill a window."""
 
 _id_of = text_at("Id")
 
@@ -122,7 +122,7 @@ class Zaptec:
         return bool(self._account.installation_ids or self._account.charger_ids or self._account.user_ids)
 
     def _scopes(self) -> Iterator[tuple[str, str, str]]:
-        """The parameter, its value, and the label to store: a user stands there by pseudonym."""
+        """The parameter, its value, and the label to store, in which a user appears by pseudonym."""
         for installation_id in self._installation_ids:
             yield "InstallationId", installation_id, f"installation:{installation_id}"
         for charger_id in self._account.charger_ids:
@@ -157,10 +157,10 @@ class Zaptec:
             except Refused as refused:
                 if refused.status != 400 or cursor is not None or size == ARCHIVE_PAGE_SIZES[-1]:
                     raise
-                # For this window. One that is being read keeps its size: its cursor belongs to it.
+                # For this window. A window that is being read keeps its page size: its cursor belongs to that size.
                 size = ARCHIVE_PAGE_SIZES[-1]
                 page = self._archive_page(query, size, cursor, tally)
-                # And for those to come, now that it was the size that was refused, and not the scope or the window.
+                # And for later windows, now that the refusal is known to be of the size, not the scope or the window.
                 self._archive_page_size = size
                 return page
 
@@ -173,10 +173,10 @@ class Zaptec:
         return CursorPage(Page(document["sessions"], answer.requested_at), document.get("cursor"), document["hasMore"])
 
     def _list(self, path: str, tally: Tally, ids: list[str]) -> Iterator[Page]:
-        """The pages of a numbered list, which counts them from 0 and tells their number, but not always that of its
+        """The pages of a numbered list, which counts pages from 0 and gives their number, but not always that of the
         rows.
 
-        `ids` takes in the ids of its objects as they come.
+        The ids of its objects are added to `ids` as they come.
         """
 
         def fetch(number: int) -> NumberedPage:

@@ -1,4 +1,4 @@
-"""Lists of which each answer names the next: what moves in them is the server's care."""
+"""Lists paged by cursor, where each answer names the next: the server has to keep the pages consistent."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,7 +10,8 @@ from pipelines.vendors.paging.pages import CursorPage, Page
 def read_cursor_pages(fetch: Callable[[str | None], CursorPage]) -> Iterator[Page]:
     """Follow a cursor until the vendor says there is no more.
 
-    A cursor that repeats, or is missing although there is more, would lose or repeat rows for ever: ReadingError.
+    Raises ReadingError for a list without end, and for a cursor that repeats, or is missing although there is more:
+    rows would be repeated for ever, or lost.
     """
     seen: set[str] = set()
     shown: set[int] = set()
@@ -29,7 +30,7 @@ def read_cursor_pages(fetch: Callable[[str | None], CursorPage]) -> Iterator[Pag
         if empty_pages >= limits.MOST_EMPTY_PAGES or len(seen) >= limits.MOST_PAGES:
             raise ReadingError("the list has no end.")
         if answer.page.objects:
-            # Its first and last row tell a page from another, and cost less than all of them.
+            # The first and last row identify a page, and cost less to hash than all its rows.
             ends = repr((answer.page.objects[0], answer.page.objects[-1]))
             pages_without_news = pages_without_news + 1 if hash(ends) in shown else 0
             shown.add(hash(ends))

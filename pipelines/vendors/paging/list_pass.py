@@ -1,4 +1,4 @@
-"""What one reading of a list from its beginning to its end has shown, and whether that proves the list whole."""
+"""What one reading of a list from beginning to end has shown, and whether that proves the list complete."""
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence, Set
@@ -14,10 +14,10 @@ from pipelines.vendors.paging.pages import NumberedPage
 class ListPass:
     """What one reading of a list from its beginning has shown.
 
-    `keys` are those of its rows as they came, `versions` the rows themselves by what they hold, where that is noted,
-    `rows` the places of the list that were read, `risen` by how much the total rose on the way, `is_steady` whether it
-    stayed the same. `is_anchored`: every page was tied to the one before. `page_size` is the largest number of rows on
-    one page so far, and at least one.
+    `keys` are the keys of its rows in the order received, `seen` the same as a set. `versions` are hashes of the rows'
+    content, where these are recorded. `rows` is how many places of the list have been read, `risen` by how much the
+    total rose meanwhile, `is_steady` whether the total stayed the same. `is_anchored`: every page was tied to the one
+    before. `page_size` is the largest number of rows on one page so far, and at least one.
     """
 
     keys: list[tuple[Hashable, int]] = field(default_factory=list)
@@ -34,7 +34,7 @@ class ListPass:
     _pages_without_news: int = 0
 
     def fall(self, total: int | None) -> int:
-        """Note the total of an answer; gives by how much it fell since the last one."""
+        """Record the total of an answer. Returns by how much it fell since the previous answer."""
         change = 0 if total is None or self.total is None else total - self.total
         self.risen += max(0, change)
         self.is_steady = self.is_steady and change == 0
@@ -42,7 +42,7 @@ class ListPass:
         return max(0, -change)
 
     def step_back(self) -> int:
-        """Note that the list moved; gives how often it did since there was anything new.
+        """Record that the list moved. Returns how often it has moved since the last new row.
 
         Raises ReadingError where stepping back does not come to an end.
         """
@@ -52,9 +52,9 @@ class ListPass:
         return self._steps_back
 
     def take(self, objects: Sequence[Any], key: Callable[[Any], Hashable], rows: int) -> bool:
-        """Take in the rows of an answer; `rows` places of the list are read with them. Gives whether any was new.
+        """Add the rows of an answer, with which `rows` places of the list have been read. Returns whether any was new.
 
-        Raises ReadingError where reading on brings nothing new for long.
+        Raises ReadingError where too many further pages bring no new row.
         """
         keys = _distinct(map(key, objects))
         is_news = not self.seen.issuperset(keys)
@@ -74,16 +74,16 @@ class ListPass:
         return is_news
 
     def began_or_ended_with(self, objects: Sequence[Any], key: Callable[[Any], Hashable]) -> bool:
-        """Whether these are its first page or its last, or no rows: what stands for a page behind the last one."""
+        """Whether these are its first page, its last page or no rows: what servers send for a page beyond the last."""
         keys, size = _distinct(map(key, objects)), self.page_size
         return not keys or keys in (self.keys[:size], self.keys[-size:])
 
     def is_whole(self, previous: "ListPass") -> bool:
         """Whether every row that was in the list all the while was seen.
 
-        As many different rows as the total counts prove it. Where no total is told, or one that is wrong, and nothing
-        ties the pages together, the same rows in the same order twice do, none of them twice in one reading: a list
-        that lost a row showed another one again, or had one more the other time.
+        As many different rows as the total says prove it. Where there is no total, or a wrong one, and nothing ties the
+        pages together, two readings with the same rows in the same order prove it, if no row appears twice in one
+        reading: a list that lost a row showed another row twice, or had one row more the other time.
         """
         shows_enough = self.total is None or len(self.seen) >= self.total - self.risen
         if not self._is_counted:
@@ -93,19 +93,19 @@ class ListPass:
 
     @property
     def _is_counted(self) -> bool:
-        """Whether a total is told that may be right: it counts all the rows there are."""
+        """Whether there is a total, and it is not proved wrong by more rows than it says."""
         return self.total is not None and not self.counts_too_few
 
     @property
     def counts_too_few(self) -> bool:
-        """Whether more rows came than the total counts, so that it is wrong."""
+        """Whether more rows came than the total says, which proves it wrong."""
         return self.total is not None and self.rows > self.total
 
     def _shows_versions_again(self, previous: "ListPass") -> bool:
-        """Whether the list holds several versions of a row for good: both readings show the same rows in the same
-        order, each different from all others in its key or otherwise, and as many as a total counts.
+        """Whether the list permanently holds several versions of a row: both readings show the same rows in the same
+        order, each different from all others in its key or its content, and as many as the total, if any, says.
 
-        What only moved may show twice in one reading, but then it is the same both times, or its old version is gone
+        A row that only moved may appear twice in one reading, but then both are identical, or the old version is gone
         from the next reading.
         """
         if self.versions is None or self.versions != previous.versions:
@@ -116,19 +116,19 @@ class ListPass:
         return self.is_steady and previous.is_steady and different >= self.total == previous.total
 
     def lacks_only(self, known: Set[Hashable]) -> bool:
-        """Whether only known rows are left to come, by the total, which counts them along and has stayed the same; and
-        so many of them that it is worth two requests to make sure."""
+        """Whether only known rows are left to come, judging by the total, which includes them and has not changed; and
+        enough of them that skipping them is worth the two requests that make sure."""
         if not known or self.total is None or not self.is_steady or self.rows + 2 * self.page_size >= self.total:
             return False
         return sum(key not in known for key, _ in self.seen) == self.total - len(known)
 
     def ends_with(self, last: NumberedPage) -> bool:
-        """Whether the last page of the list, read ahead, holds as many rows as the total leaves for it."""
+        """Whether the last page of the list, fetched ahead of its turn, holds as many rows as the total leaves it."""
         return self.total == last.total_count == (last.total_pages - 1) * self.page_size + len(last.page.objects)
 
 
 def _distinct(keys: Iterable[Hashable]) -> list[tuple[Hashable, int]]:
-    """The keys of one answer's rows. Rows that share a key in one and the same answer are different rows."""
+    """The keys of one answer's rows, numbered where they repeat: rows that share a key in one answer are different."""
     listed = list(keys)
     if len(set(listed)) == len(listed):
         return [(key, 0) for key in listed]

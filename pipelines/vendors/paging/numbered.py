@@ -1,4 +1,4 @@
-"""Newest-first lists by the number of the page: what enters at their head pushes rows to later pages."""
+"""Newest-first lists paged by page number: a row that enters at the head pushes others to later pages."""
 
 from collections.abc import Callable, Hashable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
@@ -13,15 +13,15 @@ from pipelines.vendors.paging.list_pass import ListPass
 from pipelines.vendors.paging.pages import NumberedPage, Page
 
 PAGES_AT_ONCE = 4
-"""Of one list, asked for side by side."""
+"""Pages of one list that are requested in parallel."""
 
 
 @dataclass(frozen=True)
 class KnownRows:
-    """Rows that stand in a list and need not be seen: their keys.
+    """The keys of rows that are in a list and need not be read.
 
-    `is_rest_of` is told the list's total and gives a second opinion on whether only such rows are left to come: a known
-    row that does not stand in the list after all would hide another one.
+    `is_rest_of` is given the list's total, and gives a second opinion on whether only such rows are left to come: a
+    known row that is not in the list after all would hide an unknown one.
     """
 
     keys: Set[Hashable]
@@ -33,14 +33,15 @@ def read_numbered_pages(
 ) -> Iterator[Page]:
     """Read pages 1 to N of a newest-first list.
 
-    The first pass fetches several pages at once, and counts when every page told the same total and that many
-    different rows came. A list that moved meanwhile is read again, page by page: a row that appears pushes its
-    neighbours to a later page (seen twice: harmless, and read to the new end); one that leaves pulls them to an earlier
-    page, and the reader steps back over the fall. Without totals, several pages are read until they are the same twice.
-    Some servers count no further than to a limit: where the last of several pages is full, one more is asked for.
+    The first pass fetches several pages at once. It suffices if every page gave the same total and that many different
+    rows came. A list that moved meanwhile is read again, page by page. A row that enters pushes its neighbours to a
+    later page (seen twice, which is harmless; the list is read to its new end). One that leaves pulls them to an
+    earlier page, and the reader steps back by the fall of the total. Without totals, several pages are read until two
+    readings in a row are the same. Some servers cap their total: where the last of several pages is full, one more is
+    requested.
 
-    With `known` rows the first pass ends where no others are left to come: the total says so, the last page bears the
-    total out, and the second opinion agrees.
+    With `known` rows, the first pass ends where only these are left to come: the total says so, the last page confirms
+    the total, and the second opinion agrees.
     """
     previous = ListPass()
     for answers in _pages_at_once(fetch):
@@ -56,7 +57,7 @@ def read_numbered_pages(
         if previous.ends_with(last) and known.is_rest_of(previous.total):
             return
         known = None
-    # More rows than the total counts show that it is wrong: only turning pages until nothing comes finds the end.
+    # More rows than the total says prove it wrong: only reading pages until nothing new comes finds the end.
     is_believed = previous.total is None or (previous.is_steady and previous.rows <= previous.total)
     if is_believed and previous.is_whole(ListPass()) and not _hides_more(fetch, answer, key, previous):
         return
@@ -71,7 +72,7 @@ def read_numbered_pages(
 
 
 def _pages_at_once(fetch: Callable[[int], NumberedPage]) -> Iterator[list[NumberedPage]]:
-    """The first page by itself, then as many as it says there are, several at a time."""
+    """The first page by itself, then the others up to the number of pages it gives, several at a time."""
     first = fetch(1)
     yield [first]
     pages = range(2, min(first.total_pages, limits.MOST_PAGES) + 1)
@@ -85,7 +86,7 @@ def _pages_at_once(fetch: Callable[[int], NumberedPage]) -> Iterator[list[Number
 def _hides_more(
     fetch: Callable[[int], NumberedPage], last: NumberedPage, key: Callable[[Any], Hashable], reading: ListPass
 ) -> bool:
-    """Whether the last of several pages is full, and another stands behind it."""
+    """Whether the last of several pages is full and another page follows it."""
     if last.total_pages <= 1 or len(last.page.objects) < reading.page_size:
         return False
     beyond = _page_beyond(fetch, last.total_pages + 1, reading)
@@ -93,9 +94,9 @@ def _hides_more(
 
 
 def _page_beyond(fetch: Callable[[int], NumberedPage], number: int, reading: ListPass) -> NumberedPage | None:
-    """A page that the vendor did not promise; None where it refuses it, or fails to answer.
+    """A page beyond the number of pages that the vendor gave; None where it refuses the page or fails to answer.
 
-    Raises ReadingError where the total is proved wrong: the list may well go on there.
+    Raises ReadingError for a failure where the total is proved wrong: the list may well go on there.
     """
     try:
         return fetch(number)
@@ -110,14 +111,14 @@ def _page_beyond(fetch: Callable[[int], NumberedPage], number: int, reading: Lis
 def _pages_in_turn(
     fetch: Callable[[int], NumberedPage], key: Callable[[Any], Hashable], reading: ListPass
 ) -> Iterator[NumberedPage]:
-    """Pages from the first to the end, one after the other, and back by as many as the total fell by."""
+    """Pages from the first to the end, one after the other, stepping back as far as a fall of the total requires."""
     number = 1
     pages = 1
     for _ in range(limits.MOST_PAGES):
         answer = fetch(number) if number <= pages else _page_beyond(fetch, number, reading)
         if answer is None:
             return
-        # Before its total is heard, which some servers count as none behind the end.
+        # Before its total is recorded: beyond the end, some servers give a total of 0.
         if number > pages and reading.began_or_ended_with(answer.page.objects, key):
             return
         fallen = reading.fall(answer.total_count)

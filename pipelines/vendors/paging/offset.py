@@ -1,4 +1,4 @@
-"""Lists by offset and limit: a row that leaves pulls everything behind it forward."""
+"""Lists paged by offset and limit: a row that leaves moves all rows behind it forward."""
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
@@ -14,21 +14,21 @@ from pipelines.vendors.paging.pages import OffsetPage, Page
 def read_offset_pages(fetch: Callable[[int], OffsetPage], key: Callable[[Any], Hashable], limit: int) -> Iterator[Page]:
     """Read an offset-and-limit list, `limit` rows at a time.
 
-    An object edited while the list is paged leaves the window and pulls everything behind it forward. Every page begins
-    with the last row of the one before: where another row stands there, the list moved, and the offset steps
-    back until it meets a row that was seen. A fall of the total, where it is told, shows the same, and how far to step
-    (OCPI 2.1.1, transport: pagination).
-    The end is where the vendor says so, by its total or by a missing next link; without either, or where the total is
-    proved wrong, where nothing comes. A short page is no end: the server may cap its pages. Behind one that holds
-    nothing but the last row once more, it may refuse to answer.
+    An object edited while the list is paged leaves the window and moves all rows behind it forward. Every page is
+    requested from the last row of the page before: where an unseen row comes first, the list has moved, and the offset
+    steps back until it meets a row already seen. A fall of the total, where the vendor gives one, shows the same, and
+    how far to step back (OCPI 2.1.1, transport: pagination).
+    The list ends where the vendor's total or a missing next link says so; without either, or with a total that is
+    proved wrong, it ends at an empty page. A short page is not the end: the server may cap its pages. After a page that
+    holds only the last row once more, the server may refuse the next request, which is then the end too.
     """
     previous = ListPass()
     for number in range(limits.PASSES):
-        # A list is seldom read again, and to note what a row holds costs time.
+        # The first pass is seldom repeated, and recording the content of every row costs time.
         reading = ListPass(versions=[] if number > 0 else None)
         for answer in _offset_pass(fetch, key, limit, reading):
             yield answer.page
-        # Rows that entered on the way may have entered anywhere, so that no rise is an excuse here.
+        # New rows may have entered anywhere in the list, so a rise of the total excuses no missing row here.
         reading.risen = 0
         if reading.is_whole(previous):
             return
@@ -39,7 +39,7 @@ def read_offset_pages(fetch: Callable[[int], OffsetPage], key: Callable[[Any], H
 def _offset_pass(
     fetch: Callable[[int], OffsetPage], key: Callable[[Any], Hashable], limit: int, reading: ListPass
 ) -> Iterator[OffsetPage]:
-    """Pages from offset 0 to the end, each asked for from the last row of the one before: its anchor."""
+    """Pages from offset 0 to the end, each requested from the last row of the page before, its anchor."""
     offset = 0
     largest = 1
     has_anchor = False
@@ -56,18 +56,18 @@ def _offset_pass(
         fallen = reading.fall(answer.total_count)
         is_tied = (bool(objects) and (key(objects[0]), 0) in reading.seen) if has_anchor else not fallen
         if offset > 0 and not is_tied:
-            # Ever further where the list keeps moving; without an anchor one more, so that the next page has one.
+            # Steps double while the list keeps moving; without an anchor, one row more, so that the next page has one.
             offset = max(0, offset - max(fallen + (not has_anchor), 2 ** (reading.step_back() - 1)))
             has_anchor, is_at_end = offset > 0, False
             continue
         if objects and offset > 0 and not has_anchor:
             reading.is_anchored = False
-        # As full as a page gets here: more may stand behind it, whatever the total says.
+        # As full as pages get here: more rows may follow it, whatever the total says.
         is_full = len(objects) >= limit or (offset > 0 and len(objects) >= largest)
         largest = max(largest, len(objects))
         reached = offset + len(objects)
         reading.take(objects, key, reached)
-        # The anchor was asked for again to tie the pages together: unchanged, it is not received twice.
+        # The anchor was requested again only to tie the pages together: if unchanged, it is not yielded twice.
         is_repeated = has_anchor and objects[0] == anchor
         is_at_end = has_anchor and len(objects) == 1
         yield replace(answer, page=replace(answer.page, objects=objects[1:])) if is_repeated else answer
@@ -75,7 +75,7 @@ def _offset_pass(
             return
         if answer.has_next is None and answer.total_count == reached and not is_full:
             return
-        # A page of one row has none to spare as the anchor of the next.
+        # The only row of a page cannot be the next page's anchor: the offset would not advance.
         has_anchor = len(objects) > 1
         anchor = objects[-1]
         offset = reached - has_anchor

@@ -1,4 +1,4 @@
-"""One answer of a paged list, by the style of its paging, and what tells its rows apart."""
+"""One answer of a paged list, for each style of paging, and the key that tells its rows apart."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Page:
-    """The objects of one answer, and when it was asked for."""
+    """The objects of one answer, and when it was requested."""
 
     objects: Sequence[Any]
     requested_at: datetime
@@ -16,7 +16,7 @@ class Page:
 
 @dataclass(frozen=True)
 class CursorPage:
-    """`cursor` names the next page; None, or empty, where there is none."""
+    """`cursor` names the next page; None or empty where there is no next page."""
 
     page: Page
     cursor: str | None
@@ -25,7 +25,7 @@ class CursorPage:
 
 @dataclass(frozen=True)
 class NumberedPage:
-    """`total_count` is None where the vendor does not say."""
+    """`total_count` is None where the vendor does not give it."""
 
     page: Page
     total_count: int | None
@@ -34,7 +34,7 @@ class NumberedPage:
 
 @dataclass(frozen=True)
 class OffsetPage:
-    """`total_count` and `has_next` are None where the vendor does not say."""
+    """`total_count` and `has_next` are None where the vendor does not give them."""
 
     page: Page
     total_count: int | None
@@ -42,5 +42,5 @@ class OffsetPage:
 
 
 def key_by_id(id_field: str) -> Callable[[Any], str]:
-    """What tells a row of a list from the others: its id; where it has none, all that it holds."""
+    """A function that gives the key of a row: its id, or its whole content where it has no id."""
     return lambda item: str(item.get(id_field) or item) if isinstance(item, dict) else repr(item)
