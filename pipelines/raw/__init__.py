@@ -1,1 +1,1 @@
-"""From a vendor's pages to the raw log: what is read, without personal data, with how far it reaches."""
+"""From a vendor's pages to the raw log: the objects without personal data, and how far each list has been read."""

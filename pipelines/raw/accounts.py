@@ -1,7 +1,7 @@
 """Whose data a folder holds: the sandbox's, or that of the accounts it was read from, and of no others.
 
-How far everything is read is known by vendor, list and scope. Another account over the same data would be read from
-there on, and what it holds from before would never be.
+Positions are kept by vendor, list and scope, not by account. Another account in the same folder would be read from
+those positions on, and its earlier data would never be read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,13 @@ from pipelines.settings import Settings
 
 
 def address_of(settings: Settings, vendor: str) -> str:
-    """Host and path where a vendor is read. Tokens and names may change for one account; a sandbox changes its port."""
+    """Host and path of a vendor's API, without what may change for one account (tokens, names) or a sandbox (port)."""
     parts = urlsplit(settings.base_url(vendor))
     return f"{parts.hostname}{parts.path}"
 
 
 def holds_own_data(data: Path) -> bool:
-    """Whether somebody's own accounts have been read into the folder."""
+    """Whether real accounts, not the sandbox, have been read into the folder."""
     return (data / RAW_FOLDER).exists() and not (data / SANDBOX_RECORD).exists()
 
 
@@ -37,7 +37,7 @@ def refuse_sandbox(data: Path) -> None:
 def refuse_other_data(settings: Settings, vendors: Sequence[str], origins: Mapping[str, Origin]) -> None:
     """Raise ConfigurationError where these vendors must not be read into the folder.
 
-    `origins`: of the data of each vendor in the folder.
+    `origins`: by vendor, the origin of its data in the folder.
     """
     if settings.is_demonstration:
         refuse_sandbox(settings.data)

@@ -1,7 +1,7 @@
-"""Asking the vendors: every vendor at its own pace, side by side, window by window, into the raw log.
+"""Reading the vendors into the raw log: all vendors in parallel, each at its own pace, window by window.
 
-A window's rows, its record and the position it proves are appended together, a few windows to a load, so that a run
-that is cut off loses at most the windows since the last load, and reads those again."""
+A window's rows, its record and the position it proves are appended together, a few windows to a load. A run that is cut
+off loses at most the windows since the last load, and the next run reads those again."""
 
 import threading
 import time
@@ -41,23 +41,22 @@ from pipelines.vendors.window_sizes import WindowSizes
 LOAD_ROWS = 200_000
 LOAD_BYTES = 128 * 1024 * 1024
 LOAD_SECONDS = 60.0
-"""When the windows that have come are appended: dlt takes a quarter of a second for each load, so that many windows
-share one. Rows and bytes of payload are bounded since they wait in memory, the time since a run that is killed loses
-them."""
+"""When the windows read so far are appended: dlt takes a quarter of a second for each load, so many windows share one.
+Rows and payload bytes are bounded because they wait in memory, the time because a run that is killed loses them."""
 
 CHAINS_AT_ONCE = IN_FLIGHT
-"""Of one vendor: each has a request under way as long as it reads, and more of those are not sent at once."""
+"""Of one vendor: each chain keeps one request in flight while it reads, and no more than this are sent at once."""
 
 WINDOWS_WAITING = 8
-"""Windows that are read and not yet taken over, at most: the vendors wait then, and memory does not fill."""
+"""At most this many windows wait in the queue: beyond that the vendors' threads wait, so that memory does not fill."""
 
 
 @dataclass(frozen=True)
 class _WindowRead:
-    """What came of one window: its record and, where it was read, its rows.
+    """The result of one window: its record and, where it was read, its rows.
 
-    `origin`: where it was read, and with which key. `new_fields`: (endpoint, path) of the fields that the vendor's
-    objects have shown since its window before. `may_be_too_long`: it failed in a way in which a shorter one might not.
+    `origin`: where it was read from, and with which key. `new_fields`: (endpoint, path) of the fields first seen in the
+    vendor's objects since its previous window. `may_be_too_long`: it failed in a way in which a shorter one might not.
     """
 
     reading: Reading
@@ -106,7 +105,7 @@ class _Package:
             self.payload_bytes += window.rows.payload_bytes
 
     def taken_out(self) -> dict[str, list[pa.Table]]:
-        """Its tables, the record of its windows among them; it holds none of them any more."""
+        """Its tables, including the records of its windows; the package no longer holds them."""
         tables, self.tables = self.tables, {}
         return {**tables, READINGS: [readings_table(self.readings)]}
 
@@ -123,11 +122,11 @@ def extract(
     run_id: str,
     progress: Progress = SILENT,
 ) -> list[Reading]:
-    """Read what the question asks of these vendors into the raw log. Gives the record of every window.
+    """Read what the question asks of these vendors into the raw log. Returns the record of every window.
 
-    A line that fails is recorded as failed and leaves everything else alone, also where a fault of ours stops it; only
-    one outside all windows is raised. Raises ConfigurationError, before anything is asked, where the data is that of
-    another account, or was written with another key, or the question's now is yet to come.
+    A line that fails is recorded as failed and does not stop the other chains, even where the fault is ours; only a
+    fault outside all windows is raised. Raises ConfigurationError, before any request, where the data is that of
+    another account or was written with another key, or where the question's now lies in the future.
     """
     collect_rarely()
     share_one_heap()
@@ -137,7 +136,7 @@ def extract(
         positions = raw_log.positions()
         refuse_other_data(settings, vendors, positions.origins)
         if not settings.is_demonstration:
-            # Left by a web UI that was opened over the sandbox while nothing had been read from it.
+            # Left by a web UI that was opened on the sandbox before anything had been read from it.
             (settings.data / SANDBOX_RECORD).unlink(missing_ok=True)
         positions.forget_long_unseen()
         known_fields = raw_log.known_fields()
@@ -162,7 +161,7 @@ def extract(
 
 @contextmanager
 def _held(settings: Settings, vendors: Sequence[str]) -> Iterator[None]:
-    """One run at a time for an account: two would read the same windows and spend one budget of requests twice."""
+    """One run at a time for an account: two would read the same windows and both spend its one budget of requests."""
     with ExitStack() as stack:
         for name in sorted(vendors):
             stack.enter_context(exclusive(settings.data, account_lock(name)))
@@ -176,7 +175,7 @@ def _append_as_they_come(
     vendors: Sequence[str],
     progress: Progress,
 ) -> list[Reading]:
-    """Let every vendor read in a thread of its own, and append what comes in this one. Gives the record of every
+    """Read every vendor in a thread of its own, and append the windows from this one. Returns the record of every
     window."""
     arrived: Queue[_WindowRead | _Finished] = Queue(WINDOWS_WAITING)
     stop = threading.Event()
@@ -212,14 +211,14 @@ def _append_as_they_come(
 
 @dataclass(frozen=True)
 class _Finished:
-    """A vendor's last word; `fault` is an error of ours outside its windows that stopped it."""
+    """Signals that a vendor is done; `fault` is an error of ours outside its windows that stopped it."""
 
     fault: Exception | None
 
 
 @dataclass(frozen=True)
 class _VendorExtraction:
-    """One vendor's share of a run. `positions` is its own copy, ahead of what is appended."""
+    """One vendor's share of a run. `positions` is its own copy, which runs ahead of the appended ones."""
 
     vendor: Vendor
     origin: Origin
@@ -231,7 +230,7 @@ class _VendorExtraction:
     progress: Progress
 
     def run(self, arrived: "Queue[_WindowRead | _Finished]", stop: threading.Event) -> None:
-        """Read everything asked of the vendor and hand over window by window, until told to stop."""
+        """Read everything that is asked of the vendor, and hand it over window by window, until `stop` is set."""
         try:
             with ThreadPoolExecutor(CHAINS_AT_ONCE, thread_name_prefix=self.vendor.name) as executor:
                 for chains in self.vendor.rounds(self.question):
@@ -264,7 +263,7 @@ class _VendorExtraction:
             while (window := sizes.next()) is not None:
                 read = self._read_window(line, window, tally)
                 if read.may_be_too_long and sizes.halve():
-                    # Its requests count with the window that is read in its place.
+                    # Its requests count towards the window that is read in its place.
                     continue
                 tally = self._tally()
                 read.advance(self.positions)
@@ -277,7 +276,7 @@ class _VendorExtraction:
         return Tally(partial(self.progress.on_retry, self.vendor.name))
 
     def _left_out(self, line: Line, failed: Line) -> Iterator[_WindowRead]:
-        """The record of each stretch of a line that is not asked, since one before it failed."""
+        """The record of each stretch of a line that is not read because a line before it failed."""
         message = f"not asked, since {failed.endpoint.name} could not be read."
         for stretch in line.stretches(self.positions.of(line.endpoint.vendor, line.endpoint.name, line.scope)):
             yield _WindowRead(self._record(line, stretch, Tally(), None, message), line.endpoint, self.origin)
@@ -291,10 +290,10 @@ class _VendorExtraction:
         except ReadingError as fault:
             message = str(fault)
             may_be_too_long = tally.answers == 0 and may_ask_too_much(fault)
-        except Exception as fault:  # noqa: BLE001 -- told like any other, so that it takes nothing else along
+        except Exception as fault:  # noqa: BLE001 -- recorded like any other, so that it stops nothing else
             message = _told(fault)
         reading = self._record(line, window, tally, rows, message)
-        # Where nothing was answered, only other lines have met new fields, and this record may not be kept.
+        # Where nothing was answered, new fields are from other lines, and would be lost if this record is dropped.
         new_fields = () if may_be_too_long else self.cleaner.take_new_fields()
         return _WindowRead(reading, line.endpoint, self.origin, rows, new_fields, may_be_too_long)
 
@@ -321,7 +320,7 @@ class _VendorExtraction:
 
 
 def _told(fault: Exception) -> str:
-    """What is told of an unforeseen fault: its kind and where it arose. Its own words may quote a row."""
+    """The message for an unforeseen fault: its type and where it arose, without its own text, which may quote a row."""
     origin = traceback.extract_tb(fault.__traceback__)[-1]
     where = f"{Path(origin.filename).name}, line {origin.lineno}"
     return f"a fault of Chargehouse itself ({type(fault).__name__} in {where}); please report it."

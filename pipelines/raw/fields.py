@@ -1,4 +1,4 @@
-"""The fields that a vendor's objects have shown, noted as the objects are cleaned: the raw log's own vocabulary."""
+"""The fields seen in each vendor's objects, recorded as the objects are cleaned: the raw log's own vocabulary."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -20,7 +20,7 @@ FIELDS_SCHEMA = pa.schema(
 
 
 def fields_table(vendor: str, fields: Iterable[tuple[str, str]], as_of: datetime, run_id: str) -> pa.Table:
-    """Fields, as (endpoint, path), as rows of the raw log."""
+    """Rows of the raw log for fields given as (endpoint, path)."""
     rows = [
         {"run_id": run_id, "as_of": as_of, "vendor": vendor, "endpoint": endpoint, "field": field}
         for endpoint, field in fields

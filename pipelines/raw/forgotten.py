@@ -1,7 +1,7 @@
-"""Persons who are forgotten: known again when a vendor sends them once more, and taken out of every object.
+"""Forgotten persons: recognised when a vendor sends them again, and removed from every object.
 
-The list below the root of data holds a keyed fingerprint of each pseudonym, a value that stands in no table: without
-the key it tells nothing of anybody, and no row can be joined to it.
+The list below the root of data holds a keyed fingerprint of each pseudonym, a value that appears in no table: without
+the key it reveals nothing about anybody, and no row can be joined to it.
 """
 
 import json
@@ -18,7 +18,7 @@ from pipelines.vendors.contract import Endpoint
 from warehouse.durable_files import replacing
 
 KINDS = ("user", "token", "customer")
-"""What a vendor's id may name: a person, a card, or whoever has the contract. One that names several names them all."""
+"""What a vendor's id may identify: a person, a card, or the contract holder. One id may name several of these."""
 
 _WRITTEN_PSEUDONYM = re.compile(f'"({PSEUDONYM.pattern})"'.encode())
 
@@ -38,10 +38,10 @@ class Forgotten:
         return fingerprint(self._pseudonyms, pseudonym) in self._fingerprints
 
     def without(self, payload: bytes, endpoint: Endpoint) -> bytes | None:
-        """The object, a payload of the raw log, without what tells of a forgotten person; None where nothing does.
+        """The object, a payload of the raw log, without what identifies a forgotten person; None where nothing does.
 
         An object that is the person's own (a user, a vehicle, a home) is emptied. A session keeps its times, energy and
-        charger, and loses every pseudonym and what else belongs to the person. Anything else loses the pseudonym.
+        charger, and loses every pseudonym and the fields in `belongings`. Any other object loses only that pseudonym.
         """
         if not any(self.has(found.decode()) for found in set(_WRITTEN_PSEUDONYM.findall(payload))):
             return None
@@ -60,12 +60,12 @@ def forgotten_of(vendor: str, pseudonyms: Pseudonyms, data: Path) -> Forgotten:
 
 
 def fingerprint(pseudonyms: Pseudonyms, pseudonym: str) -> str:
-    """What the list holds of a pseudonym."""
+    """The value that the list holds for a pseudonym."""
     return pseudonyms.of("forgotten", pseudonym)
 
 
 def list_as_forgotten(vendor: str, fingerprints: Collection[str], data: Path) -> None:
-    """Add to the list; the caller keeps others from doing the same. It is on the disk when this returns."""
+    """Add to the list, which is on the disk when this returns. The caller prevents concurrent calls."""
     listed = _listed(data)
     listed[vendor] = sorted({*listed.get(vendor, ()), *fingerprints})
     with replacing(data / FORGOTTEN) as unfinished:
@@ -73,7 +73,7 @@ def list_as_forgotten(vendor: str, fingerprints: Collection[str], data: Path) ->
 
 
 def pseudonyms_of_person(pseudonyms: Pseudonyms, person: str) -> list[str]:
-    """By which pseudonyms a person is known: those of an id as the vendor writes it, or the one that is given."""
+    """The pseudonyms of a person, who is given by an id as the vendor writes it, or by a pseudonym: then that one."""
     return [person] if PSEUDONYM.fullmatch(person) else [pseudonyms.of(kind, person) for kind in KINDS]
 
 

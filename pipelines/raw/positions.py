@@ -9,13 +9,13 @@ from pipelines.vendors.contract import Position
 from pipelines.vendors.windows import start_to_go_back_to
 
 FORGET_OPEN_AFTER = timedelta(days=90)
-"""So much of reading that shows a running session in no list is enough to give it up."""
+"""A running session is given up once this much further reading has shown it in no list."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a vendor was read, as host and path, and by which key its persons became pseudonyms; None where that was
-    not noted yet."""
+    """Where a vendor was read from, as host and path, and the fingerprint of the key that made its pseudonyms; None
+    where that was not recorded yet."""
 
     address: str
     key_fingerprint: str | None = None
@@ -23,11 +23,11 @@ class Origin:
 
 @dataclass
 class Positions:
-    """How far everything is read.
+    """How far everything has been read.
 
-    `watermarks`: by (vendor, endpoint, scope), up to where everything has been read. `open_sessions`: by (vendor,
-    scope) and session, its start, where that can be read from, and the now of the run that last saw it running.
-    `origins`: by vendor, of what was read.
+    `watermarks`: by (vendor, endpoint, scope), the instant up to which everything has been read. `open_sessions`: by
+    (vendor, scope) and session id, its start (None where no list can be read again from it) and the now of the run that
+    last saw it running. `origins`: by vendor, the origin of its data.
     """
 
     watermarks: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
@@ -40,9 +40,9 @@ class Positions:
         return Position(self.watermarks.get((vendor, endpoint, scope)), tuple(sorted(started)))
 
     def forget_long_unseen(self) -> None:
-        """Give up on sessions that months of reading have shown in no list: they would hold the window open for ever.
+        """Give up on sessions that months of reading have shown in no list: they would hold back the window for ever.
 
-        Measured by what all lists of the scope have been read to, not by the clock: in a pause nobody looked for them.
+        Measured by how far all lists of the scope have been read, not by the clock: in a pause nobody looked for them.
         """
         for (vendor, scope), sessions in self.open_sessions.items():
             read_to = min(
@@ -54,7 +54,7 @@ class Positions:
 
 
 def stored(positions: Positions, vendors: Collection[str]) -> dict[str, Any]:
-    """The positions of these vendors as JSON has them, by vendor."""
+    """The positions of these vendors as JSON values, by vendor."""
     state: dict[str, Any] = {vendor: {"watermarks": {}, "open_sessions": {}} for vendor in vendors}
     for (vendor, endpoint, scope), watermark in positions.watermarks.items():
         if vendor in state:
@@ -72,10 +72,10 @@ def stored(positions: Positions, vendors: Collection[str]) -> dict[str, Any]:
 
 
 def restored(state: Mapping[str, Any]) -> Positions:
-    """The positions that `stored` made, also by a Chargehouse that stored less of them."""
+    """The positions from the result of `stored`, also from that of an older version, which stored less."""
     positions = Positions()
     for vendor, kept in state.items():
-        # Older versions stored none.
+        # Older versions stored no origin.
         if "address" in kept:
             positions.origins[vendor] = Origin(kept["address"], kept.get("key_fingerprint"))
         for endpoint, scopes in kept["watermarks"].items():
@@ -84,7 +84,7 @@ def restored(state: Mapping[str, Any]) -> Positions:
         for scope, sessions in kept["open_sessions"].items():
             positions.open_sessions[vendor, scope] = {
                 session_id: (
-                    # Older versions stored any start, also one that no list can be read again from.
+                    # Older versions stored any start, even one from which no list can be read again.
                     start_to_go_back_to(datetime.fromisoformat(started_at) if started_at else None),
                     datetime.fromisoformat(seen_at),
                 )
@@ -94,7 +94,7 @@ def restored(state: Mapping[str, Any]) -> Positions:
 
 
 def forget_scopes(state: dict[str, Any], keeps_scope: Callable[[str], bool]) -> bool:
-    """Take the positions of the scopes that are not kept out of what `stored` made; gives whether there were any."""
+    """Remove the scopes that are not kept from the result of `stored`. Returns whether there were any."""
     has_forgotten = False
     for kept in state.values():
         for scopes in (*kept["watermarks"].values(), kept["open_sessions"]):

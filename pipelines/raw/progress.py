@@ -1,4 +1,4 @@
-"""What a run tells while it reads: a line that counts on a terminal, plain lines elsewhere."""
+"""What a run prints while it reads: one line of running counts on a terminal, plain lines elsewhere."""
 
 import sys
 from collections import Counter
@@ -7,11 +7,11 @@ from typing import TextIO
 from pipelines.raw.readings import Reading
 
 LONG_PAUSE_SECONDS = 1.0
-"""A pause that somebody who looks on would notice."""
+"""A pause that somebody who watches would notice."""
 
 
 class Progress:
-    """Prints what is read. Silent by default, as inside the Dagster daemon, which has its own event log."""
+    """Prints how the reading goes. Silent by default, as inside the Dagster daemon, which has its own event log."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
@@ -43,7 +43,7 @@ class Progress:
             print(f"\r\033[K  {counts}", end="", file=self._stream, flush=True)
 
     def on_retry(self, vendor: str, reason: str, pause_seconds: float) -> None:
-        """Tell once that something is asked for again and again, where that takes a while. From any thread."""
+        """Print the reason for a retry once, if its pause is long. May be called from any thread."""
         if self._stream is None or pause_seconds < LONG_PAUSE_SECONDS or (vendor, reason) in self._told:
             return
         self._told.add((vendor, reason))
@@ -51,14 +51,14 @@ class Progress:
         print(f"  {vendor}: {reason}; trying again ...", file=self._stream, flush=True)
 
     def on_stage(self, text: str) -> None:
-        """Tell what begins now."""
+        """Print which stage begins now."""
         if self._stream is None:
             return
         self._end_line()
         print(f"  {text}", file=self._stream, flush=True)
 
     def on_read(self) -> None:
-        """Tell that everything is read: one plain line per vendor."""
+        """Print the totals once everything is read: one plain line per vendor."""
         if self._stream is None:
             return
         if self._is_terminal:

@@ -1,7 +1,7 @@
 """The key of the pseudonyms: the configured one, or one that is made once and kept beside the raw log.
 
-A new key beside an old raw log would give every person and card a second pseudonym, so that none is made there, and
-another one is not taken unless somebody says so.
+A new key beside an existing raw log would give every person and card a second pseudonym. So no key is made there, and a
+different one is refused unless the user explicitly accepts it.
 """
 
 import os
@@ -23,9 +23,9 @@ from warehouse.durable_files import flush
 
 
 def pseudonyms_of(vendor: str, settings: Settings, origins: Mapping[str, Origin]) -> Pseudonyms:
-    """The pseudonyms of a vendor's persons and cards, with the key of what the folder of data holds of the vendor.
+    """The pseudonyms of a vendor's persons and cards, by the key that the vendor's data in the folder was written with.
 
-    `origins`: of the data of each vendor in the folder. Raises ConfigurationError where that key is gone, or the
+    `origins`: by vendor, the origin of its data in the folder. Raises ConfigurationError where that key is gone, or the
     present one is another.
     """
     pseudonyms = Pseudonyms(vendor, pseudonym_key(settings.pseudonym_key, settings.data))
@@ -37,7 +37,7 @@ def pseudonyms_of(vendor: str, settings: Settings, origins: Mapping[str, Origin]
 
 
 def pseudonym_key(configured: SecretStr | None, data: Path) -> bytes:
-    """The configured key, else that of the file below `data`, which is made where nothing was ever read.
+    """The configured key, or else the one in the file below `data`, which is made where nothing was ever read.
 
     Raises ConfigurationError where the file is empty, or is gone while the raw log has loads.
     """
@@ -45,7 +45,7 @@ def pseudonym_key(configured: SecretStr | None, data: Path) -> bytes:
         return configured.get_secret_value().encode()
     path = data / PSEUDONYM_KEY
     if not path.exists():
-        # Looked at again afterwards: another process may just have made the key and appended its first load.
+        # The path is checked again last: another process may just have made the key and appended its first load.
         if RawLog(data).newest_load() is not None and not path.exists():
             raise ConfigurationError(_gone(path))
         _make(path)
@@ -61,20 +61,20 @@ def pseudonym_key(configured: SecretStr | None, data: Path) -> bytes:
 def _make(path: Path) -> None:
     folder = path.parent
     folder.mkdir(parents=True, exist_ok=True)
-    # A file of its own for every maker, readable by its owner only.
+    # Every process writes a file of its own, readable by its owner only.
     descriptor, name = tempfile.mkstemp(prefix=f".{PSEUDONYM_KEY}.", dir=folder)
     beside = Path(name)
     with os.fdopen(descriptor, "w") as file:
         file.write(secrets.token_hex(32))
     flush(beside)
-    # A link is made whole or not at all, and never over a key that another process made meanwhile.
+    # Making a link is atomic, and never replaces a key that another process made meanwhile.
     try:
         os.link(beside, path)
     except FileExistsError:
         pass
     finally:
         beside.unlink()
-    # Before the first row that is written with it.
+    # The key must be on the disk before the first row that is written with it.
     flush(folder)
 
 

@@ -1,4 +1,4 @@
-"""From what a person or a schedule asks to what the vendors are asked."""
+"""Turns what a person or a schedule asks for into the question that the vendors are asked."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,13 +15,13 @@ RECONCILED_MONTHS = 3
 """How many months a reconcile reads again unless told otherwise, the current one included."""
 
 MONTHS_AT_FIRST = 24
-"""How many months before its own a first refresh begins, unless the settings say where."""
+"""How many months before the current one a first refresh begins, unless the settings say where."""
 
 MOST_MONTHS = 600
-"""Fifty years: more is a mistake in a year's digits, and would take a request for each stretch of it."""
+"""Fifty years: more is a mistyped year, and every stretch of it would cost a request."""
 
 FROM, TO = "--from (from_month)", "--to (to_month)"
-"""As the command line calls it, and the launchpad of the web UI."""
+"""Each as the command line calls it and, in brackets, as the launchpad of the web UI does."""
 
 
 def first_month(settings: Settings, as_of: datetime) -> str:
@@ -35,7 +35,7 @@ def refresh(settings: Settings, as_of: datetime) -> Question:
 
 
 def reconcile(settings: Settings, as_of: datetime, months: int) -> Question:
-    """Everything new, and the current month and the `months` - 1 before it again. Raises ConfigurationError."""
+    """Everything new, and once more the current month and the `months` - 1 before it. Raises ConfigurationError."""
     if not 1 <= months <= MOST_MONTHS:
         raise ConfigurationError(f"--months (months) must be from 1 to {MOST_MONTHS}, not {months}.")
     from_month = month_after(month_at(as_of, settings.time_zone), 1 - months)
@@ -55,7 +55,7 @@ def backfill(settings: Settings, as_of: datetime, from_month: str, to_month: str
 
 
 def check_months(from_month: str, to_month: str) -> None:
-    """Raises ConfigurationError unless these are two months, the first not after the last."""
+    """Raise ConfigurationError unless these are two months, the first not after the second."""
     for option, month in ((FROM, from_month), (TO, to_month)):
         if not month:
             raise ConfigurationError(f"{option} is missing: both must be a month such as 2026-01.")
@@ -81,8 +81,8 @@ def run_instant(text: str) -> datetime:
 
 
 def refuse_the_future(settings: Settings, vendors: Sequence[str], as_of: datetime) -> None:
-    """Raise ConfigurationError where the run's now is yet to come, and with it what a vendor will have until then: that
-    would count as read, and no run before that instant would read anything. A sandbox has a clock of its own.
+    """Raise ConfigurationError where the run's now lies in the future: what a vendor adds until then would count as
+    read, and no run before that instant would read anything. A sandbox has a clock of its own, so it is exempt.
     """
     now = datetime.now(UTC)
     hosts = {vendor: urlsplit(settings.base_url(vendor)).hostname or "" for vendor in vendors}

@@ -1,8 +1,8 @@
-"""The raw log: append-only Parquet through dlt's filesystem destination, and the positions that commit with it. Only to
-forget a person are its files written anew, row by row the same in number and place.
+"""The raw log: append-only Parquet through dlt's filesystem destination, and the positions that commit with it. Its
+files are rewritten only to forget a person, and keep the number and order of their rows.
 
-A load counts once dlt has stored its state or its load record, which it does after the last file. What a load that was
-cut off before that has left behind is cleared away by the next, and its rows are read from the vendor again.
+A load counts once dlt has stored its state or its load record, which it does after the last file. If a load is cut off
+before that, the next load removes its files, and its rows are read from the vendor again.
 """
 
 import logging
@@ -29,21 +29,21 @@ from pipelines.raw.raw_rows import RAW_SCHEMA
 from pipelines.raw.readings import READING_SCHEMA
 from warehouse.durable_files import UNFINISHED, replacing
 
-# A second copy of what is loaded would be kept in dlt's working folder.
+# Otherwise dlt would keep a second copy of every load in its working folder.
 dlt.config["load.delete_completed_jobs"] = True
 
 PIPELINE = "chargehouse"
 READINGS = "readings"
 FIELDS = "fields"
 _DECIMALS = 7
-"""Of the seconds by which dlt names a load, at most."""
+"""The most decimals of the seconds that dlt names a load by."""
 
 _NUMBERS_IN_A_SECOND: int = 10**_DECIMALS
 
 
 @dataclass(frozen=True)
 class RawFile:
-    """One Parquet file of a completed load. Loads are numbered in the order of their making."""
+    """One Parquet file of a completed load. Loads are numbered in the order in which they are made."""
 
     path: Path
     load_number: int
@@ -53,15 +53,14 @@ class RawFile:
         return int(pq.read_metadata(self.path).num_rows)
 
     def batches(self, rows: int) -> Iterator[pl.DataFrame]:
-        """Its rows, so many at a time: what is made of them may be large."""
+        """Its rows, this many at a time: what is made of them may be large."""
         return pl.read_parquet(self.path, glob=False).iter_slices(rows)
 
 
 class RawLog:
     """The raw log below `data`: rows in `raw/`, dlt's working folder in `dlt/`.
 
-    With `last_load`, no file of a later load is given; positions and load numbers are those of the whole log all the
-    same.
+    With `last_load`, files of later loads are left out; positions and load numbers are still those of the whole log.
     """
 
     def __init__(self, data: Path, last_load: int | None = None) -> None:
@@ -70,16 +69,16 @@ class RawLog:
         self._folder = data / RAW_FOLDER
 
     def append(self, tables: dict[str, list[pa.Table]], positions: Positions, vendors: Collection[str]) -> None:
-        """Append rows by the name of their table, and the positions of these vendors with them, in one load.
+        """Append the rows of each table, by its name, and the positions of these vendors with them, in one load.
 
-        `tables` is empty afterwards: dlt's objects hold each other, and the frames of their callers, until garbage is
-        collected, and that is rarely.
+        `tables` is empty afterwards: dlt's objects hold each other and their callers' frames in cycles, which keep the
+        rows in memory until the next garbage collection, and collections are rare.
         """
         state = stored(positions, vendors)
 
         def rows(name: str) -> Iterator[pa.Table]:
             dlt.current.source_state().setdefault("positions", {}).update(state)
-            # One piece: dlt spends milliseconds on each that it is given.
+            # One table: dlt spends milliseconds on each piece that it is given.
             yield pa.concat_tables(tables.pop(name))
 
         @dlt.source(name=PIPELINE, max_table_nesting=0)
@@ -94,10 +93,10 @@ class RawLog:
             self._pipeline().run(source(), loader_file_format="parquet")
 
     def rewrite(self, changed: Callable[[str, pa.Table], pa.Table | None], keeps_scope: Callable[[str], bool]) -> None:
-        """Write anew every file for which `changed`, given its table's name and its rows, gives rows, and forget the
-        positions of the scopes that are not kept. What a load that was cut off has left goes away.
+        """Rewrite every file for which `changed`, given its table's name and its rows, returns rows, and forget the
+        positions of the scopes that are not kept. Files of a load that was cut off are removed.
 
-        A file is whole at every instant, as it was before or as it is now. The caller keeps away whoever appends.
+        A file is whole at every instant, either old or new. The caller prevents concurrent appends.
         """
         self._clear_away_what_was_cut_off()
         for abandoned in self._folder.glob(f"*/.*{UNFINISHED}"):
@@ -151,7 +150,7 @@ class RawLog:
         empty = pl.DataFrame(schema.empty_table())
         if not files:
             return empty
-        # A load of an older version lacks the columns that came since.
+        # A load by an older version lacks the columns that were added since.
         rows = pl.scan_parquet(files, schema=empty.schema, missing_columns="insert", extra_columns="ignore")
         return rows.select(empty.columns).collect()
 
@@ -174,10 +173,10 @@ class RawLog:
         return completed
 
     def _pipeline(self) -> dlt.Pipeline:
-        """A pipeline that knows what is stored and nothing else; the caller holds the lock.
+        """A pipeline whose state comes from the stored loads alone; the caller holds the lock.
 
-        dlt would go on from its working folder, but a run that was killed, or met a full disk, may have left that in
-        any state. Its rows are read again instead.
+        dlt would go on from its working folder, but a run that was killed or met a full disk may have left that in any
+        state. So the folder is removed first, and the rows of that run are read again.
         """
         self._data.mkdir(parents=True, exist_ok=True)
         self._clear_away_what_was_cut_off()
@@ -187,7 +186,7 @@ class RawLog:
             destination=filesystem(bucket_url=self._data.as_uri(), layout="{table_name}/{load_id}.{file_id}.{ext}"),
             dataset_name=RAW_FOLDER,
         )
-        # dlt logs with a traceback what it raises as well, and at its lowest level it logs credentials.
+        # dlt logs the errors that it raises, with a traceback, and at its lowest level it logs credentials.
         logging.getLogger("dlt").setLevel(logging.CRITICAL)
         return pipeline
 
@@ -195,7 +194,7 @@ class RawLog:
         if (self._data / DLT_FOLDER).exists():
             shutil.rmtree(self._data / DLT_FOLDER)
         if self._folder.exists() and not _is_whole(self._folder / "init"):
-            # dlt takes an empty one for its first version, and makes the folder only together with this file.
+            # dlt reads an empty file as version 1 of its storage, and would make the file only with a new folder.
             (self._folder / "init").write_text("")
         for folder in ("_dlt_version", "_dlt_pipeline_state"):
             for path in sorted(self._folder.glob(f"{folder}/*.jsonl"), key=_load_of, reverse=True):
@@ -214,7 +213,7 @@ def _columns(name: str) -> Any:
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether a JSON file is there and was written to its end."""
+    """Whether a JSON file exists and was written to its end."""
     try:
         orjson.loads(path.read_bytes())
     except (FileNotFoundError, orjson.JSONDecodeError):
@@ -223,21 +222,21 @@ def _is_whole(path: Path) -> bool:
 
 
 def _load_of(path: Path) -> int:
-    """The load of one of dlt's own records, which carry it in the middle of their name."""
+    """The load number of one of dlt's own records, which carry the load in the middle of their name."""
     return _load_number(path.name.split("__")[1])
 
 
 def _load_number(name: str) -> int:
-    """The load in a file's name, which dlt gives as the second of its making with decimals, as a number that sorts."""
+    """The load in a file's name, which dlt writes as creation time in seconds with decimals, as a sortable integer."""
     seconds, _, rest = name.partition(".")
     decimals = rest.partition(".")[0]
     return int(seconds) * _NUMBERS_IN_A_SECOND + int(decimals.ljust(_DECIMALS, "0")[:_DECIMALS])
 
 
 def _number_above(newest: int) -> None:
-    """Let dlt's clock, which never goes back while a process lives, stand behind no load of another process.
+    """Move dlt's clock, which never goes back within a process, to the newest load of any process, if that is later.
 
-    The machine's clock may have been set back since the newest load, or the folder come from another machine: a load
-    numbered below it would never be staged.
+    The machine's clock may have been set back since the newest load, or the folder come from another machine. A load
+    with a lower number than the newest would never be staged.
     """
     increasing_precise_time._last = max(increasing_precise_time._last, newest / _NUMBERS_IN_A_SECOND)

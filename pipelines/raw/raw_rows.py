@@ -32,7 +32,7 @@ RAW_COLUMNS: tuple[tuple[pa.Field, str], ...] = (
     (pa.field("as_of", INSTANT, nullable=False), "The run's now."),
     (pa.field("run_id", pa.string(), nullable=False), "The Dagster run that read it."),
 )
-"""A row of the raw log: one API object, whole, with where it came from and when it was asked for."""
+"""A row of the raw log: one API object, whole, with where it came from and when it was requested."""
 
 RAW_SCHEMA = pa.schema([field for field, _ in RAW_COLUMNS])
 
@@ -41,7 +41,7 @@ RAW_SCHEMA = pa.schema([field for field, _ in RAW_COLUMNS])
 class RawRows:
     """The rows of one window, ready to be appended, and the sessions among them.
 
-    `open_sessions`: those that run, by id, with their start; None for a start that no list can be read again from.
+    `open_sessions`: the running ones by id, with their start; None for a start from which no list can be read again.
     """
 
     table: pa.Table
@@ -59,8 +59,8 @@ def raw_rows(
     run_id: str,
     forgotten: Forgotten | None = None,
 ) -> RawRows:
-    """The rows of a window's pages in RAW_SCHEMA, in the order received, without personal data and without what tells
-    of the vendor's forgotten persons. A session that came more than once is what it was at last: running or closed.
+    """The rows of a window's pages in RAW_SCHEMA, in the order received, without personal data or anything about the
+    vendor's forgotten persons. A session that came more than once counts as it came last: running or closed.
     """
     ids: list[str | None] = []
     started: list[str | None] = []
@@ -117,7 +117,7 @@ def raw_rows(
 
 
 def _storable(text: str | None) -> str | None:
-    """The text; with `?` for half a surrogate pair, which JSON can spell and Arrow cannot store."""
+    """The text, with `?` for half a surrogate pair, which JSON can express but Arrow cannot store."""
     return text if text is None or text.isascii() else text.encode(errors="replace").decode()
 
 
@@ -127,5 +127,5 @@ def _without_forgotten(clean: CleanObject, endpoint: Endpoint, forgotten: Forgot
 
 
 def content_hash(payload: bytes) -> int:
-    """The fingerprint of a payload: 64 bits of BLAKE2b, as a number with a sign."""
+    """The fingerprint of a payload: 64 bits of BLAKE2b, as a signed integer."""
     return int.from_bytes(blake2b(payload, digest_size=8).digest(), signed=True)

@@ -1,4 +1,4 @@
-"""The record of every reading: which stretch of which list was read, when, and what came of it."""
+"""The record of every reading: which stretch of which list was read, when, and with what result."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,7 +42,7 @@ def place_in_words(vendor: str, endpoint: str, scope: str) -> str:
 class Reading:
     """One window: complete with all its rows, or failed with none. Its bounds are on the endpoint's own clock.
 
-    `deprecated_at`, `sunset_at` and `retirement_url` are what the answers' headers said of the endpoint's end.
+    `deprecated_at`, `sunset_at`, `retirement_url`: what the answers' headers said about the endpoint's retirement.
     """
 
     run_id: str
@@ -75,7 +75,7 @@ def readings_table(readings: list[Reading]) -> pa.Table:
 
 
 def run_as_of(readings: pl.DataFrame, run_id: str) -> datetime:
-    """The run's now: that of its readings; where it read nothing, the newest that any run had; before any, the
+    """The run's now: that of its readings; if it read nothing, the newest of any run; before any reading, the
     clock's."""
     mine = readings.filter(pl.col("run_id") == run_id)
     told = (mine if mine.height else readings)["as_of"]
