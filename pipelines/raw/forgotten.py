@@ -41,7 +41,7 @@ class Forgotten:
         """The object, a payload of the raw log, without what identifies a forgotten person; None where nothing does.
 
         An object that is the person's own (a user, a vehicle, a home) is emptied. A session keeps its times, energy and
-        charger, and loses every pseudonym and the fields in `belongings`. Any other object loses only that pseudonym.
+        charger, and loses every pseudonym and the fields in `belongings`. Any other object loses the forgotten one.
         """
         if not any(self.has(found.decode()) for found in set(_WRITTEN_PSEUDONYM.findall(payload))):
             return None

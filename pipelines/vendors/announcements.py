@@ -12,7 +12,7 @@ UNVERSIONED = "unversioned"
 
 @dataclass(frozen=True)
 class Announcement:
-    """A change to an endpoint that a vendor has announced. `kept_months`: for how long rows are sure to be kept."""
+    """A change to an endpoint that a vendor has announced. `kept_months`: how long rows are sure to be kept."""
 
     text: str
     source_url: str

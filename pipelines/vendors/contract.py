@@ -126,7 +126,7 @@ class Vendor(Protocol):
         ...
 
     def check_credentials(self, tally: Tally) -> str:
-        """Make one small request, or one per scope that must be configured; says what came. Raises ReadingError."""
+        """Make one small request, or one per scope that must be configured; tells the result. Raises ReadingError."""
         ...
 
 

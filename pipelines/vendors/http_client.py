@@ -81,7 +81,7 @@ class _PassingFault(Exception):
 
 @dataclass
 class Tally:
-    """What a reading cost, and what the answers said about the endpoint's retirement. Shared by its threads.
+    """What a reading cost, and what its answers said about the endpoint's retirement. Safe to share between threads.
 
     `answers` counts the usable ones. `on_retry` is called with the reason for a retry and the pause before it, in
     seconds.

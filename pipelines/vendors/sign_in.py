@@ -28,7 +28,7 @@ class SignIn(Protocol):
         ...
 
     def renew(self, refused: Mapping[str, str]) -> bool:
-        """Forget the token of `refused`, headers that were answered with a 401. False where no other can be fetched."""
+        """Forget the token of the `refused` headers, after a 401 to them. False where no other can be fetched."""
         ...
 
 

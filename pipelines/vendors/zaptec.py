@@ -1,4 +1,4 @@
-"""Zaptec: the session archive, and the installations and chargers it is asked for.
+"""Zaptec: the session archive, and the lists of installations and chargers.
 
 API: https://api.zaptec.com, password grant, bearer token. Archived sessions are requested for one installation, charger
 or user at a time, by session END in [From, To), oldest first, with an opaque cursor that is valid for its query only.

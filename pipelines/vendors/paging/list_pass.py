@@ -93,7 +93,7 @@ class ListPass:
 
     @property
     def _is_counted(self) -> bool:
-        """Whether there is a total, and it is not proved wrong by more rows than it says."""
+        """Whether there is a total that may be right: no more rows came than it says."""
         return self.total is not None and not self.counts_too_few
 
     @property

@@ -72,7 +72,7 @@ def read_numbered_pages(
 
 
 def _pages_at_once(fetch: Callable[[int], NumberedPage]) -> Iterator[list[NumberedPage]]:
-    """The first page by itself, then the others up to the number of pages it gives, several at a time."""
+    """The first page by itself, then the other pages of the number that it gives, several at a time."""
     first = fetch(1)
     yield [first]
     pages = range(2, min(first.total_pages, limits.MOST_PAGES) + 1)
