@@ -16,7 +16,7 @@ FIELDS_SCHEMA = pa.schema(
         pa.field("field", pa.string(), nullable=False),
     ]
 )
-"""One row per field and run that met it in a shape of object that it had not seen; `field` is a dotted path."""
+"""One row per field of an endpoint, from the run that met it first; `field` is a dotted path."""
 
 
 def fields_table(vendor: str, fields: Iterable[tuple[str, str]], as_of: datetime, run_id: str) -> pa.Table:

@@ -34,8 +34,8 @@ sessions have used, and the scheduled reconcile reaches further."""
 
 RECENT = timedelta(days=60)
 """On the first reading the oldest running session is unknown. Sessions that began longer ago than this are a list of
-their own: one page of it and two more requests show that none of them is running. The newer list, in which sessions
-come and go, is read page by page."""
+their own: one page of it and two more requests show that none of them is running. In the newer list sessions come and
+go, so that all of its pages may have to be read."""
 
 BEFORE_ANY_END = datetime(2000, 1, 1, tzinfo=UTC)
 """A lower bound earlier than any session's end: a filter by it lets every closed session through and no running one."""

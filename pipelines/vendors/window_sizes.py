@@ -14,7 +14,7 @@ READ_ALONG = 0.5
 """The rest of a stretch is read along with a window where it is no longer than this fraction of the window."""
 
 SHORTEST_LENGTH = timedelta(days=1)
-"""However dense the rows are: their pages take more requests than their windows."""
+"""No window is shorter, however dense the rows are: cutting a day further would only add requests."""
 
 SHORTEST_HALF = timedelta(days=7)
 """A server that refuses a window shorter than two of these has a reason other than its length."""
