@@ -1,5 +1,5 @@
-"""Small charts for the web UI: bars, a curve and a heat map, written here as SVG. Importing a plotting library takes
-longer than a refresh.
+"""Small charts for the web UI: bars, a curve and a heat map, written here as SVG. Importing a plotting library
+would add half a second to every refresh.
 """
 
 from base64 import b64encode
