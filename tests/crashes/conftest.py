@@ -29,7 +29,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def new_house(tmp_path: Path, sandbox: Sandbox) -> House:
-    """A warehouse in which nothing ever ran."""
+    """A warehouse in which nothing has ever run."""
     return House(tmp_path / "data", sandbox)
 
 
@@ -42,7 +42,7 @@ def first_refresh(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) ->
 
 @pytest.fixture
 def house(tmp_path: Path, sandbox: Sandbox, first_refresh: Path) -> House:
-    """A warehouse after the first refresh; the sandbox stands at the second."""
+    """A warehouse after the first refresh; the sandbox's clock is at the second."""
     shutil.copytree(first_refresh, tmp_path / "data")
     sandbox.now = REFRESHES[1]
     return House(tmp_path / "data", sandbox)
@@ -59,7 +59,7 @@ def all_refreshes(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox, fi
 
 @pytest.fixture
 def full_house(tmp_path: Path, sandbox: Sandbox, all_refreshes: Path) -> House:
-    """A warehouse after every refresh, at which the sandbox stands."""
+    """A warehouse after every refresh; the sandbox's clock is at the last."""
     shutil.copytree(all_refreshes, tmp_path / "data")
     sandbox.now = REFRESHES[-1]
     return House(tmp_path / "data", sandbox)

@@ -1,4 +1,4 @@
-"""One thing that goes wrong in a run, at an exact point of it."""
+"""One thing that goes wrong at an exact point of a run."""
 
 import json
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ Happening = Literal["killed", "cut short and killed", "disk full", "paused"]
 class Flaw:
     """What happens before or after the `nth` call of `function`, written as `module:qualified.name`.
 
-    killed: SIGKILL. cut short and killed: the file that the call wrote, its argument number `path_argument`, keeps its
-    first half. disk full: from here on nothing can be written. paused: the run waits until the test lets it go.
+    killed: SIGKILL. cut short and killed: the file that the call wrote, its argument number `path_argument`, keeps only
+    its first half. disk full: from here on nothing can be written. paused: the run waits until the test releases it.
 
-    `named`: only calls count of which the first argument, or its `name`, has this in it. `constants`: values of the
-    product that are made smaller, so that a small world has many pieces.
+    `named`: only calls count whose first argument, or its `name`, contains this. `constants`: constants of the product
+    that are made smaller, so that a small world is cut into many pieces.
     """
 
     function: str

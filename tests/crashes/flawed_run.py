@@ -16,7 +16,7 @@ from tests.crashes.flaw import Flaw
 
 
 def owner_of(name: str) -> tuple[Any, str]:
-    """The module or class that holds what `module:qualified.name` names, and its last name."""
+    """The module or class that holds the thing named `module:qualified.name`, and the last part of that name."""
     module, _, qualified = name.partition(":")
     owner: Any = importlib.import_module(module)
     *path, last = qualified.split(".")
@@ -26,7 +26,7 @@ def owner_of(name: str) -> tuple[Any, str]:
 
 
 def install(flaw: Flaw) -> None:
-    """Put the flaw in place. Fails where the product no longer has the function."""
+    """Put the flaw in place. Fails if the product no longer has the function."""
     for name, value in flaw.constants.items():
         owner, last = owner_of(name)
         assert hasattr(owner, last), name

@@ -1,4 +1,4 @@
-"""A Chargehouse whose runs are processes of their own, so that they can die, and the judge of what it published."""
+"""A Chargehouse whose runs are processes of their own, so that they can be killed, and checks of what it published."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ KILLED = -9
 
 
 def wait_for(path: Path) -> None:
-    """Until the file exists."""
+    """Wait until the file exists."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not path.exists():
         assert time.monotonic() < deadline, f"{path.name} was never reached"
@@ -31,7 +31,7 @@ def wait_for(path: Path) -> None:
 
 
 class House(Chargehouse):
-    """A warehouse over `data` and one sandbox. Truths are remembered: many tests end in the same state."""
+    """A warehouse over `data` and one sandbox. Truths are cached: many tests end in the same state."""
 
     _truths: ClassVar[dict[tuple[object, ...], dict[str, list[Row]]]] = {}
 
@@ -40,7 +40,7 @@ class House(Chargehouse):
         self.sandbox = sandbox
 
     def start(self, *arguments: str, flaw: Flaw | None = None) -> "subprocess.Popen[str]":
-        """Begin a command in a process of its own, with a flaw where one is given."""
+        """Start a command in a process of its own, with a flaw if one is given."""
         program = ["pipelines.command"] if flaw is None else ["tests.crashes.flawed_run", flaw.as_text()]
         return subprocess.Popen(
             [sys.executable, "-m", *program, *arguments],
@@ -52,7 +52,7 @@ class House(Chargehouse):
         )
 
     def finish(self, process: "subprocess.Popen[str]") -> tuple[int, str, str]:
-        """Wait for a command; gives its exit status, what it printed and what it complained of."""
+        """Wait for a command; returns its exit status, stdout and stderr."""
         try:
             printed, complaints = process.communicate(timeout=PATIENCE_SECONDS)
         finally:
@@ -61,7 +61,7 @@ class House(Chargehouse):
         return process.returncode, printed, complaints
 
     def run_flawed(self, flaw: Flaw, *arguments: str) -> tuple[int, str, str]:
-        """Run a command with a flaw to its end."""
+        """Run a command with a flaw until it ends."""
         return self.finish(self.start(*arguments, flaw=flaw))
 
     def refresh(self, as_of: datetime) -> int:
@@ -77,7 +77,7 @@ class House(Chargehouse):
         return self._truths[key]
 
     def assert_equals_the_truth(self, refreshes: Sequence[datetime]) -> None:
-        """Every published row is that of the truth and no other, and every row received is accounted for."""
+        """The published rows are exactly those of the truth, and every row received is accounted for."""
         truths = self.truth_of(refreshes)
         for table in TABLES:
             truth = truths[table]
@@ -92,13 +92,13 @@ class House(Chargehouse):
         assert (unaccounted, repeated) == (0, 0)
 
     def assert_converges(self, refreshes: Sequence[datetime]) -> None:
-        """A plain refresh at the last of these instants ends equal to the truth, and nothing lies about."""
+        """A plain refresh at the last of these instants ends equal to the truth and leaves no stray files."""
         assert self.refresh(refreshes[-1]) == command.DONE
         self.assert_equals_the_truth(refreshes)
         assert self.stray_files() == []
 
     def stray_files(self) -> list[str]:
-        """What a run that died may leave behind and nothing would ever use."""
+        """Files that a run that died may leave behind and that nothing would ever use."""
         top = [path.name for path in self.data.iterdir() if "building" in path.name or "discarded" in path.name]
         homes = [path.name for path in (self.data / "dagster").glob(".*")]
         raw_log = RawLog(self.data)

@@ -1,7 +1,7 @@
 """An analyst's process: `python -m tests.crashes.reader DATABASE STOP [held]` asks again and again until STOP exists.
 
-Prints every different answer in the order of its first appearance, as a JSON list. With `held` one connection stays
-open all the while; without, every question opens the file anew.
+Prints the distinct answers in the order of their first appearance, as a JSON list. With `held`, one connection stays
+open all the time; without, every query opens the file again.
 """
 
 import json

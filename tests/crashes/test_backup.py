@@ -1,4 +1,4 @@
-"""Backup and restore: what is put back goes on as the original would have."""
+"""Backup and restore: a restored warehouse continues as the original would have."""
 
 import os
 import shutil
@@ -38,7 +38,7 @@ def test_a_restored_warehouse_shows_the_same_and_goes_on_as_the_original(
 
 
 def test_the_raw_log_and_the_key_alone_give_everything_back(house: House, sandbox: Sandbox, tmp_path: Path) -> None:
-    """The tables in a backup save time, no more: without them the next refresh makes them again."""
+    """The tables in a backup only save time: without them, the next refresh builds them again."""
     kept = back_up(house.data, tmp_path / "backups").folder
     for table_folder in ("lake", "staging"):
         shutil.rmtree(kept / table_folder)
@@ -66,7 +66,7 @@ def test_a_second_backup_copies_only_what_is_new(house: House, tmp_path: Path) -
 
 
 def test_a_generation_outlives_the_loss_of_the_original(house: House, sandbox: Sandbox, tmp_path: Path) -> None:
-    """A backup of data that was lost in part must not take the good one along."""
+    """A later backup of partly lost data must not damage the good one."""
     good = back_up(house.data, tmp_path / "backups")
     for file in (house.data / "raw").rglob("*.parquet"):
         file.unlink()

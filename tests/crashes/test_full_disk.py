@@ -1,6 +1,6 @@
-"""A full disk at each write (F26): one clear line, the old publication stands, and the next run converges.
+"""A full disk at each write (F26): one clear line, the old publication stays, and the next run converges.
 
-The kernel itself refuses every byte from the named point on, in any file, as a full disk would; only its words differ.
+From the named point on, the kernel refuses every byte in any file, as a full disk does; only its message differs.
 """
 
 from dataclasses import replace

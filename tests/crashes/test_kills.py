@@ -93,7 +93,7 @@ QUICK_AT_THE_FIRST = ("while dlt makes its folder", "inside the first state file
 
 
 def cases(points: Mapping[str, Flaw], quick: Collection[str]) -> list[ParameterSet]:
-    """A few points for every run of the tests, the others for the long one."""
+    """The `quick` points for every test run, the others for the long one."""
     return [
         pytest.param(flaw, id=name, marks=[] if name in quick else [pytest.mark.long]) for name, flaw in points.items()
     ]
@@ -129,7 +129,7 @@ def test_the_history_does_not_keep_a_killed_run_as_running(house: House) -> None
 
 
 def statuses_of_runs(house: House) -> list[dg.DagsterRunStatus]:
-    """Of every recorded run, newest first."""
+    """The status of every recorded run, newest first."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("DAGSTER_HOME", str(house.data / "dagster"))
         with dg.DagsterInstance.get() as instance:

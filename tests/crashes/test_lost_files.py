@@ -1,4 +1,4 @@
-"""Lost and damaged files (F29, F30, F31): healed by the next refresh or by a rebuild, and never wrong."""
+"""Lost and damaged files (F29, F30, F31): the next refresh or a rebuild repairs them; nothing wrong is published."""
 
 import os
 import shutil
@@ -156,7 +156,7 @@ OTHERS: tuple[Damage, ...] = (
 
 
 def cases(damages: Iterable[Damage], quick: Collection[Damage]) -> list[ParameterSet]:
-    """A few for every run of the tests, the others for the long one."""
+    """The `quick` damages for every test run, the others for the long one."""
     return [
         pytest.param(damage, id=damage.__name__.replace("_", " "), marks=[] if damage in quick else [pytest.mark.long])
         for damage in damages

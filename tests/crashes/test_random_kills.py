@@ -13,7 +13,7 @@ LONGEST_SECONDS = 4.0
 
 
 def is_killed_at_random(house: House, chance: random.Random, *arguments: str) -> bool:
-    """Run a command and kill it after a while; gives whether it was still running."""
+    """Run a command and kill it after a while; returns whether it was still running."""
     process = house.start(*arguments)
     time.sleep(chance.uniform(0.8, LONGEST_SECONDS))
     process.kill()

@@ -1,4 +1,4 @@
-"""Readers during a run and its crashes (F28): always one complete state, that before or that after."""
+"""Readers during a run and its crashes (F28) always see one complete state, the one before or the one after."""
 
 import json
 import subprocess
@@ -39,7 +39,7 @@ def answers(process: "subprocess.Popen[str]") -> list[list[object]]:
 
 
 def true_state(house: House, refreshes: tuple[int, ...]) -> list[object]:
-    """What the truth answers to the reader's question."""
+    """The truth's answer to the reader's query."""
     truth = house.truth_of([REFRESHES[each] for each in refreshes])
 
     def kwh(table: str) -> str:

@@ -1,4 +1,4 @@
-"""A disk that really fills up somewhere in a run (F26), where this machine lets a test mount one."""
+"""A disk that really fills up during a run (F26): the same, on a machine where a test may mount a disk."""
 
 import shutil
 import subprocess

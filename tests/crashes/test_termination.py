@@ -1,4 +1,4 @@
-"""SIGTERM, as a stopping container sends it (F25): the run ends at once and in one line, and the next one converges."""
+"""SIGTERM, as a stopping container sends it (F25): the run ends at once, with one line, and the next one converges."""
 
 import signal
 import time
@@ -21,7 +21,7 @@ POINTS = {
 
 
 AT_ONCE_SECONDS = 10
-"""A busy machine takes some of them; a run that waits for its vendors never ends at this point."""
+"""A busy machine needs some of these seconds; a run that waited for its vendors would never end at this point."""
 
 QUICK = (("while fetching", signal.SIGTERM), ("while months are built", signal.SIGINT))
 

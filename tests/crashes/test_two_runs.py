@@ -76,7 +76,7 @@ def test_locks_of_a_killed_run_need_nobody(house: House) -> None:
 @pytest.mark.long
 def test_what_is_appended_while_another_run_stages_is_staged_and_audited_once(house: House, tmp_path: Path) -> None:
     flag = tmp_path / "reached"
-    # The newest load that this staging takes in is known by then.
+    # By then the first run knows the newest load that it will stage.
     flaw = Flaw("pipelines.tables.staging:_rounds", happening="paused", flag=str(flag))
     first = house.start("refresh", *AS_OF, "--vendor", "zaptec", "jedlix", flaw=flaw)
     wait_for(flag)

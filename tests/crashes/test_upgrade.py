@@ -1,4 +1,4 @@
-"""An upgrade that finds what the version before has written: built anew from the raw log, and announced (F33)."""
+"""An upgrade that finds tables of the previous version (F33) rebuilds them from the raw log, and the run says so."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -30,7 +30,7 @@ from warehouse.tables.table import Table
 
 
 def with_columns(table: Table, columns: Mapping[str, dy.Column]) -> Table:
-    """The table as a version with these columns declared it."""
+    """The table as declared by a version of the product that had these columns."""
     return replace(table, schema=type(table.schema.__name__, (dy.Schema,), dict(columns)))
 
 
@@ -39,7 +39,7 @@ def lacking(table: Table, column: str) -> Table:
 
 
 def written_as(house: House, older: Table) -> None:
-    """Write what is stored of a table anew, as that older version of it would have."""
+    """Rewrite the stored rows of a table as the older version of it would have written them."""
     [table] = [each for each in TABLES if each.name == older.name]
     lake = lake_of(house, table)
     marks = {name: mark for name in (BUILT, CONSUMED, NEWS, TIME_ZONE) if (mark := lake.mark(table, name)) is not None}

@@ -54,7 +54,7 @@ class Chargehouse:
         }
 
     def run(self, *arguments: str, **variables: str) -> int:
-        """Run a command; gives its exit status."""
+        """Run a command; returns its exit status."""
         with patch.dict(os.environ, {**outside(), **self._environment, **variables}, clear=True):
             return command.main(list(arguments))
 
@@ -89,7 +89,7 @@ class Chargehouse:
 
 
 def comparable(rows: Iterable[Mapping[str, Any]], order: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """Rows as sorted tuples of text, columns in the order of `order`'s rows, so that two sets show how they differ."""
+    """Rows as sorted tuples of text, columns in the order of `order`'s rows, so that two sets can be compared."""
     columns = list(next(iter(order)))
     return sorted(tuple(_text(row[column]) for column in columns) for row in rows)
 

@@ -50,7 +50,7 @@ def test_every_published_row_is_that_of_the_truth_and_no_other(walked: tuple[Cha
 
 
 def test_a_session_leads_to_the_one_connector_that_it_names(walked: tuple[Chargehouse, Sandbox]) -> None:
-    """A connector's id alone is that of several: one at each EVSE of the station."""
+    """A connector's id alone is ambiguous: every EVSE of the station may have a connector with that id."""
     house, _ = walked
     sessions = "(FROM fact_session WHERE vendor = 'greenflux' AND station_id IS NOT NULL AND connector_id IS NOT NULL)"
     connectors = "(FROM dim_connector WHERE is_current)"

@@ -1,4 +1,4 @@
-"""A forgotten person leaves no trace below the root of data and does not come back; every kWh stays (F66)."""
+"""A forgotten person leaves no trace in the data folder and does not come back; every kWh stays (F66)."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ PERSONS = {
     "greenflux": ("cdrs", "auth_id", "token"),
     "smappee": ("sessions", "rfid", "token"),
 }
-"""Of each vendor the list, the field that names the person or card, and which of the two it is."""
+"""For each vendor: the list, the field that names the person or card, and which of the two it is."""
 
 PERSONAL = ("user_id", "token_id", "vehicle_id")
 Sessions = dict[tuple[str, str], dict[str, Any]]
@@ -55,7 +55,7 @@ def before() -> dict[str, Any]:
 def house(
     sandbox: Sandbox, persons: dict[str, str], before: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Chargehouse:
-    """One in which the busiest person of every vendor was forgotten after the first refresh."""
+    """A warehouse in which the busiest person of every vendor was forgotten after the first refresh."""
     house = Chargehouse(tmp_path_factory.mktemp("house"), sandbox, CHARGEHOUSE_FIRST_MONTH="2026-01")
     assert house.run("refresh", "--as-of", FIRST.isoformat()) == command.DONE
     before.update(sessions=sessions(house), energy=energy(house), audit=audit(house), news=news(house))
@@ -101,7 +101,7 @@ def news(house: Chargehouse) -> list[tuple[Any, ...]]:
 
 
 def traces(data: Path, text: str) -> list[str]:
-    """The files below `data` in which the text stands, in whatever they pack it."""
+    """The files below `data` that contain the text, however they are packed."""
     return sorted(str(path.relative_to(data)) for path in data.rglob("*") if path.is_file() and holds(path, text))
 
 
@@ -120,7 +120,7 @@ def test_nothing_below_the_root_of_data_tells_of_the_person(
 ) -> None:
     assert traces(house.data, pseudonym(vendor, persons[vendor])) == []
     if vendor != "smappee":
-        # A card number of eight digits may stand anywhere by chance.
+        # A card number of eight digits may occur anywhere by chance.
         assert traces(house.data, persons[vendor]) == []
 
 
@@ -155,7 +155,7 @@ def test_a_jedlix_driver_takes_vehicle_and_home_along(house: Chargehouse) -> Non
 def test_they_do_not_come_back(
     house: Chargehouse, sandbox: Sandbox, persons: dict[str, str], before: dict[str, Any]
 ) -> None:
-    """Neither by a backfill of every month, nor by what the vendors send from then on, nor by a rebuild."""
+    """Neither a backfill of every month, nor what the vendors send later, nor a rebuild brings them back."""
     assert house.run("backfill", *MONTHS, "--as-of", FIRST.isoformat()) == command.DONE
     assert energy(house) == before["energy"]
     assert news(house) == before["news"], "what comes is what is left of it, and no other version"

@@ -1,4 +1,4 @@
-"""A session that runs and cannot be read is rejected, and touches the facts once, however often it is seen."""
+"""A running session that cannot be read is rejected and touches the facts only once, however often it is seen."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

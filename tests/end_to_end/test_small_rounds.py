@@ -1,4 +1,4 @@
-"""A load too large for the memory is taken in piece by piece: with the pieces made tiny, nothing may differ."""
+"""A load too large for memory is staged piece by piece: even with tiny pieces, the result must be the same."""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The staged tables are thrown away in the very refresh that brings a correction: every session stands in one table."""
+"""The staged tables are lost just before a refresh brings corrections: every session still ends in one table only."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -48,7 +48,7 @@ def house(scene: Scene, tmp_path: Path) -> Iterator[Chargehouse]:
 
 
 def tables(house: Chargehouse) -> dict[tuple[str, str], list[str]]:
-    """Where each session stands."""
+    """The tables and months in which each session is."""
     rows = house.query(
         "SELECT vendor, session_id, 'counted', month FROM fact_session UNION ALL "
         "SELECT vendor, session_id, 'rejected', month FROM rejected_session"

@@ -1,4 +1,4 @@
-"""Stations that become known, or move, after their sessions: an increment comes to what a rebuild comes to."""
+"""Stations that become known, or move, after their sessions: increments give the same result as a rebuild."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,8 +18,8 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[Chargehouse]:
-    """After two refreshes, between which a station moved, of which a CDR names the EVSE and no location, and a charger
-    on which a session runs, and another that was voided while it ran, which are read by charger."""
+    """A warehouse after two refreshes. Between them a station moved, of which a CDR names an EVSE but no location; and
+    a charger moved, with a running session and one voided while it ran, both read by charger."""
     scene = Scene(datetime(2026, 1, 1, tzinfo=UTC))
     started_at = FIRST - timedelta(days=1)
     scene.greenflux("no-location", started_at, started_at + HOUR, location={"evses": [{"uid": EVSE}]})

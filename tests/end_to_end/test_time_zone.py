@@ -1,4 +1,4 @@
-"""Months begin where the configured zone says, also when that changes."""
+"""Months begin where the configured time zone says, also after it changes."""
 
 from datetime import UTC, datetime
 from pathlib import Path

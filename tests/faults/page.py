@@ -1,7 +1,7 @@
-"""docs/faults.md: what happens at each fault, and the test that proves it, from the tests themselves.
+"""docs/faults.md: what happens at each fault, and the test that proves it, generated from the tests themselves.
 
 A test proves the faults that its name begins with (`test_f03_...`); a module those that its docstring names in brackets
-(`(F24)`). `python -m tests.faults.page` writes the page; with --check it only says whether it is fresh.
+(`(F24)`). `python -m tests.faults.page` writes the page; with --check it only says whether the page is up to date.
 """
 
 import argparse
@@ -22,8 +22,8 @@ PREAMBLE = """\
 # Faults
 
 What can go wrong between a vendor's API and the warehouse, what Chargehouse does about it, and the test that proves it.
-Faults of HTTP are armed in the sandbox, which plays the vendors over real connections, and the tests assert that they
-happened; most end in the comparison of every published row with the sandbox's own account of its world.
+HTTP faults are injected by the sandbox, which plays the vendors over real connections, and the tests assert that they
+happened. Most tests end by comparing every published row with the sandbox's own account of its world.
 """
 _NAMED = re.compile(r"test_((?:f\d\d_)+)(.+)")
 _IN_BRACKETS = re.compile(r" ?\((F\d+(?:, F\d+)*)\)")
@@ -31,7 +31,7 @@ _IN_BRACKETS = re.compile(r" ?\((F\d+(?:, F\d+)*)\)")
 
 @dataclass(frozen=True)
 class Proof:
-    """What happens at a fault, as a sentence, and where that is proved."""
+    """What happens at a fault, as a sentence, and the test that proves it."""
 
     sentence: str
     place: str
@@ -48,10 +48,10 @@ def proofs() -> dict[int, list[Proof]]:
 
 LONG_RUNS = """## Random histories
 
-`tests/histories` lets random worlds live through refreshes of all or one vendor, backfills in any order, reconciles,
-rebuilds, passing and lasting faults and interruptions at stage boundaries, and compares every table with the truth at
-the end. `make test` runs a few; `make test-long` runs 200 of 12 steps. The long run of 2026-11-20, made in three parts
-of 100, 60 and 40 histories over successive commits of that day, found no counterexample; nor did 60 more on 2026-11-22.
+`tests/histories` puts random worlds through refreshes of all vendors or one, backfills in any order, reconciles,
+rebuilds, transient and lasting faults, and interruptions at stage boundaries; at the end it compares every table with
+the truth. `make test` runs a few histories; `make test-long` runs 200, of 12 steps each. The long run of 2026-11-20, in
+three parts of 100, 60 and 40 histories over successive commits, found no counterexample; nor did 60 more on 2026-11-22.
 """
 
 
@@ -88,7 +88,7 @@ def _proofs_of(path: Path) -> Iterator[tuple[int, Proof]]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the page, or with --check say whether it is fresh. Gives the exit status."""
+    """Write the page, or with --check say whether it is up to date. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.page")
     parser.add_argument("--check", action="store_true", help="only say whether the page is fresh")
     if parser.parse_args(arguments).check:

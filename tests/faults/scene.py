@@ -22,9 +22,9 @@ _KEYS = {"charge_stations": "charge_station_id", "installations": "Id", "charger
 
 
 class Scene:
-    """A world and the words to change it with. Every object is shown from its last instant on, unless told otherwise.
+    """A world and methods that change it. Every object is visible from its last instant on, unless `at` says otherwise.
 
-    Further fields of a payload go by name and win over those made up here.
+    Further fields of a payload are passed by name and override those made up here.
     """
 
     def __init__(self, since: datetime) -> None:
@@ -105,7 +105,7 @@ class Scene:
         at: datetime | None = None,
         **fields: Any,
     ) -> None:
-        """A session, running where it has no end."""
+        """A session; without an end, it is running."""
         payload = {
             "id": identity,
             "userId": JEDLIX_USER,
@@ -129,7 +129,7 @@ class Scene:
         evse: str = EVSE,
         **fields: Any,
     ) -> None:
-        """A CDR, issued at `at`, else a minute after its end."""
+        """A CDR, issued at `at` or else a minute after its end."""
         issued_at = at or max(started_at, ended_at) + timedelta(minutes=1)
         payload = {
             "id": identity,
@@ -155,7 +155,7 @@ class Scene:
         park: str = PARK,
         **fields: Any,
     ) -> None:
-        """A session of a park, running where it has no end."""
+        """A session of a park; without an end, it is running."""
         payload: Payload = {
             "id": identity,
             "serialNumber": "5820004711",
@@ -174,7 +174,7 @@ class Scene:
         return self.world.shelf(vendor, SESSIONS[vendor]).timelines[identity].versions[-1].payload
 
     def again(self, vendor: str, identity: str, at: datetime, **changes: Any) -> None:
-        """Show a session once more, changed. A CDR says when; nothing else does."""
+        """Show a changed version of a session. Only a CDR carries the time of the change."""
         clock = {"last_updated": iso(at)} if vendor == "greenflux" else {}
         payload = {**self.newest(vendor, identity), **clock, **changes}
         self.world.show(vendor, SESSIONS[vendor], identity, payload, at)

@@ -1,4 +1,4 @@
-"""Objects that are not as they were, or not as promised: F34 to F41."""
+"""Objects that are not as they were, or not as documented: F34 to F41."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -49,7 +49,7 @@ def scene() -> Scene:
     for name, (written, _) in NUMBERS.items():
         made.zaptec(f"zaptec-{name}", started_at, ended_at, written)
         made.greenflux(f"cdr-{name}", started_at, ended_at, written)
-    # NaN and numbers of thirty digits are no JSON that the sandbox could write by itself.
+    # The sandbox cannot encode NaN or numbers of thirty digits as JSON by itself.
     made.zaptec("zaptec-bare-nan", started_at, ended_at, "NaN")
     made.on_the_wire("zaptec", "sessions", "zaptec-bare-nan", '"energy":"NaN"', '"energy":NaN')
     made.greenflux("cdr-thirty-digits", started_at, ended_at, "1e29")
@@ -63,7 +63,7 @@ def scene() -> Scene:
     made.smappee(3, started_at, ended_at, "", stopReading=112.5)
     for vendor in ("zaptec", "jedlix", "greenflux"):
         getattr(made, vendor)(LIKE_AN_ADDRESS, started_at, ended_at)
-    # Reached through its installation and through its charger.
+    # A session found both through its installation and through its charger.
     made.zaptec("twice", started_at, ended_at)
     for vendor in ("zaptec", "jedlix", "greenflux"):
         getattr(made, vendor)("4711", started_at, ended_at)
@@ -210,7 +210,7 @@ def test_f41_a_month_long_series_of_three_thousand_points_is_metered_slot_by_slo
 
 def test_the_drifted_world_equals_the_truth(drifted: Walk) -> None:
     assert drifted.differences(["fact_session", "fact_energy", "open_session"]) == {}
-    # The truth makes up no id, decodes what we cannot, and has no word for a name that is no Unicode.
+    # The truth makes up no id, decodes what the product cannot, and has no text for a name that is not valid Unicode.
     assert drifted.differences(["rejected_session"], leaving_out=["session_id", "month"]) == {}
     assert drifted.differences(DIMENSIONS, leaving_out=["name"]) == {}
 

@@ -1,4 +1,4 @@
-"""Energies that cannot be, or that do not add up: F49 to F55."""
+"""Energies that are impossible or do not add up: F49 to F55."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ HOUR = timedelta(hours=1)
 
 
 def details(*points: tuple[float, float]) -> list[dict[str, Any]]:
-    """Meter points at hours after the start."""
+    """Meter points from pairs of hours after the start and kWh."""
     return [{"timestamp": iso(STARTED_AT + hours * HOUR), "energy": kwh} for hours, kwh in points]
 
 

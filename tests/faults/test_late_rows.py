@@ -31,7 +31,7 @@ def scene() -> Scene:
     # Beyond it: uploaded fifty days after its end.
     made.zaptec("zaptec-very-late", FIRST - 40 * DAY, FIRST - 40 * DAY + HOUR, at=FIRST + 10 * DAY)
     made.jedlix("jedlix-very-late", FIRST - 40 * DAY, FIRST - 40 * DAY + HOUR, at=FIRST + 10 * DAY)
-    # Energy recalculated, with nothing to show for it.
+    # Energy recalculated, with nothing in the object that tells of it.
     made.zaptec("zaptec-recalculated", FIRST - 3 * DAY, FIRST - 3 * DAY + HOUR, 10.0)
     made.again("zaptec", "zaptec-recalculated", FIRST + DAY, energy=11.5)
     made.jedlix("jedlix-recalculated", FIRST - 3 * DAY, FIRST - 3 * DAY + HOUR, 10.0)
@@ -40,14 +40,14 @@ def scene() -> Scene:
     made.greenflux("cdr-again", FIRST - 25 * DAY, FIRST - 25 * DAY + HOUR, 10.0)
     made.again("greenflux", "cdr-again", FIRST + DAY, total_cost=1.0)
     made.again("greenflux", "cdr-again", FIRST + 20 * DAY, total_energy=8.0, total_cost=0.8)
-    # A correction that moves a session to another month: by its dates, and as a CDR issued again, out of a month that
+    # Corrections that move a session to another month: changed dates, and a CDR issued again, out of a month that
     # nothing else touches.
     made.zaptec("zaptec-moved", FIRST - 2 * DAY, FIRST - 2 * DAY + HOUR)
     made.again("zaptec", "zaptec-moved", FIRST + DAY, startDateTime=iso(datetime(2026, 2, 28, 23, tzinfo=UTC)))
     made.greenflux("cdr-moved", JANUARY, JANUARY + 2 * HOUR)
     moved = {"start_date_time": iso(FEBRUARY), "stop_date_time": iso(FEBRUARY + 2 * HOUR)}
     made.again("greenflux", "cdr-moved", FIRST + DAY, **moved)
-    # Running for three weeks, and ending only long after.
+    # Running at the first refresh, and ending 1, 10 or 21 days after it.
     for days in (1, 10, 21):
         started_at = FIRST - DAY
         made.smappee(days, started_at, None)
@@ -57,7 +57,7 @@ def scene() -> Scene:
         made.jedlix(f"jedlix-open-{days}", started_at, None)
         ended = {"endTime": iso(FIRST + days * DAY + HOUR), "status": "Complete", "energyCharged": 20.0}
         made.again("jedlix", f"jedlix-open-{days}", FIRST + days * DAY + HOUR, **ended)
-    # New to the last reading, and on time.
+    # New at the last reading, and on time.
     made.zaptec("zaptec-on-time", FOURTH + HOUR, FOURTH + 2 * HOUR)
     _replacements(made)
     return made
@@ -81,7 +81,7 @@ def _replacements(made: Scene) -> None:
 
 
 class Healed:
-    """Four refreshes, then a reconcile: what stood there before it and what it told."""
+    """Three refreshes, and the sessions that were open after the second."""
 
     def __init__(self, walk: Walk) -> None:
         self.walk = walk

@@ -47,7 +47,7 @@ def scene() -> Scene:
     made.installation("house-2")
     made.charger("charger-2", INSTALLATION)
     made.charger("charger-2", "house-2", BETWEEN[1], Name="Moved")
-    # A session of a station that nobody knows yet, and a station that changes its EVSE.
+    # A session of a station that is not known yet.
     made.greenflux("unknown-station", started_at, ended_at, evse="evse-9")
     made.station("station-9", "evse-9", BETWEEN[0])
     return made

@@ -1,4 +1,4 @@
-"""Lists that move while they are read, by an API that fails every eighth time: nothing is lost and nothing twice."""
+"""Lists that move while they are read from an API that fails about every eighth time: nothing is lost or doubled."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ QUIET = datetime(2026, 3, 30, tzinfo=UTC)
 def test_four_refreshes_of_moving_lists_with_mixed_faults_and_a_quiet_one_equal_the_world(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Small pages, so that small lists have many of them and every crawl is moved under.
+    # Small pages, so that even small lists have many, and every list moves while it is read.
     monkeypatch.setattr(zaptec, "LIST_PAGE_SIZE", 2)
     monkeypatch.setattr(zaptec, "ARCHIVE_PAGE_SIZES", (5, 4))
     monkeypatch.setattr(jedlix, "PAGE_SIZE", 5)

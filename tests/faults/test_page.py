@@ -1,4 +1,4 @@
-"""The page of faults says what the tests prove."""
+"""docs/faults.md says what the tests prove."""
 
 from tests.faults import page
 from tests.faults.table import DOES_NOT_APPLY, FAMILIES

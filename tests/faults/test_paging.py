@@ -62,12 +62,12 @@ def walking(made: Scene, data: Path) -> Iterator[Walk]:
 
 
 def offsets(walk: Walk, endpoint: str) -> list[int]:
-    """The offsets that a GreenFlux list was asked for, in turn."""
+    """The offsets that a GreenFlux list was asked for, in order."""
     return [int(parse_qs(request.query)["offset"][0]) for request in walk.requests("greenflux", endpoint)]
 
 
 class Moved:
-    """A refresh of moving lists and the quiet one after it: what was missing after the first."""
+    """A refresh of moving lists and the quiet one after it, and the rows that were missing after the first."""
 
     def __init__(self, walk: Walk, faults: dict[str, Fault]) -> None:
         self.walk = walk
@@ -177,7 +177,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory, elsewhere: Sandbox) -> Iter
         arm("repeated_cursor", "zaptec", "sessions", scope=INSTALLATION, nth=2)
         arm("endless_cursor", "zaptec", "sessions", scope="house-2")
         arm("cursor_missing", "zaptec", "sessions", scope="house-3", nth=2)
-        # What a cursor that expired is answered with.
+        # The answer to an expired cursor.
         arm("status", "zaptec", "sessions", scope="house-4", nth=2, value=400)
         arm("lying_total", "jedlix", "vehicles")
         arm("lying_total", "jedlix", "sessions")
@@ -252,7 +252,7 @@ def test_f18_a_last_page_that_is_exactly_full_ends_the_list(tmp_path: Path) -> N
 
 
 def test_f23_an_empty_page_before_the_last_does_not_end_the_list() -> None:
-    # None of the four vendors is known to send one, and nothing of ours filters a page: the reader alone can be asked.
+    # None of the four vendors is known to send one, and nothing here filters pages, so only the reader is tested.
     pages = {
         None: CursorPage(Page(["a"], FIRST), "1", has_more=True),
         "1": CursorPage(Page([], FIRST), "2", has_more=True),

@@ -1,4 +1,4 @@
-"""Jedlix's running sessions, in a list that is not turned to its end: none is missed, whatever misleads the reader."""
+"""Jedlix's running sessions, in a list that is not read to its end: none is missed, whatever misleads the reader."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -127,7 +127,7 @@ def test_a_vendor_that_refuses_both_filters_at_once_has_its_list_read_to_the_end
 
     with refreshed(tmp_path / "refused", NEWEST, mislead=mislead) as walk:
         assert_found(walk)
-        # The last page is full, so that another might follow.
+        # The last page is full, so another might follow.
         assert {page for query in asked_by_start(walk) for page in query["pageIndex"]} == {
             str(1 + number) for number in range(1 + (CLOSED + 1) // PAGE)
         }

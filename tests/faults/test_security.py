@@ -21,7 +21,7 @@ from tests.end_to_end.published import Chargehouse
 from tests.faults.scene import Scene
 from tests.faults.verdict import Walk
 
-# dlt asks whether it may report only when it is imported, and the tests' commands see an environment of their own.
+# dlt reads its telemetry switch only at import, and the tests' commands run in an environment that lacks it.
 import_module("pipelines.raw.raw_log")
 
 BEGINS_AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -50,7 +50,7 @@ def scene() -> Scene:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Walk, list[str]]]:
-    """A refresh of hostile ids; and every address that was asked for while it went on."""
+    """A refresh of hostile ids, and every address that was looked up or connected to meanwhile."""
     asked: list[str] = []
     connect, resolve = socket.socket.connect, socket.getaddrinfo
 
@@ -175,7 +175,7 @@ def test_f65_no_secret_and_no_person_is_anywhere_after_every_error(
 
 
 def _texts(folder: Path) -> Iterator[tuple[str, str]]:
-    """Every file below a folder as text: packed ones unpacked, the rest byte for byte."""
+    """Every file below a folder as text: packed ones unpacked, the rest byte by byte."""
     for path in folder.rglob("*"):
         if not path.is_file():
             continue

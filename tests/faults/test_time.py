@@ -38,7 +38,7 @@ WRITTEN = {
     "day-32": ("2028-03-32T10:00:00Z", None),
     "words": ("yesterday", None),
 }
-"""Ways to write a start, and the instant of 1 March that it means; None for none."""
+"""Ways to write a start, and the instant of 1 March that each means; None if it is unreadable."""
 
 LENGTHS = {
     "over-a-month": (datetime(2028, 1, 31, 22, tzinfo=UTC), 4 * HOUR),
@@ -66,14 +66,14 @@ def scene() -> Scene:
     made.smappee(1, ended_at - HOUR, ended_at, to=int(ended_at.timestamp()))
     made.smappee(2, ended_at - HOUR, ended_at, **{"from": str(int(ended_at.timestamp() * 1000) - 3_600_000)})
     made.smappee(3, ended_at - HOUR, ended_at, **{"from": -5})
-    # A clock that is ahead: listed already, though it begins the day after tomorrow.
+    # A clock that runs ahead: the session is already listed, though it begins the day after tomorrow.
     ahead = FIRST + 2 * DAY
     made.zaptec("ahead", ahead, ahead + HOUR, at=FIRST - DAY)
     made.jedlix("ahead", ahead, ahead + HOUR, at=FIRST - DAY)
     made.smappee(4, ahead, ahead + HOUR, at=FIRST - DAY)
     made.zaptec("backwards", ended_at, ended_at - HOUR)
     made.zaptec("unreliable", ended_at - HOUR, ended_at, reliableClock=False)
-    # A car that was plugged in for months, and a location that corrects its zone in between.
+    # A car that was plugged in for months, and a location whose time zone is corrected meanwhile.
     made.jedlix("for-months", datetime(2028, 2, 28, tzinfo=UTC), None)
     made.again("jedlix", "for-months", FIRST + DAY, endTime=iso(FIRST + DAY), status="Complete", energyCharged=60.0)
     made.place(PLACE, FIRST + DAY, time_zone="America/New_York")
@@ -81,7 +81,7 @@ def scene() -> Scene:
 
 
 class Timed:
-    """A walk, and what stood there after its first refresh."""
+    """A walk, and what was published after its first refresh."""
 
     def __init__(self, walk: Walk) -> None:
         self.walk = walk
@@ -92,7 +92,7 @@ class Timed:
 
 @pytest.fixture(scope="module")
 def timed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Timed]:
-    """Two refreshes on a host that is nowhere near the configured zone."""
+    """Two refreshes on a host whose time zone is far from the configured one."""
     with pytest.MonkeyPatch.context() as patched, Sandbox(scene().world, FIRST) as sandbox:
         patched.setenv("TZ", HOST_ZONE)
         time.tzset()

@@ -1,4 +1,4 @@
-"""Faults of the connection, of HTTP and of what stands in an answer's place: F1 to F13."""
+"""Faults of the connection, of HTTP and of answers that are not what was asked for: F1 to F13."""
 
 import socket
 from collections.abc import Iterator
@@ -25,11 +25,11 @@ FIRST = datetime(2026, 3, 12, 6, tzinfo=UTC)
 # Longer after the first than any look-back: a watermark that had moved past a gap would leave it open.
 SECOND = FIRST + timedelta(days=40)
 READ_FIRST = ("valid_from",)
-"""When a list without a clock was first read: the truth knows of no refresh that read only some lists."""
+"""Depends on when a list without a clock was first read; the truth assumes that a refresh reads all lists."""
 
 
 class Recovered:
-    """A refresh during which passing faults happened: each fault by the number it stands for."""
+    """A refresh during which transient faults happened, by the number of the fault that each stands for."""
 
     def __init__(self, walk: Walk) -> None:
         self.walk = walk
@@ -53,7 +53,7 @@ def generated_world() -> World:
 
 
 def scene() -> Scene:
-    """Two installations, and a session of each vendor of before the first refresh and of after it."""
+    """Two installations, and for each vendor a session before the first refresh and one after it."""
     made = Scene(BEGINS_AT - timedelta(days=60))
     made.installation("house-2")
     made.charger("charger-2", "house-2")
@@ -175,7 +175,7 @@ def test_f01_a_host_that_cannot_be_reached_leaves_a_gap_that_the_next_refresh_cl
 
 
 class Refused:
-    """A refresh during which faults stayed: what it told and published; and its walk, once the next one is done."""
+    """A refresh with lasting faults: what it printed and published; and its walk, which ends with the next refresh."""
 
     def __init__(self, walk: Walk) -> None:
         self.walk = walk
@@ -185,7 +185,7 @@ class Refused:
         self.requests = list(walk.sandbox.requests)
 
     def count(self, vendor: str, endpoint: str, status: int) -> int:
-        """How often a list was asked for and answered so."""
+        """How many requests for a list were answered with this status."""
         place = (vendor, endpoint, status)
         return sum((request.vendor, request.endpoint, request.status) == place for request in self.requests)
 
@@ -199,7 +199,7 @@ def elsewhere() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def refused(tmp_path_factory: pytest.TempPathFactory, elsewhere: Sandbox) -> Iterator[Refused]:
-    """Everything that stays wrong at once, one vendor or list each; 40 days later it is over."""
+    """All lasting faults at once, each at a vendor or list of its own; 40 days later they are over."""
     scopes = {"ZAPTEC_INSTALLATION_IDS": "house-1,house-2", "ZAPTEC_CHARGER_IDS": "removed-1"}
     with walking(scene().world, tmp_path_factory.mktemp("data"), **scopes) as walk:
         faults, settings = walk.sandbox.faults, walk.sandbox.settings
@@ -215,7 +215,7 @@ def refused(tmp_path_factory: pytest.TempPathFactory, elsewhere: Sandbox) -> Ite
         met = Refused(walk)
         faults.clear()
         settings.zaptec.denied_scopes = set()
-        # The charger is gone for good, so nobody asks for it any longer.
+        # The charger is gone for good, so it is no longer asked for.
         walk.refresh(SECOND, ZAPTEC_CHARGER_IDS="")
         yield met
 

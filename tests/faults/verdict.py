@@ -1,4 +1,4 @@
-"""Walking a Chargehouse through a world, and how what it published differs from what the world says."""
+"""Takes a Chargehouse through a world and compares what it published with the world's own account."""
 
 import io
 from collections import Counter
@@ -38,7 +38,7 @@ class Walk:
         vendors: Sequence[str] = VENDORS,
         **variables: str,
     ) -> None:
-        """Set the sandbox's clock and refresh these vendors. Where all is done, they count as read."""
+        """Set the sandbox's clock and refresh these vendors. If all is done, they count as read."""
         self.sandbox.now = instant
         status = self.run("refresh", "--as-of", instant.isoformat(), "--vendor", *vendors, **variables)
         assert status == expecting, self.told
@@ -47,7 +47,7 @@ class Walk:
                 self.read_at[vendor].append(instant)
 
     def run(self, *arguments: str, **variables: str) -> int:
-        """Any command; gives its exit status, and keeps what it told."""
+        """Run any command; returns its exit status and keeps its output in `told`."""
         output = io.StringIO()
         with _without_history(), redirect_stdout(output), redirect_stderr(output):
             status = self.house.run(*arguments, **variables)
@@ -57,11 +57,11 @@ class Walk:
     def differences(
         self, tables: Sequence[str] = TABLES, vendors: Sequence[str] = VENDORS, leaving_out: Sequence[str] = ()
     ) -> dict[str, list[str]]:
-        """Rows only in the truth (-) or only published (+), by table, without some columns; empty when equal."""
+        """Rows only in the truth (-) or only published (+), by table, leaving out some columns; empty when equal."""
         return differences(self.house, self.sandbox, self.read_at, tables, vendors, leaving_out)
 
     def gaps(self) -> dict[str, str]:
-        """What is not read, as `vendor endpoint scope`, and why."""
+        """The gaps, as `vendor endpoint scope`, and why they were not read."""
         gaps = self.house.query("SELECT vendor, endpoint, scope, message FROM ops.coverage WHERE state = 'gap'")
         return {f"{vendor} {endpoint} {scope}": message for vendor, endpoint, scope, message in gaps}
 
@@ -109,6 +109,6 @@ def _only_in(these: list[tuple[str, ...]], those: list[tuple[str, ...]]) -> list
 
 @contextmanager
 def _without_history() -> Iterator[None]:
-    """Dagster's run history in memory: half of a small refresh is the writing of it, which proves nothing here."""
+    """Keep Dagster's run history in memory: writing it takes half of a small refresh and proves nothing here."""
     with patch.object(dg.DagsterInstance, "get", lambda: dg.DagsterInstance.ephemeral()):
         yield
