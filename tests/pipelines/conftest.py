@@ -58,7 +58,7 @@ def sound_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def data(sound_data: Path, tmp_path: Path) -> Path:
-    """A sound warehouse of one's own, to be spoiled."""
+    """A copy of the sound warehouse, which a test may damage."""
     shutil.copytree(sound_data, tmp_path / "data")
     return tmp_path / "data"
 

@@ -20,7 +20,7 @@ class Scripted:
 
 @dataclass
 class ScriptedServer:
-    """The answers still to come; the last one is given again for ever. `requests` holds what arrived, whole."""
+    """The answers still to come; the last one is repeated forever. `requests` holds every request, whole."""
 
     answers: list[Scripted]
     port: int = 0
@@ -42,7 +42,7 @@ class ScriptedServer:
                     time.sleep(scripted.pause_seconds)
                     connection.sendall(piece)
             except OSError:
-                return  # The client has had enough, which may be what the test is about.
+                return  # The client gave up, which may be what the test is about.
             if scripted.is_reset:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
@@ -66,7 +66,7 @@ def serving(*answers: Scripted) -> Iterator[ScriptedServer]:
     try:
         yield server
     finally:
-        # Closing alone would leave the accepting thread where it waits.
+        # Closing alone would leave the accepting thread blocked.
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
 

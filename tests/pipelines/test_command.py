@@ -33,12 +33,12 @@ SMAPPEE_PASSWORD = {"SMAPPEE_PASSWORD": "planted-password"}
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command in an environment of only these variables; gives the exit status, stdout and stderr."""
+    """Runs a command in an environment of only these variables; returns the exit status, stdout and stderr."""
 
     def call(*arguments: str, **variables: str) -> Told:
         for name in [name for name in os.environ if name.startswith((*PREFIXES, "DAGSTER_"))]:
             monkeypatch.delenv(name)
-        # A run sets it for its process; what is set here is undone after the test.
+        # A run sets it for its process; because it is set here too, it is undone after the test.
         monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
         quick = {"CHARGEHOUSE_DATA": str(tmp_path / "data"), "CHARGEHOUSE_RETRY_PAUSE_SECONDS": "0.001"}
         for name, value in {**quick, **variables}.items():
@@ -65,7 +65,7 @@ def small(sandbox: Sandbox) -> dict[str, str]:
 
 
 def complaint(told: Told, status: int) -> str:
-    """The one line on stderr that ends a command which cannot begin."""
+    """The one line on stderr with which a command fails."""
     assert told[0] == status
     lines = told[2].strip().splitlines()
     assert len(lines) == 1, told[2]
@@ -173,7 +173,7 @@ def test_what_could_not_be_read_hides_nothing_else_that_failed(
 def test_a_run_that_fails_outside_its_steps_is_no_success(
     run: Run, small: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where Dagster's own executor gives up: no step has failed, and none says why."""
+    """As when Dagster's own executor gives up: no step has failed, and none says why."""
 
     def gives_up(*_: object, **__: object) -> None:
         raise RuntimeError("the executor gave up")
@@ -320,7 +320,7 @@ def test_doctor_of_nothing_is_content(run: Run) -> None:
 
 def test_doctor_tells_that_the_data_folder_cannot_be_written(run: Run, tmp_path: Path) -> None:
     assert "GB free)" in run("doctor")[1].splitlines()[0]
-    # Nobody makes a file there, not even root.
+    # Nobody can create a file there, not even root.
     status, told, _ = run("doctor", CHARGEHOUSE_DATA="/proc/chargehouse")
     assert status == command.INCOMPLETE
     assert told.startswith("data        FAILED: /proc cannot be written (")

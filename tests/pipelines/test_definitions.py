@@ -94,8 +94,8 @@ def test_every_asset_has_a_group_kinds_a_description_and_its_columns(definitions
         assert spec.group_name not in (None, "default"), key
         assert spec.kinds, key
         assert spec.description, key
-        # The publication is a file of all tables, each of which has its columns at its own asset; a month that is read
-        # again is no table.
+        # The publication is one file of all tables, and the asset of each table shows its columns; reading a month
+        # again makes no table.
         if key not in (dg.AssetKey("warehouse"), MONTH_READING):
             columns = spec.metadata["dagster/column_schema"].schema.columns
             assert columns, key

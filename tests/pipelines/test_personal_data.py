@@ -301,7 +301,7 @@ def test_whatever_json_there_is_comes_out_as_json_and_the_same_each_time(item: A
 
 
 def hidden_in_anything(vendor: str) -> st.SearchStrategy[Any]:
-    """JSON with the vendor's object anywhere in it, but inside of measurements, which are not searched."""
+    """JSON with the vendor's object anywhere in it, except inside measurements, which are not searched."""
     names = st.sampled_from(["id", "userId", "rfid", "coordinates", "latitude", "address", "ID", "authorizedUser", "x"])
     return st.recursive(
         st.just(OBJECTS[vendor]) | st.none() | st.integers(0, 9),

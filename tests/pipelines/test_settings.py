@@ -1,4 +1,4 @@
-"""The settings: defaults, precedence, and a one-line mistake for everything that cannot be meant."""
+"""The settings: defaults, precedence, and a one-line error for every value that makes no sense."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The real daemon over a real instance: a late correction arrives, and its month heals without a human."""
+"""The real daemon over a real instance: a late correction arrives, and its month is rebuilt without a human."""
 
 import os
 import subprocess
@@ -47,7 +47,7 @@ def daemon(house: Operated, environment: Mapping[str, str]) -> Iterator[None]:
             "-m",
             "tests.pipelines.orchestration.quick_location",
         ],
-        # As the services do: Dagster would read a `.env` of its working folder, and put it above the environment.
+        # As the services do: Dagster would read a `.env` in its working folder, and let it override the environment.
         cwd=home,
         env={**outside(), **environment, "DAGSTER_HOME": home, "PYTHONPATH": str(PROJECT_FOLDER)},
         stdout=log,
@@ -61,7 +61,7 @@ def daemon(house: Operated, environment: Mapping[str, str]) -> Iterator[None]:
         raise
     finally:
         log.close()
-        # Runs and code servers are of the same group.
+        # Runs and code servers are in the same process group.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, SIGTERM)
         try:
@@ -79,7 +79,7 @@ def wait_until(is_done: Callable[[], bool], what: str) -> None:
 
 
 def jobs_run(house: Operated) -> list[str]:
-    """The jobs that have ended well, oldest first, with their months."""
+    """The jobs that succeeded, oldest first, with their months."""
     runs = house.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]))
     return [f"{run.job_name} {run.tags.get('dagster/partition', '')}".strip() for run in reversed(runs)]
 
@@ -109,7 +109,7 @@ def environment(sandbox: Sandbox, data: Path, **variables: str) -> dict[str, str
         "CHARGEHOUSE_FIRST_MONTH": IN_THE_MONTH_BEFORE.strftime("%Y-%m"),
         "CHARGEHOUSE_PSEUDONYM_KEY": "a key for tests",
         "CHARGEHOUSE_SCHEDULES": "on",
-        # Long after the test, where it is about the sensor alone.
+        # Due long after the test, unless the test is about more than the sensor.
         "CHARGEHOUSE_REFRESH_SCHEDULE": "0 0 1 1 *",
         **variables,
     }

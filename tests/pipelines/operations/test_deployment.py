@@ -77,7 +77,7 @@ def test_the_documented_command_is_called_as_the_services_call_it() -> None:
     called = [line.partition("#")[0] for line in told.splitlines() if line.startswith("as_service chargehouse ")]
     assert len(called) == 7
     for call in called:
-        # Instead of systemd, which takes the words, one that prints them.
+        # A stand-in for systemd-run that prints its arguments.
         script = f'systemd-run() {{ printf "%s\\n" "$@"; }}\n{function}{call}'
         words = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()  # noqa: S607
         place = words.index("/opt/chargehouse/.venv/bin/chargehouse")
@@ -118,13 +118,13 @@ def test_the_container_is_an_ordinary_user_s_pinned_and_holds_no_secret() -> Non
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     bases = [line.split()[1] for line in lines if line.startswith("FROM python:")]
     assert len(set(bases)) == 1
-    # No registry is named: the image comes from where the builder is told to look.
+    # No registry is named: the image comes from wherever the builder is configured to look.
     assert re.fullmatch(r"python:3\.\d+\.\d+-slim-[a-z]+", bases[0])
     final = text[text.index(" AS chargehouse") :]
     assert "\nUSER 10001:10001\n" in final
     assert "USER root" not in text
     assert text.count("HEALTHCHECK") == 2
-    # Without it podman drops the health checks.
+    # Without `--format docker`, podman drops the health checks.
     told = text + (PROJECT_FOLDER / "docs" / "operations.md").read_text()
     builds = [line for line in told.splitlines() if "podman build " in line]
     assert len(builds) == 4
@@ -136,7 +136,7 @@ def test_the_container_is_an_ordinary_user_s_pinned_and_holds_no_secret() -> Non
     packages = {"pipelines", "transforms", "warehouse", "sandbox"}
     assert packages <= copied
     assert {"dagster.yaml", "workspace.yaml", "deploy/dagster.postgresql.yaml", "constraints.txt"} <= copied
-    # Whatever a build may need besides the base image comes by pip's own configuration.
+    # Whatever a build needs besides the base image is found through pip's own configuration.
     assert not re.search(r"https?://(?!127\.0\.0\.1)", text)
     for line in lines:
         if line.lstrip().startswith("CMD [") and "chargehouse" not in line and "urllib" not in line:
@@ -165,7 +165,7 @@ def test_the_two_instances_differ_in_their_storage_alone() -> None:
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What preparing the instance sets in the environment is undone after the test."""
+    """Undo after the test what preparing the instance sets in the environment."""
     for name in ("DAGSTER_HOME", "CHARGEHOUSE_POSTGRES_URL"):
         monkeypatch.setenv(name, "before")
 
@@ -286,7 +286,7 @@ def test_a_postgresql_that_is_not_there_is_one_line_without_the_password(
 
 
 def rows(url: str, query: str) -> list[tuple[object, ...]]:
-    """What the database answers; nothing before Dagster has made its tables."""
+    """The rows that the database answers; none before Dagster has created its tables."""
     connection = psycopg2.connect(url)
     try:
         with connection.cursor() as cursor:

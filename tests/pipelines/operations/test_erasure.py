@@ -1,4 +1,4 @@
-"""Erasing from the raw log: what is asked for nobody else, what is cut off, and what cannot be meant."""
+"""Erasing from the raw log: lists asked for one person alone, erasures that are cut off, and impossible requests."""
 
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def test_a_list_that_was_asked_for_the_person_alone_names_them_no_more(
         assert scope in was["scope"]
         assert now["scope"].to_list() == was["scope"].replace(scope, FORGOTTEN_SCOPE).to_list()
         assert now.height == was.height
-    # dlt takes what is left of its state.
+    # dlt accepts what is left of its state.
     read(settings)
     assert RawLog(settings.data).positions().watermarks
 
@@ -95,7 +95,7 @@ def test_what_was_cut_off_is_done_by_the_same_call_again(
 def test_an_audit_that_still_names_them_after_a_cut_off_is_counted_anew(
     sandbox: Sandbox, sandbox_settings: SettingsBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The raw log names them no more when the same call is made again."""
+    """By the time the call is repeated, the raw log no longer names them."""
     user = zaptec_user(sandbox)
     read(sandbox_settings("zaptec", ZAPTEC_USER_IDS=user))
     settings = sandbox_settings("zaptec")

@@ -30,7 +30,7 @@ def temporary(tmp_path: Path) -> Path:
 
 
 def begin_query(tmp_path: Path, temporary: Path, sql: str) -> "subprocess.Popen[str]":
-    """`chargehouse sql` as a process of its own, in the midst of the query."""
+    """`chargehouse sql` as a process of its own, in the middle of the query."""
     publish(Lake(tmp_path / "data" / LAKE_FOLDER), tmp_path / "data" / DATABASE)
     process = subprocess.Popen(
         [sys.executable, "-m", "pipelines.command", "sql", sql],

@@ -1,5 +1,5 @@
-"""`chargehouse ui` and its servers as real processes: they begin together or not at all, and end together; and there is
-one daemon."""
+"""`chargehouse ui` and its servers as real processes: they start together or not at all, and end together; and only one
+daemon runs."""
 
 import os
 import signal
@@ -17,13 +17,13 @@ from pipelines import command
 from pipelines.settings import PROJECT_FOLDER
 from tests.outside import outside
 
-# Far beyond what it takes: a code server that heard nothing ends by itself, once nobody asks for it.
+# Far longer than needed: a code server that got no signal ends by itself, once nothing contacts it any more.
 START_SECONDS, END_SECONDS = 120, 120
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Iterator[Path]:
-    """A data folder by which the processes that have to do with it are known; none of them outlives the test."""
+    """A data folder. Processes whose environment names it are killed after the test."""
     yield tmp_path / "data"
     for process in processes_of(tmp_path / "data"):
         os.kill(process, signal.SIGKILL)
@@ -43,13 +43,13 @@ def processes_of(data: Path) -> list[int]:
 
 @pytest.fixture
 def occupied() -> Iterator[int]:
-    """A port at which somebody listens already."""
+    """A port on which something already listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
 
 def begin(data: Path, *arguments: str) -> "subprocess.Popen[str]":
-    """A command in a shell's background: Ctrl-C does not concern it."""
+    """Start a command as in a shell's background, where Ctrl-C does not reach it."""
     return subprocess.Popen(
         ["/bin/sh", "-c", "trap '' INT; exec \"$@\"", "sh", sys.executable, "-m", "pipelines.command", *arguments],
         cwd=PROJECT_FOLDER,
@@ -62,7 +62,7 @@ def begin(data: Path, *arguments: str) -> "subprocess.Popen[str]":
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        # Whoever started the tests may have said nohup.
+        # The tests themselves may run under nohup, which ignores SIGHUP.
         preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
 

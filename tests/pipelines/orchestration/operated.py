@@ -29,11 +29,11 @@ class Operated:
         self.reload()
 
     def reload(self) -> None:
-        """As when Dagster loads the code location again."""
+        """Build the definitions again, as when Dagster reloads the code location."""
         self.definitions = build_definitions(self.settings)
 
     def load(self, at: datetime) -> dg.ExecuteInProcessResult:
-        """What the refresh schedule asks for, at this instant."""
+        """Run what the refresh schedule requests, at this instant."""
         self.sandbox.now = at
         configuration = {
             "raw_log": {"config": {"as_of": at.isoformat()}},
@@ -44,7 +44,7 @@ class Operated:
     def run(
         self, job: str, tags: Mapping[str, str] | None = None, configuration: Mapping[str, object] | None = None
     ) -> dg.ExecuteInProcessResult:
-        """Any job to its end, as the daemon would have it run."""
+        """Run any job to its end, as the daemon would."""
         given = dict(tags or {})
         return self.definitions.resolve_job_def(job).execute_in_process(
             instance=self.instance,
@@ -55,17 +55,17 @@ class Operated:
         )
 
     def tick(self) -> SensorExecutionData:
-        """One look of the sensor of the touched months."""
+        """One tick of the sensor of the touched months."""
         repository = self.definitions.get_repository_def()
         with dg.build_sensor_context(instance=self.instance, repository_def=repository) as context:
             return repository.get_sensor_def("touched_months").evaluate_tick(context)
 
     def answer(self, tick: SensorExecutionData) -> list[dg.ExecuteInProcessResult]:
-        """Run what a tick asked for."""
+        """Run what a tick requested."""
         return [self.run(str(request.job_name), request.tags) for request in tick.run_requests or []]
 
     def settle(self, most: int = 6) -> list[str]:
-        """Tick and answer until nothing is asked for. Gives the jobs that ran, with their partitions."""
+        """Tick and answer until nothing is requested. Returns the jobs that ran, with their partitions."""
         ran: list[str] = []
         for _ in range(most):
             tick = self.tick()
@@ -76,7 +76,7 @@ class Operated:
         raise AssertionError(f"never settled: {ran}")
 
     def versions(self, table: Table) -> dict[str | None, list[str]]:
-        """The files of each month of a table: another list for every month that was written anew."""
+        """The files of each month of a table; the list differs for every month that was rewritten."""
         files: dict[str | None, list[str]] = {}
         for file in self.lakes.published.files(table):
             files.setdefault(file.month, []).append(file.path)

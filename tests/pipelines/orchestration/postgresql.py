@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a test's own, where one is installed; the test is skipped with a message elsewhere."""
+"""A PostgreSQL server for one test; where none is installed, the test is skipped with a message."""
 
 import os
 import pwd
@@ -18,7 +18,7 @@ PASSWORD = "postgres-secret"  # noqa: S105 -- of a server that lives for one tes
 
 @contextmanager
 def postgresql_server() -> Iterator[str]:
-    """The address of an empty database on loopback, which wants a password."""
+    """The address of an empty database on loopback, which requires a password."""
     programs = _programs()
     if programs is None or find_spec("dagster_postgres") is None:
         pytest.skip("PostgreSQL's server, or the extra `postgres`, is not installed (Debian: postgresql)")
@@ -57,7 +57,7 @@ def postgresql_server() -> Iterator[str]:
 
 
 def _programs() -> Path | None:
-    """Where the newest installed server's programs lie. Debian keeps them out of PATH."""
+    """The folder of the newest installed server's programs. Debian keeps them out of PATH."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     beside = shutil.which("initdb")
     if found:

@@ -1,4 +1,4 @@
-"""What the daemon of the tests loads: the definitions as they are, with a sensor that does not make a test wait."""
+"""The code location of the tests' daemon: the real definitions, with a sensor that does not make a test wait."""
 
 from pipelines.orchestration import sensors
 

@@ -28,7 +28,7 @@ SECRET_PATH = "/services/T00/B00/very-secret"  # noqa: S105 -- of a test
 
 @dataclass
 class Channel:
-    """What was posted. `status` is what the server answers from now on."""
+    """What was posted. The server answers with `status`, which a test may change."""
 
     url: str = ""
     status: int = 200
@@ -38,7 +38,7 @@ class Channel:
 
 @contextmanager
 def web_receiver() -> Iterator[Channel]:
-    """A web server that takes {"text": ...} as long as it is told to answer 200."""
+    """A web server that accepts {"text": ...} as long as its `status` is 200."""
     channel = Channel()
 
     class Handler(BaseHTTPRequestHandler):
@@ -68,7 +68,7 @@ def web_receiver() -> Iterator[Channel]:
 
 @dataclass
 class Mailbox:
-    """What was mailed, to whom, and who signed in. `refuses` are recipients that the server does not take."""
+    """What was mailed, to whom, and who signed in. `refuses` are recipients that the server rejects."""
 
     port: int = 0
     messages: list[EmailMessage] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""A small warehouse in which every claim holds, written through the lake, and ways to spoil it."""
+"""A small warehouse in which the claim of every check holds, written through the lake, and ways to damage it."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ AS_OF = datetime(2026, 4, 10, tzinfo=UTC)
 MONTHS = months_between("2025-08", "2026-04")
 DAYS_A_MONTH = 28
 SESSIONS = 2 * (8 * DAYS_A_MONTH + 9 + 8)
-"""In fact_session: one a day, nine in the month that still runs, and one from each month into the next."""
+"""Rows of fact_session: per vendor one a day, nine in the current month, and one from each month into the next."""
 LISTS = (
     ("zaptec", "installations"),
     ("zaptec", "chargers"),
@@ -46,7 +46,7 @@ LISTS = (
 )
 SESSION_LISTS = {"zaptec": "sessions", "greenflux": "cdrs"}
 REPEATS = 7
-"""Rows received of sessions that were known already, of each vendor."""
+"""Rows received, per vendor, of sessions that were already known."""
 
 
 def house_settings(data: Path) -> Settings:
@@ -57,7 +57,7 @@ def house_settings(data: Path) -> Settings:
 
 
 def build_house(data: Path) -> None:
-    """Eight months and a bit of two vendors, one session a day each, from the staged tables on."""
+    """Build eight months and a bit of two vendors, one session a day each, from the staged tables on."""
     lakes = Lakes.below(data)
     staged = sessions()
     lakes.staging.replace(STAGED_LOCATION, _objects(STAGED_LOCATION, location_id="L1"))
@@ -90,7 +90,7 @@ def build_house(data: Path) -> None:
 
 
 def sessions() -> pl.DataFrame:
-    """A session of two hours at noon of every day, one that still runs and one void, of each vendor."""
+    """For each vendor, a session of two hours at noon of every day, one that still runs and one void."""
     rows = [row for vendor in SESSION_LISTS for row in _sessions_of(vendor)]
     return pl.DataFrame(rows, schema=polars_schema(STAGED_SESSION))
 
@@ -126,7 +126,7 @@ def _sessions_of(vendor: str) -> Iterator[dict[str, object]]:
             noon = first + timedelta(days=day, hours=12)
             yield _session(vendor, f"{vendor}-{noon:%Y%m%d}", noon, noon + timedelta(hours=2))
         if month > MONTHS[0]:
-            # From one month into the next.
+            # A session from one month into the next.
             last_night = first - timedelta(hours=1)
             yield _session(vendor, f"{vendor}-{first:%Y%m}-night", last_night, first + timedelta(hours=1))
     yield {**_session(vendor, f"{vendor}-open", AS_OF - timedelta(hours=1), None), "is_open": True}

@@ -27,7 +27,7 @@ time.sleep(60)
 
 @dg.job
 def any_job() -> None:
-    """A job of nothing."""
+    """A job that does nothing."""
 
 
 @pytest.fixture

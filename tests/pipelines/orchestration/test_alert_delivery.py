@@ -48,7 +48,7 @@ def test_a_refused_recipient_is_a_failure(mailbox: Mailbox, refuses: set[str], s
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that signs itself, and its key."""
+    """A self-signed certificate for 127.0.0.1, and its key."""
     openssl = which("openssl")
     if openssl is None:
         pytest.skip("openssl is not installed, so there is no certificate for a mail server")
@@ -120,5 +120,5 @@ def test_the_secret_address_stands_in_no_error_and_no_representation(caplog: pyt
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """urllib3 logs every request at DEBUG, a level that nobody listens to in a daemon."""
+    """urllib3 logs every request at DEBUG, a level that is off in a daemon."""
     return not record.name.startswith("urllib3")

@@ -1,4 +1,4 @@
-"""When an alert is due: real runs in a real instance, told to a real web server and a real mail server."""
+"""When an alert is due: real runs in a real instance, alerts to a real web server and a real mail server."""
 
 import logging
 import os
@@ -34,7 +34,7 @@ UNREAD = "zaptec sessions (installation:a1): rate limited (HTTP 429)."
 
 
 class Person(Exception):
-    """A fault that nobody foresaw, and whose words quote a row."""
+    """An unforeseen exception whose message quotes a row."""
 
 
 class World:
@@ -53,14 +53,14 @@ def world() -> World:
 
 @pytest.fixture
 def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    """An instance over SQLite files, as the default one."""
+    """An instance over SQLite files, like the default one."""
     (tmp_path / "home").mkdir()
     with dg.DagsterInstance.local_temp(str(tmp_path / "home")) as opened:
         yield opened
 
 
 class Alerting:
-    """The sensors over an instance: runs take place, ticks come, and each sensor's cursor is kept as by the daemon."""
+    """The sensors over an instance: runs take place, ticks come, and the sensors' cursors are kept as by the daemon."""
 
     def __init__(self, settings: Settings, instance: dg.DagsterInstance, world: World) -> None:
         self.instance, self.world = instance, world
@@ -101,7 +101,7 @@ class Alerting:
         return job.execute_in_process(instance=self.instance, raise_on_error=False).run_id
 
     def tick(self, name: str) -> str | None:
-        """One tick; gives what it says it did. A tick that raises leaves the cursor as it was."""
+        """One tick; returns what it says it did. A tick that raises leaves the cursor as it was."""
         context = dg.build_sensor_context(instance=self.instance, cursor=self.cursors[name])
         result = self.sensors[name].evaluate_tick(context)
         self.cursors[name] = result.cursor
@@ -329,7 +329,7 @@ def test_the_daemon_tells_of_a_run_that_the_command_line_started(
     monkeypatch.setenv("CHARGEHOUSE_ALERT_WEBHOOK_URL", channel.url)
     monkeypatch.setenv("PYTHONPATH", str(PROJECT_FOLDER))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    # As the services do: Dagster would read a `.env` of its working folder, and put it above the environment.
+    # As the services do: Dagster would read a `.env` in its working folder, and let it override the environment.
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     logger = logging.getLogger("test")
@@ -362,7 +362,7 @@ def test_the_daemon_tells_of_a_run_that_the_command_line_started(
 
 
 def _forget_the_interval(instance: dg.DagsterInstance) -> None:
-    """As if the sensors' last ticks were long ago."""
+    """Make the sensors' last ticks look long ago."""
     for state in instance.all_instigator_state():
         data = state.instigator_data
         assert isinstance(data, SensorInstigatorData)

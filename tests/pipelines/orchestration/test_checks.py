@@ -58,7 +58,7 @@ Evaluations = Mapping[str, dg.AssetCheckEvaluation]
 
 
 def checked(data: Path, *names: str, run_id: str = RUN) -> Evaluations:
-    """Run the checks, or those named, in Dagster; without a `run_id` as a part of the run that read last."""
+    """Run all checks, or those named, in Dagster; by default as part of the run that last read the vendors."""
     keys = [key for key in check_keys() if not names or key.name in names]
     definitions = dg.Definitions(
         asset_checks=build_checks(house_settings(data), Lakes.below(data)),
@@ -125,7 +125,7 @@ def test_a_session_that_stands_twice_is_found(data: Path) -> None:
         return pl.concat([rows, moved])
 
     rewrite(data, FACT_SESSION, twice)
-    # One session less is known to run, so that the sums are right again.
+    # One running session fewer makes up for the session too many, so that the sums are right again.
     rewrite(data, OPEN_SESSION, lambda rows: rows.head(1))
     measure_again(data)
     found = only_failed(data, "one_row_per_session")
@@ -299,7 +299,7 @@ def test_more_rejected_than_usual_is_found(data: Path) -> None:
     is_it = (pl.col("vendor") == "zaptec") & (pl.col("month") == "2026-03")
     spoil(data, MONTH_QUALITY, rejected=where(is_it, 10, "rejected").cast(pl.Int64))
     found = only_failed(data, "rejected_share")
-    # 10 in March and 1 in April, of 39 sessions besides.
+    # 10 rejected in March, and 1 of the 39 others in April.
     assert found["zaptec_share"] == round(11 / (11 + 38), 4)
     assert "| zaptec | 49 | 11 |" in found["listed"]
 
@@ -481,7 +481,7 @@ def test_a_long_list_is_cut(data: Path) -> None:
 
 
 def _assets(settings: Settings) -> list[dg.AssetsDefinition]:
-    """The tables, built already; the monthly facts in partitions; and the publication of what there is."""
+    """The tables, which are already built; the monthly facts, in partitions; and the publication of them all."""
     months = dg.MonthlyPartitionsDefinition("2025-08", fmt="%Y-%m")
     monthly = (FACT_SESSION, FACT_ENERGY, REJECTED_SESSION)
 
@@ -508,7 +508,7 @@ UNPARTITIONED = [table for table in PUBLISHED_AND_NEW if not table.partitioned_b
 
 
 def ran(data: Path) -> tuple[dg.ExecuteInProcessResult, list[str]]:
-    """A run of everything but the facts, which are partitioned and stand in no run with the rest."""
+    """A run of all but the facts, which are partitioned and cannot share a run with the rest; and the failed checks."""
     settings = house_settings(data)
     keys = [*map(table_key, UNPARTITIONED), dg.AssetKey("warehouse")]
     definitions = dg.Definitions(
@@ -523,7 +523,7 @@ def ran(data: Path) -> tuple[dg.ExecuteInProcessResult, list[str]]:
         ],
     )
     job = definitions.resolve_job_def("refresh")
-    # As `chargehouse refresh --vendor` narrows a run.
+    # Narrowed in the way that `chargehouse refresh --vendor` narrows a run.
     chosen = job.get_subset(asset_selection=set(keys), asset_check_selection=set(check_keys()))
     with dg.DagsterInstance.ephemeral() as instance:
         result = chosen.execute_in_process(instance=instance, raise_on_error=False, run_id=RUN, run_config=QUIET)

@@ -1,4 +1,4 @@
-"""The home of the project's Dagster instance is prepared by many processes at once, whole each time."""
+"""Many processes prepare the home of the project's Dagster instance at once, and it is whole each time."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What Dagster tells of a run: counts, previews without persons, reasons, lineage and pictures."""
+"""What Dagster shows of a run: counts, previews without personal data, reasons, lineage and pictures."""
 
 import re
 from collections.abc import Iterator

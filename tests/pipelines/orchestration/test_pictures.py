@@ -1,4 +1,4 @@
-"""The pictures: what they count, and that they are pictures which a browser shows."""
+"""The pictures: what they count, and that a browser can show them."""
 
 import base64
 import time

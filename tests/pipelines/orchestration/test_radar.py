@@ -1,4 +1,4 @@
-"""The vendor radar over real readings: headers on their way from an answer to the table, and the check both ways."""
+"""The vendor radar over real readings: headers from an answer to the table, and the check both passing and failing."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -87,7 +87,7 @@ def test_a_deprecated_endpoint_is_a_warning_until_the_vendor_takes_it_back(
 ) -> None:
     settings = sandbox_settings("zaptec", "greenflux")
     announce(sandbox, "zaptec", "installations", Deprecation="@1767225600", Link=LINK)
-    # GreenFlux pages by Link as well, and must neither stop nor be led astray.
+    # GreenFlux also pages by Link headers: this one must neither end its paging nor mislead it.
     announce(sandbox, "greenflux", "cdrs", Sunset=SUNSET, Link=LINK)
     received = sum(reading.rows_received for reading in read(settings) if reading.endpoint == "cdrs")
     evaluation, rows = materialized(settings)
@@ -119,7 +119,7 @@ def test_an_endpoint_that_ends_soon_is_an_error(sandbox: Sandbox, sandbox_settin
 def test_what_could_not_be_read_and_is_about_to_go_is_an_error_until_it_is_read(
     sandbox: Sandbox, sandbox_settings: SettingsBuilder
 ) -> None:
-    """The same sandbox two years on: what it shows lies just within what the vendor has promised to keep."""
+    """The same sandbox two years later: what it shows is barely within the time that the vendor promises to keep it."""
     later = NOW.replace(year=2028, month=1)
     sandbox.now = later
     settings = sandbox_settings("zaptec", CHARGEHOUSE_FIRST_MONTH="2026-01")

@@ -1,4 +1,4 @@
-"""What the check of a raw list says of a run, also of a list that nobody could ask for anything."""
+"""What the check of a raw list says about a run, also for a list that was not asked because another failed."""
 
 from collections.abc import Mapping
 
@@ -55,7 +55,7 @@ def test_the_check_alone_judges_by_the_last_reading_and_asks_no_vendor(
 
 
 def check_alone(house: Operated) -> dg.ExecuteInProcessResult:
-    """The check of every raw list without the list itself, as the button of the web UI runs it."""
+    """Run the check of every raw list without the list itself, as the web UI's button does."""
     checks = {dg.AssetCheckKey(key, CHECK) for key in raw_keys(["zaptec", "jedlix", "greenflux", "smappee"])}
     job = house.definitions.resolve_implicit_global_asset_job_def()
     alone = job.get_subset(asset_selection=set(), asset_check_selection=checks)

@@ -13,7 +13,7 @@ from pipelines.orchestration.run_history import KEPT_OPEN, EventLog
 
 @dg.asset
 def told() -> None:
-    """Nothing but its own materialization."""
+    """An asset that does nothing but materialize."""
 
 
 def materialized(instance: dg.DagsterInstance) -> list[str]:
@@ -54,7 +54,7 @@ def test_few_databases_are_kept_open_and_all_are_let_go(tmp_path: Path) -> None:
         log = instance.event_log_storage
         assert isinstance(log, EventLog)
         assert len(log._engines) == KEPT_OPEN
-        # One that was closed is opened again.
+        # A database that was closed is opened again.
         assert log.get_records_for_run(runs[0]).records
     assert not log._engines
 

@@ -1,4 +1,4 @@
-"""The schedules: what each asks for, when, and that one switch turns them on."""
+"""The schedules: what each requests, when, and that one switch turns them on."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

@@ -62,7 +62,7 @@ def published(house: Operated, sql: str) -> list[tuple[object, ...]]:
         return connection.execute(sql).fetchall()
 
 
-# -- what is asked for -------------------------------------------------------------------------------------------------
+# -- what is requested -------------------------------------------------------------------------------------------------
 
 
 def test_months_are_one_stretch_as_far_as_none_is_missing() -> None:

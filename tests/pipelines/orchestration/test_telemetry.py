@@ -1,4 +1,4 @@
-"""Nobody is told of our runs."""
+"""Neither dlt nor Dagster sends telemetry."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What an extraction over the sandbox is asked for, and what it leaves in the raw log."""
+"""Helpers that run extractions and look at what they leave in the raw log."""
 
 from collections import Counter
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ def read(settings: Settings, as_of: datetime = NOW, *vendors: str) -> list[Readi
 
 
 def settings_for(vendor: str, server: ScriptedServer, directory: Path, **changed: str) -> Settings:
-    """Settings over this vendor alone, played by scripted answers."""
+    """Settings of this vendor alone, played by scripted answers."""
     of_vendor = {
         name: value for name, value in variables(server).items() if name.startswith((vendor.upper(), "CHARGE"))
     }

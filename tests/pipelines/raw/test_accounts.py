@@ -1,4 +1,4 @@
-"""A folder holds the sandbox's data or that of the accounts it was read from: another is refused, and not half read."""
+"""A data folder belongs to the sandbox or to the accounts it was read from: others are refused before any reading."""
 
 import os
 import socket
@@ -42,7 +42,7 @@ def smappee(sandbox: Sandbox) -> dict[str, str]:
 
 
 def by_another_name(sandbox: Sandbox) -> str:
-    """The same server, at what reads like another host."""
+    """The same server, under another host name."""
     return f"{sandbox.url.replace('127.0.0.1', 'localhost')}/smappee"
 
 

@@ -1,4 +1,4 @@
-"""Extraction over the sandbox: everything the world shows is in raw, once read or read again."""
+"""Extraction over the sandbox: everything the world shows is in the raw log, after the first reading or a later one."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,7 +46,7 @@ def test_the_first_reading_brings_every_object_that_the_world_shows(
         shown = shown_ids(sandbox, vendor, endpoint)
         assert shown, "a world without such objects would prove nothing"
         if vendor == "zaptec" and endpoint == "sessions":
-            # A session without a readable end is in no window of a list by end.
+            # A list filtered by end shows a session without a readable end in no window.
             unended = {
                 line.object_id
                 for line, version in sandbox.world.shown("zaptec", "sessions", NOW)
@@ -153,7 +153,7 @@ def test_a_smappee_session_that_ran_for_weeks_is_read_when_it_ends(
 def test_a_smappee_session_that_becomes_visible_days_after_its_start_is_read_when_it_ends(
     sandbox: Sandbox, sandbox_settings: SettingsBuilder
 ) -> None:
-    """A station that was offline tells of it later, while it still runs."""
+    """A station that was offline reports it late, while it is still running."""
     park = sandbox.world.parks()[0]
     settings = sandbox_settings("smappee", SMAPPEE_PARK_IDS=park)
     read(settings)
@@ -183,7 +183,7 @@ def test_a_smappee_session_that_ended_in_a_pause_of_months_is_read_after_it(
     sandbox.world.show("smappee", "sessions", "777001", ended, ended_at, park)
     sandbox.now = after
     if fails_at_first:
-        # The list of running ones is read, and that of completed ones is not.
+        # The list of running sessions is read, and that of completed ones fails.
         fault = sandbox.faults.arm("status", "smappee", endpoint="sessions", nth=2, times=None, value=404)
         assert {reading.endpoint for reading in read(settings, after) if reading.state == "failed"} == {"sessions"}
         assert fault.fired
@@ -195,7 +195,7 @@ def test_a_smappee_session_that_ended_in_a_pause_of_months_is_read_after_it(
 
 @pytest.mark.parametrize("start", [-62135596800000, 0])
 def test_a_running_session_whose_start_is_not_known_stops_no_later_reading(start: int, tmp_path: Path) -> None:
-    """Year 1 and 1970 are what software writes for a time it does not know."""
+    """Year 1 and 1970 are what software writes for a time that it does not know."""
     token = response('{"access_token": "t", "expires_in": 36000}')
     running = response(f'[{{"id": 1, "from": {start}, "status": "CHARGING"}}]')
     with serving(token, running, response("[]"), token, response("[]")) as server:
@@ -286,7 +286,7 @@ def test_reconcile_reads_its_months_again_and_moves_the_watermarks_on(
 def test_a_greenflux_station_that_becomes_visible_late_is_found_by_a_reconcile(
     sandbox: Sandbox, sandbox_settings: SettingsBuilder
 ) -> None:
-    """A refresh asks for what was modified since, which this one was not."""
+    """A refresh asks for what was modified since the last reading; this station was modified long before it."""
     settings = sandbox_settings("greenflux")
     read(settings)
     sandbox.now = NOW + DAY
@@ -378,7 +378,7 @@ def test_small_loads_leave_what_one_large_load_leaves(
 def test_a_load_commits_no_position_that_its_rows_do_not_prove(
     sandbox_settings: SettingsBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The vendors' threads are ahead of what is appended: a run that is cut off would lose what lies between."""
+    """The vendors' threads run ahead of the append: a run that is cut off would lose the rows in between."""
     monkeypatch.setattr(extraction, "LOAD_ROWS", 1)
     proved: set[tuple[object, ...]] = set()
     append = RawLog.append

@@ -1,4 +1,4 @@
-"""Extraction from vendors that fail, lie and move: what was read is kept, and the next run goes on from there."""
+"""Extraction from vendors that fail, lie or move their lists: what was read is kept, and the next run goes on there."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -51,7 +51,7 @@ def test_a_stretch_that_is_too_long_for_the_server_is_read_in_shorter_windows(
     monkeypatch.setattr("pipelines.vendors.http_client.LARGEST_BODY_BYTES", 2_000)
     token = response('{"access_token": "t", "expires_in": 36000}')
     refused, nothing = TOO_MUCH_ASKED[name], response("[]")
-    # The running ones, then 99 days of those that have ended: too long as a whole and as a half.
+    # The running sessions, then 99 days of completed ones: refused as a whole, and again as a half.
     with serving(token, nothing, refused, refused, nothing) as server:
         settings = settings_for("smappee", server, tmp_path, CHARGEHOUSE_READ_TIMEOUT_SECONDS="0.5")
         readings = read(settings)
@@ -191,7 +191,7 @@ def test_a_cursor_without_end_is_not_followed_for_ever(
     sandbox: Sandbox, sandbox_settings: SettingsBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipelines.vendors.paging.limits.MOST_EMPTY_PAGES", 3)
-    # Only a first request is answered with 200: the sandbox knows its own cursors.
+    # Only a first request is answered with 200: the sandbox refuses cursors that are not its own.
     sandbox.faults.arm("endless_cursor", "zaptec", endpoint="sessions", times=None)
     failed = [reading for reading in read(sandbox_settings("zaptec")) if reading.state == "failed"]
     assert failed

@@ -1,4 +1,4 @@
-"""How far everything is read, and when a session that nobody sees any more is given up."""
+"""How far everything is read, and when a running session that no list shows any more is given up."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +9,7 @@ PLACE = ("jedlix", "sessions", "all")
 
 
 def unseen(read_to: dict[str, datetime]) -> set[str]:
-    """The sessions that are not given up, one seen at AT and one a day later, once these lists are read so far."""
+    """Which of two sessions, one seen at AT and one a day later, are kept once the lists are read up to `read_to`."""
     watermarks = {("smappee", endpoint, "park:1"): at for endpoint, at in read_to.items()}
     sessions = {"old": (AT, AT), "fresh": (AT, AT + timedelta(days=1))}
     positions = Positions({**watermarks, PLACE: AT + timedelta(days=900)}, {("smappee", "park:1"): sessions})

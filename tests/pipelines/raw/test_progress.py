@@ -1,4 +1,4 @@
-"""What somebody who waits for a run is told meanwhile."""
+"""What a run tells the person who waits for it."""
 
 import io
 

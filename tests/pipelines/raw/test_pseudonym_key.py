@@ -1,4 +1,4 @@
-"""The key of the pseudonyms is made once, for its owner only, and never anew beside what an older one was used for."""
+"""The pseudonym key is made once, for its owner only; no new key is made beside data that an older one was used for."""
 
 import shutil
 import stat
@@ -71,7 +71,7 @@ def test_threads_that_need_a_key_at_once_get_the_same(tmp_path: Path) -> None:
 
 
 def with_a_load(data: Path) -> Path:
-    """The same folder, once a run has appended to the raw log there."""
+    """Append a load to the raw log in this folder; returns the folder."""
     RawLog(data).append({"readings": [READING_SCHEMA.empty_table()]}, Positions(), ["smappee"])
     assert RawLog(data).newest_load() is not None
     return data
@@ -116,7 +116,7 @@ def test_no_second_key_is_made_beside_what_was_written_with_the_first(tmp_path: 
 
 
 def test_a_key_that_is_made_while_it_is_looked_for_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another process makes the first key and appends the first load between the look for the one and the other."""
+    """After the look for a key and before that for a load, another process makes the first key and the first load."""
     newest_load = RawLog.newest_load
 
     def once_another_has_begun(raw_log: RawLog) -> int | None:

@@ -1,4 +1,4 @@
-"""From what a person asks to windows in time: months of the configured zone, the run's now."""
+"""From what a person asks to windows in time: months of the configured time zone, and the run's now."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -143,7 +143,7 @@ def test_an_instant_that_is_none_is_a_mistake(text: str) -> None:
 
 
 def test_a_now_that_is_yet_to_come_is_refused_before_a_vendor_is_asked(tmp_path: Path) -> None:
-    """Else what the vendor will have until then counts as read: a slip of the finger in the year loses years."""
+    """Else everything up to that instant would count as read: a typo in the year would lose years of data."""
     account = {"CHARGEHOUSE_DATA": str(tmp_path / "data"), "GREENFLUX_TOKEN": "token"}
     elsewhere = load_settings({**account, "GREENFLUX_BASE_URL": "https://greenflux.invalid"}, tmp_path / ".env")
     for as_of in (datetime.now(UTC) + timedelta(minutes=1), at("2962-11-22")):

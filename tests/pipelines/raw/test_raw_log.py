@@ -1,4 +1,4 @@
-"""The raw log through the real dlt: rows and positions commit together, and outlive what is lost."""
+"""The raw log through the real dlt: rows and positions commit together, and survive the loss of the working folder."""
 
 import gc
 import shutil
@@ -94,7 +94,7 @@ def test_f45_what_is_loaded_after_the_clock_was_set_back_is_the_newest_all_the_s
 ) -> None:
     append(log, read_to(AT), "before")
     first = log.newest_load()
-    # As it is for a process that begins after that.
+    # As for a process that starts after the clock was set back.
     two_hours_ago = time.time() - 7_200
     monkeypatch.setattr(clocks, "precise_time", lambda: two_hours_ago)
     monkeypatch.setattr(clocks.increasing_precise_time, "_last", two_hours_ago)

@@ -120,7 +120,7 @@ def test_running_and_closed_sessions_are_told_apart_the_last_word_counting() -> 
 
 @pytest.mark.parametrize("start", [-62135596800000, -1, 0, 946684799999])
 def test_a_start_of_before_there_was_any_charging_is_nothing_to_read_from(start: int) -> None:
-    """A session without it still runs, and is found again among the newer ones or not at all."""
+    """Without a usable start, a session still counts as running, and is found again among newer ones or not at all."""
     assert rows_of(smappee.SESSIONS, [{"id": 1, "from": start, "status": "CHARGING"}]).open_sessions == {"1": None}
 
 

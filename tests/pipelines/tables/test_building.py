@@ -1,4 +1,4 @@
-"""What is built behind the facts, and published: only where what it is made of has changed, and then always."""
+"""What is built after the facts, and published: rebuilt if what it is made of has changed, and only then."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -35,7 +35,7 @@ from warehouse.tables.table import Table
 
 @pytest.fixture
 def lakes(data: Path) -> Lakes:
-    """Those of a sound warehouse, in which every staged table tells of its news."""
+    """The lakes of a sound warehouse, in which the staged tables carry a mark of their news."""
     lakes = Lakes.below(data)
     for number, table in enumerate((STAGED_SESSION, STAGED_CHARGE_STATION, STAGED_LOCATION), 1):
         change(lakes, table, number)
@@ -45,7 +45,7 @@ def lakes(data: Path) -> Lakes:
 
 
 def change(lakes: Lakes, table: Table, news: int) -> None:
-    """Tell of a change of a staged table."""
+    """Mark a staged table as changed."""
     lakes.staging.append(table, table.schema.create_empty(), {NEWS: news})
 
 
@@ -81,7 +81,7 @@ def test_a_dimension_is_built_when_its_staged_table_has_changed_or_tells_no_news
 
 def covered(data: Path, lakes: Lakes, as_of: timedelta = timedelta()) -> pl.DataFrame:
     build_coverage(house_settings(data), lakes, RawLog(data), AS_OF + as_of)
-    # The first month follows the instant that is asked for.
+    # The first month depends on the instant that is asked for.
     return lakes.published.scan(COVERAGE).filter(pl.col("month") >= "2025-01").collect()
 
 

@@ -1,4 +1,4 @@
-"""Which months are to be built: those that were touched since each was built, whoever built it."""
+"""Which months are pending: those touched since they were last built, whoever built them."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,7 +72,7 @@ def test_a_month_touched_twice_is_built_up_to_the_newer(lakes: Lakes) -> None:
 
 
 def test_batches_of_months_vouch_each_for_its_own(lakes: Lakes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cut off between two of them, the others are pending still."""
+    """If a run is cut off between two batches, the months of the later ones stay pending."""
     touch(lakes, 1, "2026-01", "2026-02")
     monkeypatch.setattr(monthly_facts, "month_batches", lambda months, *_: [[month] for month in months])
     slots, is_second = monthly_facts._slots, iter([False, True])

@@ -35,7 +35,7 @@ def differing(data: Path) -> list[tuple[str, str]]:
 
 
 def lose_slots(data: Path, month: str) -> None:
-    """The slots that the night from the month before reaches into it with."""
+    """Remove the month's slots of the night session that began in the month before."""
     is_lost = (pl.col("month") == month) & pl.col("session_id").str.ends_with("night")
     rewrite(data, FACT_ENERGY, lambda rows: rows.filter(~(is_lost & (pl.col("slot_start_at").dt.day() == 1))))
 

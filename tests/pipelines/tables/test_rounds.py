@@ -1,5 +1,5 @@
-"""Staging that is cut off between two rounds or two months, or overtaken by another load: every session stands once,
-and every row is accounted for once."""
+"""Staging that is cut off between two rounds or two months, or overtaken by another load: every session is there
+once, and every row is accounted for once."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -37,14 +37,14 @@ def load(raw_log: RawLog, *names: str, month: str = "2026-03", asked_at: datetim
 
 
 class Killed(Exception):
-    """What ends the staging."""
+    """Ends the staging, in place of a real kill."""
 
 
 @pytest.mark.parametrize(("before", "afterwards"), [(1, 100), (100, 1)])
 def test_rows_of_a_round_that_was_cut_off_are_audited_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int, afterwards: int
 ) -> None:
-    """Whether the rounds are of one load each, or all is one."""
+    """Both if each load is a round of its own and if all loads are one round."""
     raw_log, lakes = RawLog(tmp_path), Lakes.below(tmp_path)
     load(raw_log, "a", "b")
     load(raw_log, "b", "c", "d")
@@ -53,7 +53,7 @@ def test_rows_of_a_round_that_was_cut_off_are_audited_once(
         raise Killed
 
     with monkeypatch.context() as patched:
-        # The first round is audited, and nothing of it is written.
+        # The first round is audited, but nothing of it is written.
         patched.setattr(staging, "ROWS_IN_A_ROUND", before)
         patched.setattr(staging, "_write", killed)
         with pytest.raises(Killed):
@@ -155,7 +155,7 @@ def test_loads_that_come_while_another_is_staged_are_taken_in_by_the_next_run(
         return newest
 
     monkeypatch.setattr(RawLog, "newest_load", and_then_come_others)
-    # Each load is a round.
+    # Makes each load a round of its own.
     monkeypatch.setattr(staging, "ROWS_IN_A_ROUND", 1)
     for names, received in ((["a"], 1), (["a", "b", "c"], 2)):
         assert stage(raw_log, lakes, "UTC", AT, RUN).rows_received == {"staged_session": received}

@@ -1,4 +1,4 @@
-"""What a load changes in the staged tables, which months of the facts it touches, and what is counted of it."""
+"""What a load changes in the staged tables, which months of the facts it touches, and how its rows are counted."""
 
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -59,7 +59,7 @@ class Staged:
         return f"run-{self._runs}"
 
     def sessions(self, *columns: str) -> list[tuple[Any, ...]]:
-        """Those columns of every staged session, in order."""
+        """These columns of every staged session, sorted."""
         return sorted(self.lakes.staging.scan(STAGED_SESSION).select(*columns).collect().iter_rows())
 
     def touched(self) -> set[tuple[str, str]]:
@@ -68,7 +68,7 @@ class Staged:
         return set(rows.select("month", "reason").collect().iter_rows())
 
     def counted(self, run: int) -> dict[str, int]:
-        """What a run received, and what came of it, in the counts that are not nothing."""
+        """The counts of a run that are not zero: the rows received, and what became of them."""
         [row] = self.lakes.published.scan(LOAD_AUDIT).filter(pl.col("run_id") == f"run-{run}").collect().to_dicts()
         counts = {name: row[f"rows_{name}"] for name in ("received", "new", "changed", "unchanged", "rejected")}
         return {name: count for name, count in counts.items() if count}
@@ -164,7 +164,7 @@ def test_a_running_session_that_comes_again_as_it_was_was_seen_again(staged: Sta
 
 def test_objects_of_a_list_are_counted_by_what_they_were_before(staged: Staged) -> None:
     staged.load("greenflux_charge_stations", station("a", "e"))
-    # Two runs that are staged together, of which the second changes what the first has brought.
+    # Two runs that are staged together; the second changes what the first brought.
     staged.load("zaptec_chargers", charger("a"), charger("b"), charger(None), stages=False)
     staged.load("zaptec_chargers", charger("a", "other"), charger("b"))
     staged.load("zaptec_chargers", charger("a", "other"), charger("b", "other"), charger("b", "third"), charger("c"))
@@ -218,7 +218,7 @@ def test_no_file_is_kept_that_the_staged_tables_do_not_name(staged: Staged) -> N
 
 
 def test_each_run_is_told_how_late_its_sessions_came_once(staged: Staged) -> None:
-    """Also where two runs are staged together, and where one looks back to an earlier instant."""
+    """Also if two runs are staged together, or a run has an earlier instant than the one before it."""
     days = [AT + timedelta(days=number) for number in range(4)]
     staged.load("zaptec_sessions", zaptec("a", MARCH), as_of=days[0])
     staged.load("zaptec_sessions", zaptec("b", MARCH), as_of=days[2], stages=False)

@@ -1,4 +1,4 @@
-"""A vendor module asked for one endpoint against scripted answers."""
+"""Asks a vendor module for one endpoint, over scripted answers."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ REFRESH = Question("refresh", NOW, datetime(2026, 2, 1, tzinfo=UTC))
 
 
 def variables(server: ScriptedServer) -> dict[str, str]:
-    """Every vendor at this server, in no hurry and with little patience."""
+    """The settings of every vendor at this server, without a rate limit and with short timeouts and pauses."""
     return {
         "ZAPTEC_USERNAME": "operator",
         "ZAPTEC_PASSWORD": "secret",

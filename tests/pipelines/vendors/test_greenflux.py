@@ -1,4 +1,4 @@
-"""GreenFlux: envelopes with and without data, headers with and without truth, and links that are never followed."""
+"""GreenFlux: envelopes with and without data, headers that are true or false, and links that are never followed."""
 
 import json
 from urllib.parse import parse_qs, urlsplit
@@ -38,7 +38,7 @@ def test_an_ocpi_client_error_is_final_and_told_without_its_message(code: int) -
 
 @pytest.mark.parametrize("code", ["2001", " 2001 ", "2001.0", 2001.0])
 def test_an_ocpi_error_is_heard_whether_its_code_is_a_number_or_text(code: object) -> None:
-    """An error has no data, so that one taken for a success would be an empty list."""
+    """An error carries no data: taken for a success, it would be an empty list."""
     error = response(json.dumps({"data": [], "status_code": code}), X_Total_Count="0")
     with serving(error) as server, pytest.raises(ReadingError, match="OCPI status 2001"):
         objects_of(server, "greenflux", "cdrs")
@@ -106,7 +106,7 @@ def test_a_next_link_to_anywhere_else_is_refused_and_not_followed(link: str) -> 
     [
         "http://127.0.0.1:{port}/api/1.0/cdrs?offset=1",
         "HTTP://127.0.0.1:{port}/other",
-        # What a server says that stands behind a proxy which ends TLS.
+        # From a server behind a proxy that terminates TLS.
         "https://127.0.0.1:{port}/api/1.0/cdrs?offset=1",
         "/api/1.0/cdrs?offset=1",
         "?offset=1",
@@ -134,7 +134,7 @@ def test_a_next_link_home_says_that_there_is_more(link: str, relation: str) -> N
     ],
 )
 def test_a_next_link_is_heard_however_it_is_spelled(parameters: str) -> None:
-    """Heard as a link about pages that is not to the next one, it would end a list that tells no total."""
+    """Taken for a link to a page other than the next, it would end a list that gives no total."""
     more = f"</x>; {parameters}"
     with serving(envelope({"id": "a"}, {"id": "b"}, Link=more), envelope({"id": "b"}, {"id": "c"})) as server:
         server.answers.append(envelope({"id": "c"}, Link='</x>; rel="First prev"'))
@@ -185,7 +185,7 @@ def test_a_server_that_ignores_the_offset_is_not_asked_for_ever() -> None:
 
 
 def test_two_versions_of_a_cdr_in_one_list_are_both_received() -> None:
-    """The total counts both, and nothing moves: the same rows came in the reading before."""
+    """The total counts both, and nothing moved: the reading before brought the same rows."""
     listed = [{"id": "a", "total_energy": 7}, {"id": "b"}, {"id": "c"}, {"id": "a", "total_energy": 5}]
     reading = [envelope(*listed[at : at + 2], X_Total_Count="4") for at in range(4)]
     with serving(*reading * 3) as server:
@@ -195,7 +195,7 @@ def test_two_versions_of_a_cdr_in_one_list_are_both_received() -> None:
 
 
 def test_a_cdr_that_shows_twice_and_is_the_same_both_times_is_no_proof() -> None:
-    """A server that orders equal rows by chance, and each page in its own way, would hide another one."""
+    """A server that orders ties at random, differently for each page, would hide another row."""
     listed = [{"id": "a"}, {"id": "b"}, {"id": "c"}, {"id": "a"}]
     reading = [envelope(*listed[at : at + 2], X_Total_Count="4") for at in range(4)]
     with serving(*reading * 7) as server, pytest.raises(ReadingError, match="not whole"):

@@ -37,9 +37,9 @@ def get(client: HttpClient, tally: Tally | None = None) -> object:
 
 @pytest.fixture(autouse=True)
 def nothing_planted_is_told(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Whatever a test provokes: no secret, query or body in a log at any level, on stdout or on stderr."""
+    """Whatever a test provokes, no secret, query or body gets into a log at any level, stdout or stderr."""
     with caplog.at_level(logging.DEBUG):
-        # At DEBUG urllib3 logs addresses with their query; only the project's own words are at stake here.
+        # At DEBUG, urllib3 logs addresses with their query; this test is about the project's own output only.
         logging.getLogger("urllib3").setLevel(logging.INFO)
         yield
     told = caplog.text + "".join(capfd.readouterr())
@@ -47,7 +47,7 @@ def nothing_planted_is_told(caplog: pytest.LogCaptureFixture, capfd: pytest.Capt
 
 
 def fault_of(client: HttpClient) -> ReadingError:
-    """The fault that a request ends in, once its words have been searched for what was planted."""
+    """The fault that a request ends in, after a check that nothing planted is in its text."""
     with pytest.raises(ReadingError) as caught:
         get(client)
     for planted in (SECRET, "planted-query", "planted-body", "127.0.0.1"):
@@ -124,7 +124,7 @@ def test_a_hanging_server_costs_a_timeout_and_no_more() -> None:
 
 @pytest.mark.parametrize("framing", ["Content-Length: 100000", "Transfer-Encoding: chunked"])
 def test_a_body_that_trickles_in_is_given_up(framing: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every byte comes in time for the read timeout; without a limit for the whole it would take for ever."""
+    """Every byte arrives within the read timeout; without a limit for the whole answer, it would take forever."""
     monkeypatch.setattr(http_client, "ATTEMPTS", 1)
     monkeypatch.setattr(http_client, "LONGEST_ANSWER_IN_READ_TIMEOUTS", 2)
     start = f"HTTP/1.1 200 OK\r\n{framing}\r\n\r\n" + ("FFFF\r\n" if "chunked" in framing else "")
@@ -161,7 +161,7 @@ def test_a_redirect_is_refused_and_the_other_host_hears_nothing(status: int) -> 
 
 
 def test_a_redirect_of_the_sign_in_is_refused_for_every_line_and_the_other_host_hears_nothing() -> None:
-    """All lines of a vendor wait for one sign-in, and each has to be told of its end in a way that it can record."""
+    """All lines of a vendor wait for one sign-in, and each must get its failure as a fault that it can record."""
     with serving(GOOD) as other, serving(response("", 307, Location=f"{other.url}/token")) as server:
         client = client_of(server, BearerToken(f"{server.url}/token", {"password": SECRET}))
         with ThreadPoolExecutor(4) as lines:
@@ -317,7 +317,7 @@ def test_pauses_grow_and_are_jittered(monkeypatch: pytest.MonkeyPatch) -> None:
     patience = Patience(read_seconds=1, first_pause_seconds=10)
     with serving(response("", 503)) as server:
         fault_of(client_of(server, patience=patience))
-    # The server, which pauses for no time at all, sleeps by the same clock.
+    # The scripted server calls the same patched sleep, with a pause of zero.
     pauses = [pause for pause in pauses if pause]
     assert len(pauses) == ATTEMPTS - 1
     for number, pause in enumerate(pauses):
@@ -355,7 +355,7 @@ def test_a_static_tokens_401_is_final() -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
 def test_a_refused_sign_in_is_final_and_never_sent_again(status: int) -> None:
-    """Every line of a run signs in by itself; more tries with a wrong password would lock the account."""
+    """Every line of a run asks for a sign-in; more attempts with a wrong password would lock the account."""
     with serving(response(f'{{"error": "{BODY_TEXT}"}}', status), TOKEN, GOOD) as server:
         client = client_of(server, bearer(server))
         for _ in range(3):
@@ -378,7 +378,7 @@ def test_a_sign_in_fault_that_may_pass_is_tried_again() -> None:
     ],
 )
 def test_a_sign_in_that_fails_is_told_from_the_api(address: str, said: str) -> None:
-    """Jedlix's is at another host."""
+    """Jedlix's sign-in is at another host than its API."""
     with serving(GOOD) as server:
         elsewhere = BearerToken(address, {"grant_type": "password", "password": SECRET})
         told = str(fault_of(client_of(server, elsewhere)))

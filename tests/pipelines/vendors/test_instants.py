@@ -1,5 +1,5 @@
-"""Instants as they are sent; and where to begin reading, out of what a vendor wrote: an instant, or none, and never an
-error."""
+"""Instants as they are sent; and the instant to begin reading at, parsed from a vendor's text: an instant or None, and
+never an error."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -68,7 +68,7 @@ def test_what_is_no_instant_in_utc_is_none(written: str | None) -> None:
 def test_what_staging_reads_as_an_instant_is_read_as_the_same(
     at: datetime, separator: str, seconds: str, zone: str, blank: str
 ) -> None:
-    """Else a running session would be accepted and its start not gone back to."""
+    """Else staging would accept a running session, but later runs would not read from its start."""
     written = f"{blank}{at:%Y-%m-%d}{separator}{at:%H:%M}{seconds}{zone}{blank}"
     staged = pl.select(instant_from_iso(pl.lit(written))).item()
     instant = parsed_instant(written)

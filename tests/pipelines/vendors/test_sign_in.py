@@ -14,7 +14,7 @@ GRANT = {"grant_type": "password", "password": "secret"}
 
 
 class Desk:
-    """A token endpoint: counts, and hands out tokens 1, 2, 3, ..."""
+    """A token endpoint that keeps the forms it gets and hands out tokens 1, 2, 3, ..."""
 
     def __init__(self, **fields: object) -> None:
         self.fields = fields
@@ -67,7 +67,7 @@ def test_threads_that_waited_for_a_sign_in_that_failed_do_not_try_it_all_again()
     threads = [threading.Thread(target=ask) for _ in range(6)]
     for thread in threads:
         thread.start()
-    # A thread that is yet to reach the lock is no later for it than one that has.
+    # A thread counts as waiting from the moment it asked, even if it has not reached the lock yet.
     time.sleep(0.2)
     everybody_waits.set()
     for thread in threads:
@@ -118,7 +118,7 @@ def test_a_refresh_token_is_used_once_and_rotated(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_refresh_token_whose_tokens_are_refused_leaves_the_password() -> None:
-    """A sign-in that the vendor has ended may still hand out tokens, all of them dead."""
+    """After the vendor has revoked a sign-in, its refresh token may still yield tokens, none of them valid."""
     desk = Desk(refresh_token="refresh-a")  # noqa: S106 -- no secret
     bearer = BearerToken(URL, GRANT, refresh_grant={"grant_type": "refresh_token"})
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""Windows: together exactly the stretch, as long as their rows allow."""
+"""Windows: together they are exactly the stretch, and each is as long as its rows allow."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -14,7 +14,7 @@ LENGTHS = st.timedeltas(timedelta(milliseconds=1), timedelta(days=3_000))
 
 
 def cut(span: Window, rows: list[int], longest: timedelta | None = None) -> list[Window]:
-    """The windows of a stretch, where the first held `rows[0]` and so on, and the later ones as many as the last."""
+    """The windows of a stretch: the first holds `rows[0]` rows and so on, and all later ones as many as the last."""
     sizes = WindowSizes(span, 5_000, longest, timedelta(days=31))
     windows: list[Window] = []
     while (window := sizes.next()) is not None:
@@ -41,7 +41,7 @@ def test_windows_are_the_stretch_without_gap_or_overlap(
 def test_what_is_left_of_a_stretch_is_read_along_where_it_is_short() -> None:
     assert len(cut(Window(START, START + timedelta(days=46)), [0])) == 1
     assert len(cut(Window(START, START + timedelta(days=47)), [0])) == 2
-    # 31 days, twice as many, and 30 more that are not worth a request.
+    # 31 days, twice as many, and 30 more that are not worth a request of their own.
     assert len(cut(Window(START, START + timedelta(days=31 + 62 + 30)), [2_500])) == 2
     assert len(cut(Window(START, START + timedelta(days=31 + 62 + 32)), [2_500])) == 3
 
@@ -77,7 +77,7 @@ def test_a_first_window_that_was_cut_to_the_longest_counts_as_long_as_it_was() -
 
 
 def halved(days: float, most: float) -> list[Window]:
-    """The windows that a server answers which refuses any that are longer than `most` days."""
+    """The windows that are read from a server that refuses any longer than `most` days."""
     sizes = WindowSizes(Window(START, START + timedelta(days=days)), 5_000, None, timedelta(days=366))
     windows: list[Window] = []
     while (window := sizes.next()) is not None:

@@ -87,7 +87,7 @@ def test_of_the_time_before_the_look_back_only_what_surrounds_running_sessions_i
     assert running_since() == [recent]
     assert running_since(3, 0.5) == [recent]
     assert running_since(40, 3) == [Window(YESTERDAY - 40 * DAY - hour, YESTERDAY - 40 * DAY + hour), recent]
-    # Neighbours are read along with what lies between them, but for the recent ones.
+    # Starts close to each other share a window, which ends where the recent window begins.
     assert running_since(40, 39.5, 30, 7.01) == [
         Window(YESTERDAY - 40 * DAY - hour, YESTERDAY - 39.5 * DAY + hour),
         Window(YESTERDAY - 30 * DAY - hour, YESTERDAY - 30 * DAY + hour),
@@ -113,7 +113,7 @@ def test_reconcile_reaches_back_as_far_as_asked_and_never_less_than_a_refresh() 
 
 
 def test_a_reconcile_reads_a_list_by_modification_whole_and_a_refresh_does_not() -> None:
-    """What becomes visible late may have been modified years ago."""
+    """An object that becomes visible late may have been modified years ago."""
     assert since_modified(RECONCILE, Position(YESTERDAY), DAY) == [Window(None, NOW)]
     assert since_modified(REFRESH, Position(YESTERDAY), DAY) == [Window(YESTERDAY - DAY, NOW)]
 

@@ -1,4 +1,4 @@
-"""Zaptec: the archive by cursor with one scope each, lists by page, and answers that are none."""
+"""Zaptec: the archive by cursor with one scope each, lists by page, and malformed answers."""
 
 import json
 from pathlib import Path

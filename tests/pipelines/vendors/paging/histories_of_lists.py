@@ -1,4 +1,4 @@
-"""What may happen to a list while it is read, for property tests; and how it is read."""
+"""What may happen to a list while it is read, for property tests; and helpers that read it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,7 +19,7 @@ GOES_TO_THE_TAIL = st.builds(Move, st.just("goes to the tail"), PLACES)
 
 
 def scripts(*moves: st.SearchStrategy[Move], most_at_once: int = 6) -> st.SearchStrategy[list[list[Move]]]:
-    """Moves before each of the first fetches."""
+    """The moves to make before each of the first fetches."""
     return st.lists(st.lists(st.one_of(*moves), max_size=most_at_once), max_size=25)
 
 

@@ -1,4 +1,4 @@
-"""A list that changes while it is paged, in memory: the oracle of the readers."""
+"""A list in memory that changes while it is paged: the oracle of the readers."""
 
 import threading
 from collections.abc import Iterable, Sequence
@@ -13,14 +13,14 @@ ASKED_AT = datetime(2026, 4, 1, 6, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Move:
-    """One edit. `place` is a thousandth of the way through the list, as it then is."""
+    """One edit. `place` is a position in the list, in thousandths of its length at that time."""
 
     kind: Literal["enters", "leaves", "goes to the tail"]
     place: int = 0
 
 
 class MovingList:
-    """`size` rows, the whole numbers from 0; `script` holds the moves made before each fetch, one after the other."""
+    """`size` rows, numbered from 0; `script` holds, for one fetch after the other, the moves made before it."""
 
     def __init__(self, size: int, script: Sequence[Sequence[Move]] = ()) -> None:
         self.rows: list[int] = list(range(size))
@@ -51,7 +51,7 @@ class MovingList:
     def numbered(
         self, number: int, size: int, *, lie: int = 0, tells_total: bool = True, shuffle: int | None = None
     ) -> NumberedPage:
-        """Page `number`, from 1. `lie` is added to the totals told."""
+        """Page `number`, counted from 1. `lie` is added to every total."""
         with self._lock:
             self._turn()
             rows = self._in_disorder(shuffle)
@@ -78,14 +78,14 @@ class MovingList:
             return OffsetPage(Page(rows[offset : offset + cap], ASKED_AT), told, has_next)
 
     def after(self, cursor: str | None, size: int) -> CursorPage:
-        """The rows behind the one that the cursor names; in the order 0, 1, 2, ..., which nothing changes."""
+        """The rows after the one that the cursor names; always in the order 0, 1, 2, ..."""
         self._turn()
         behind = [row for row in sorted(self.rows) if cursor is None or row > int(cursor)]
         more = len(behind) > size
         return CursorPage(Page(behind[:size], ASKED_AT), str(behind[size - 1]) if more else None, more)
 
     def _in_disorder(self, seed: int | None) -> list[int]:
-        """Rows that tie in fours, and a server that orders ties anew at every request."""
+        """With a seed, the rows tie in groups of four, and the server orders ties differently at every request."""
         if seed is None:
             return list(self.rows)
         return sorted(self.rows, key=lambda row: (row // 4, hash((row, seed, self.fetches))))

@@ -74,7 +74,7 @@ def test_a_cursor_is_not_followed_for_ever(monkeypatch: pytest.MonkeyPatch, limi
 
 
 def test_only_empty_pages_in_a_row_are_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that filters its pages leaves many of a long list empty."""
+    """A server that filters the rows of its pages leaves many pages of a long list empty."""
     monkeypatch.setattr(limits, "MOST_EMPTY_PAGES", 3)
     pages = [CursorPage(Page([] if n % 3 else [n], ASKED_AT), f"c{n}", n < 30) for n in range(31)]
     answers = iter(pages)

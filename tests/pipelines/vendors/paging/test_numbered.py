@@ -27,7 +27,7 @@ from tests.pipelines.vendors.paging.histories_of_lists import (
 from tests.pipelines.vendors.paging.moving_list import ASKED_AT, Move, MovingList, rows_of
 
 
-# Of what enters anywhere and what leaves at the same moment only the sum shows, hence the head.
+# If rows enter anywhere and leave at the same moment, only the net change shows; so here they enter at the head.
 @given(SIZES, PAGE_SIZES, scripts(ENTERS_AT_THE_HEAD, LEAVES))
 def test_numbered_pages_lose_no_row_whatever_leaves_and_enters_at_the_head(
     rows: int, size: int, script: list[list[Move]]
@@ -66,7 +66,7 @@ def test_numbered_pages_lose_no_row_to_a_total_that_lies_high_and_notice_one_tha
 ) -> None:
     moving = MovingList(rows, script if lie >= 0 else ())
     got = got_or_refused(lambda: read_numbered_pages(lambda number: moving.numbered(number, size, lie=lie), row))
-    # A total that is too low by whole pages is the vendor's word against nothing.
+    # If the total is too low but fills its last page, nothing contradicts the vendor.
     is_noticeable = lie >= 0 or (rows + lie) % size > 0
     assert got is None or not is_noticeable or moving.stayed <= set(got)
 
@@ -93,7 +93,7 @@ def test_numbered_pages_of_a_list_that_comes_to_rest_are_read(
 def read_but_for(
     moving: MovingList, ended: Collection[int], known: Collection[int], size: int, **how: Any
 ) -> Iterator[Page]:
-    """Read a list of which the rows `ended` are counted by the server, and `known` are believed to be among those."""
+    """Read a list in which the server counts the rows `ended`, and the reader believes `known` to be among those."""
     others: set[int] = set()
 
     def is_rest_of(total: int) -> bool:
@@ -123,10 +123,10 @@ def test_numbered_pages_show_every_row_that_has_not_ended_while_rows_move_and_to
 ) -> None:
     moving = MovingList(rows, script)
     ended = data.draw(st.sets(st.integers(0, rows)))
-    # Known are most of them, and some that have left the list, or never stood there.
+    # The reader knows most of them, and some rows that have left the list or were never in it.
     known = ended ^ data.draw(st.sets(st.integers(0, rows + 3), max_size=3))
     got = got_or_refused(lambda: read_but_for(moving, ended, known, size, lie=lie))
-    # A total that is too low by whole pages is the vendor's word against nothing.
+    # If the total is too low but fills its last page, nothing contradicts the vendor.
     is_noticeable = lie >= 0 or (not script and (rows + lie) % size > 0)
     assert got is None or not is_noticeable or moving.stayed - ended <= set(got)
 
@@ -135,7 +135,7 @@ def test_a_numbered_list_is_read_no_further_than_to_where_only_known_rows_are_le
     moving = MovingList(1_000)
     ended = set(range(1_000)) - {3, 27}
     assert {3, 27} <= set(rows_of(read_but_for(moving, ended, ended, 10)))
-    # The first page, as many as are asked for at once, and the last.
+    # The first page, one batch of pages that are asked for at once, and the last page.
     assert moving.fetches == 1 + PAGES_AT_ONCE + 1
 
 
@@ -160,7 +160,7 @@ def test_a_list_without_totals_is_read_though_it_moves_in_every_second_reading()
 
 
 def test_a_list_that_gains_a_row_in_every_reading_is_read() -> None:
-    """As of a busy tenant, of which a session begins while each page but the first is asked for."""
+    """As with a busy tenant: a new session begins before every second request."""
     moving = MovingList(20, [[] if asked % 2 == 0 else [Move("enters", 0)] for asked in range(200)])
     assert moving.stayed <= set(rows_of(read_numbered_pages(lambda number: moving.numbered(number, 5), row)))
 
@@ -185,7 +185,7 @@ def test_a_page_more_is_asked_for_only_where_the_last_of_several_is_full(rows: i
 
 
 class Capped:
-    """A list whose total is counted no further than to `pages` whole pages."""
+    """A list whose server counts its total no further than `pages` whole pages."""
 
     def __init__(self, moving: MovingList, size: int, pages: int) -> None:
         self.moving, self.size, self.most = moving, size, pages * size
@@ -202,8 +202,8 @@ def test_numbered_pages_are_read_past_a_total_that_is_capped(rows: int, size: in
     assert set(got) == set(range(rows))
 
 
-# Where as many rows as a page holds enter at once, a page behind the last looks like one that was shown already; and a
-# list that shrinks to the limit does so unseen.
+# One move at a time on a list far above the limit: if a whole page of rows enters at once, a page behind the last looks
+# like one already shown; and if a list shrinks to the limit, nothing shows it.
 @given(st.integers(26, 40), st.integers(2, 7), st.integers(2, 4), scripts(ENTERS_AT_THE_HEAD, LEAVES, most_at_once=1))
 def test_numbered_pages_lose_no_row_to_a_total_that_is_capped(
     more: int, size: int, pages: int, script: list[list[Move]]
@@ -263,7 +263,7 @@ def test_a_server_that_ignores_which_page_is_asked_for_is_not_asked_for_ever() -
 
 
 def test_a_fall_of_more_rows_than_a_page_holds_is_stepped_back_over() -> None:
-    """Of 30 rows 6 leave at once; a single page back is not far enough."""
+    """Six of the rows leave at once; a single page back is not far enough."""
     leave_first_six = [Move("leaves", 0)] * 6
     moving = MovingList(30, [[], [Move("leaves", 0)], *[[]] * 12, leave_first_six])
     got = rows_of(read_numbered_pages(lambda number: moving.numbered(number, 3), row))
@@ -272,7 +272,7 @@ def test_a_fall_of_more_rows_than_a_page_holds_is_stepped_back_over() -> None:
 
 @pytest.mark.parametrize("total", [4, None])
 def test_a_row_that_stands_on_two_pages_again_and_again_is_no_proof(total: int | None) -> None:
-    """The list may just as well have moved, under a total that stayed the same, and hide another row each time."""
+    """The list may just as well have moved under an unchanged total, and hide another row each time."""
     keys = [1, 2, 2, 3]
     with pytest.raises(ReadingError, match=f"not whole after {limits.PASSES} readings"):
         rows_of(read_numbered_pages(lambda n: NumberedPage(Page(keys[2 * n - 2 : 2 * n], ASKED_AT), total, 2), row))

@@ -28,7 +28,7 @@ from tests.pipelines.vendors.paging.moving_list import ASKED_AT, Move, MovingLis
 def test_offset_pages_lose_no_row_whatever_enters_and_leaves(
     rows: int, limit: int, cap: int, script: list[list[Move]], tells_total: bool, links: bool
 ) -> None:
-    # A server that gives one row at a time and no total leaves nothing to tie pages together with.
+    # If a server gives one row at a time and no total, nothing ties its pages together.
     cap = max(cap, 1 if tells_total else 2)
     script = script if cap > 1 else [moves[:1] for moves in script]
     moving = MovingList(rows, script)

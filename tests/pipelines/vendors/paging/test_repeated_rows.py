@@ -1,4 +1,4 @@
-"""Rows that stand several times in a list: on one page, as versions, for good or because the list moved."""
+"""Rows that are in a list several times: on one page, as versions, permanently or because the list moved."""
 
 from collections.abc import Iterator
 
@@ -55,7 +55,7 @@ def test_numbered_pages_lose_no_version_of_a_row(
         return moving.numbered(number, size, tells_total=tells_total, shuffle=seed)
 
     got = got_or_refused(lambda: read_numbered_pages(fetch, version_of))
-    # Without totals nothing but another order of the rows shows that one went as another came.
+    # Without totals, only a changed order shows that one row left as another entered.
     is_noticeable = tells_total or not any(move.kind == "enters" for moves in script for move in moves)
     assert got is None or not is_noticeable or moving.stayed <= set(got)
 
@@ -74,7 +74,7 @@ def test_offset_pages_lose_no_version_of_a_row(
 @given(st.integers(4, 24), st.integers(2, 7), st.booleans(), st.booleans())
 def test_versions_on_any_pages_are_read(rows: int, size: int, numbered: bool, tells_total: bool) -> None:
     moving = MovingList(rows)
-    # So that the versions of an object stand on different pages.
+    # Puts the versions of an object on different pages.
     moving.rows.sort(key=lambda item: (item % 2, item))
 
     def pages() -> Iterator[Page]:
