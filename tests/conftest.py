@@ -1,5 +1,5 @@
-"""No test, and no process that a test starts, reads what the developer who runs it has set for Chargehouse. And no
-property fails because the machine is slow."""
+"""Neither a test nor a process that it starts reads the developer's own settings of Chargehouse. And no property test
+fails because the machine is slow."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from pipelines import settings
 from pipelines.settings import PREFIXES
 from tests.outside import NO_FILE
 
-# How long an example takes is the machine's affair, and how busy it is; how many it takes to find a good one is chance.
+# How long an example takes depends on the machine and its load; how many are tried to find a good one is chance.
 hypothesis_settings.register_profile(
     "chargehouse",
     deadline=None,
@@ -24,12 +24,12 @@ hypothesis_settings.load_profile("chargehouse")
 
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_from_outside() -> Iterator[None]:
-    """Neither exported variables nor the `.env` file: real vendors would be called, and real people alerted."""
+    """Hide exported variables and the `.env` file: else real vendors would be called, and real people alerted."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(PREFIXES)]:
             patch.delenv(name)
         for name, value in NO_FILE.items():
             patch.setenv(name, value)
-        # For those that empty the environment and go on in this process.
+        # For tests that empty the environment and continue in this process.
         patch.setattr(settings, "ENV_FILE", Path(os.devnull))
         yield

@@ -1,4 +1,4 @@
-"""What a test lets in of the environment and the settings of whoever runs it: nothing of Chargehouse's."""
+"""What a test takes over from the environment of whoever runs it: nothing that belongs to Chargehouse."""
 
 import os
 
@@ -7,5 +7,5 @@ NO_FILE = {"CHARGEHOUSE_ENV_FILE": os.devnull}
 
 
 def outside() -> dict[str, str]:
-    """The environment of a Chargehouse that a test starts, before the variables that are its own."""
+    """The environment of a Chargehouse that a test starts, to which the test adds variables of its own."""
     return {**{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR")}, **NO_FILE}

@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "sandbox": {"sandbox"},
 }
 PARTS_OF_PIPELINES = ("vendors", "raw", "tables", "orchestration", "operations")
-"""From below to above. What all of them stand on, and what stands on all of them, lies beside them."""
+"""From the lowest to the highest. Beside them are the modules that all of them use, and those that use all of them."""
 GROUND = ("faults", "layout", "locks", "personal_data", "settings", "variables")
 PLAYS_THE_VENDORS = {
     "pipelines/command.py",
@@ -32,7 +32,7 @@ def sources(package: str) -> list[Path]:
 
 
 def imported(path: Path) -> Iterator[str]:
-    """The modules that a source imports, wherever in it, also inside functions and under TYPE_CHECKING."""
+    """The modules that a source imports anywhere, also inside functions and under TYPE_CHECKING."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
@@ -42,7 +42,7 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def parts_imported(path: Path) -> set[str]:
-    """What stands second in the names of the modules of `pipelines` that a source imports."""
+    """The second part of the names of the `pipelines` modules that a source imports."""
     return {module.split(".")[1] for module in imported(path) if module.startswith("pipelines.")}
 
 
@@ -102,7 +102,7 @@ def test_the_settings_are_the_only_reader_of_the_environment() -> None:
     for package in PACKAGES:
         for path in sources(package):
             nodes = list(ast.walk(ast.parse(path.read_text())))
-            # Dagster and dlt are told some things by the environment only.
+            # Setting a variable is allowed: Dagster and dlt take some settings from the environment only.
             told = {
                 id(node.value) for node in nodes if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
             }
@@ -111,7 +111,7 @@ def test_the_settings_are_the_only_reader_of_the_environment() -> None:
                 for node in nodes
             ):
                 readers.add(str(path.relative_to(ROOT)))
-    # The others hand the whole environment on to the process or the sandbox that they start.
+    # The others pass the whole environment on to the process or the sandbox that they start.
     assert readers <= {"pipelines/settings.py", *PLAYS_THE_VENDORS}
     assert "pipelines/settings.py" in readers
 

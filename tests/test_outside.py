@@ -1,4 +1,4 @@
-"""The tests read nothing of what the developer who runs them has set for Chargehouse, however they come to settings."""
+"""The tests read nothing of the developer's own settings of Chargehouse, whichever way they load settings."""
 
 import os
 import subprocess

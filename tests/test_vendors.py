@@ -1,4 +1,4 @@
-"""Every place that names the vendors names them all: one that is forgotten somewhere is found here."""
+"""Every place that names the vendors names them all: a vendor that is missing somewhere is found here."""
 
 from dataclasses import fields
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Blanked months: nobody can read their rows, everybody their footers."""
+"""Blanked months: their rows are unreadable, their footers still readable."""
 
 from pathlib import Path
 

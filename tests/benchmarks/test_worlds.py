@@ -16,7 +16,7 @@ def world(sessions: int, days: int, news: int) -> World:
 
 
 def changed(served: World, vendor: str, endpoint: str) -> int:
-    """Objects that show something else a day later."""
+    """How many objects have another version a day later."""
     return sum(line.at(AS_OF) is not line.at(AS_OF + DAY) for line in served.timelines(vendor, endpoint))
 
 
@@ -49,5 +49,5 @@ def test_what_is_served_is_what_the_sandbox_makes_up() -> None:
 
 def test_the_least_requests_are_full_pages() -> None:
     least = least_requests(world(4_000, 100, 0), AS_OF)
-    # 1,000 CDRs in pages of 100, and one page of locations and some of charge stations.
+    # 1,000 CDRs in pages of 100, plus one page of locations and a few of charge stations.
     assert 11 <= least["greenflux"] <= 15

@@ -16,7 +16,7 @@ AS_OF = datetime(2026, 4, 15, tzinfo=UTC)
 DAYS = 100
 READ_FROM = AS_OF - timedelta(days=DAYS + 20)
 ENERGY_FIELDS = {"zaptec_sessions": "energy", "jedlix_sessions": "energyCharged", "greenflux_cdrs": "total_energy"}
-"""Where one field tells a session's energy. Smappee's stands in one field or in two."""
+"""The field that holds a session's energy. Smappee is missing: its energy is in one field or in two."""
 SESSION_TABLES = (*ENERGY_FIELDS, "smappee_sessions")
 LEAST_ENERGY = Decimal("0.000001")
 
@@ -41,7 +41,7 @@ def skip_unless_made(name: str) -> None:
 
 
 def query(sql: str, *files: Path) -> list[tuple[Any, ...]]:
-    """Asks with the files attached as `published` and, of a second one, `yardstick`."""
+    """The answer with the first file attached as `published` and a second one as `yardstick`."""
     with duckdb.connect() as connection:
         for name, file in zip(("published", "yardstick"), files, strict=False):
             connection.execute(f"ATTACH '{file}' AS {name} (READ_ONLY)")
@@ -49,7 +49,7 @@ def query(sql: str, *files: Path) -> list[tuple[Any, ...]]:
 
 
 def received(published: Path) -> dict[str, int]:
-    """Sessions in the three tables, but for those that run at Smappee, which no yardstick asks for."""
+    """Sessions by vendor in the three tables, without Smappee's running ones, which no yardstick asks for."""
     return dict(
         query(
             "SELECT vendor, count(*) FROM (FROM published.fact_session SELECT vendor UNION ALL "
@@ -61,7 +61,7 @@ def received(published: Path) -> dict[str, int]:
 
 
 def rows(place: str, *files: Path) -> dict[str, int]:
-    """Rows by vendor; `place` says where the rows of a table lie."""
+    """Rows by vendor; `place` is a template of the SQL source of a table's rows."""
     return {
         table.partition("_")[0]: query(f"SELECT count(*) FROM {place.format(table)}", *files)[0][0]
         for table in SESSION_TABLES
@@ -69,7 +69,7 @@ def rows(place: str, *files: Path) -> dict[str, int]:
 
 
 def assert_kwh_are_whole(place: str, *files: Path) -> None:
-    """The energy of the sessions that count is that of the published ones."""
+    """Assert that the energy pulled for the sessions that count equals the published energy."""
     for table, field in ENERGY_FIELDS.items():
         vendor = table.partition("_")[0]
         pulled, counted = query(
@@ -109,7 +109,7 @@ def test_dlt_has_the_same_facts(served: Served, published: Path, tmp_path: Path,
     )[0]
     assert slots > 0
     assert unmatched == 0
-    # It rounds every slot by itself.
+    # The yardstick rounds every slot by itself.
     assert most_apart <= LEAST_ENERGY
 
 

@@ -1,4 +1,4 @@
-"""The real web UI over real data, and one window on it for all tests of a module: to start them takes long."""
+"""The real web UI over real data. All tests of a module share one window, because starting both takes long."""
 
 import socket
 import subprocess
@@ -71,7 +71,7 @@ def window(environment: Mapping[str, str], folder: Path) -> Iterator[Window]:
 
 @contextmanager
 def web_interface(environment: Mapping[str, str], log: Path) -> Iterator[str]:
-    """`chargehouse ui` as a process of its own, with its daemon, until the end of the block. Gives its address."""
+    """`chargehouse ui` as a process of its own, with its daemon, until the end of the block. Yields its address."""
     port = _free_port()
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -88,7 +88,7 @@ def web_interface(environment: Mapping[str, str], log: Path) -> Iterator[str]:
         )
         yield address
     finally:
-        # It ends web server, daemon and code servers as well.
+        # The command ends its web server, daemon and code servers as well.
         process.send_signal(SIGTERM)
         try:
             process.wait(END_SECONDS)
@@ -116,7 +116,7 @@ def _answers(address: str) -> bool:
 def pytest_runtest_makereport(
     item: pytest.Function, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """What the window showed when a test failed is kept, and the report says where."""
+    """Keep a screenshot of the window when a test fails, and name its file in the report."""
     report = yield
     shown = item.funcargs.get("window")
     if report.failed and call.when == "call" and isinstance(shown, Window):

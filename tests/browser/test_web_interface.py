@@ -62,7 +62,7 @@ def test_a_check_gives_its_verdict_as_a_sentence(window: Window, asset: str, che
 
 def test_the_vendor_radar_says_whether_anything_is_about_to_disappear(window: Window) -> None:
     window.open(f"/assets/{table_key(VENDOR_RADAR).to_user_string()}?view=checks&checkDetail={RADAR_CHECK}")
-    # The page shows its parts as they come.
+    # The page shows its parts as they load.
     window.reads("rows_at_risk")
     window.reads("Nothing unread disappears within")
 
@@ -97,7 +97,7 @@ def stored_months(house: Operated) -> list[str]:
 
 
 def finished_run(house: Operated, earlier: set[str]) -> dg.DagsterRun | None:
-    """The one run that began since, when it has ended."""
+    """The one run that is not among the `earlier` ones, once it has ended."""
     runs = [run for run in house.instance.get_runs() if run.run_id not in earlier]
     assert len(runs) <= 1
     return next((run for run in runs if run.status in FINISHED), None)

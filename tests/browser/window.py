@@ -1,6 +1,6 @@
-"""A browser window on the Dagster web UI: opens its pages and finds what stands there by the words a person reads.
+"""A browser window on the Dagster web UI: opens its pages and finds elements by the words that a person reads.
 
-Nothing here sleeps: every look waits until the page shows what is looked for, or fails and says what that was.
+Nothing here sleeps: every look waits until the page shows the element, or fails and names what is missing.
 """
 
 from collections.abc import Callable, Iterator
@@ -63,7 +63,7 @@ class Window:
         self._driver.get(f"{self._address}{path}")
 
     def wait_until(self, look: Callable[[], Seen | None], what: str) -> Seen:
-        """What `look` sees, as soon as it sees something. The page may be drawn anew at any moment."""
+        """What `look` finds, as soon as it finds something. The page may be redrawn at any moment."""
         waiting = WebDriverWait(self._driver, PATIENCE_SECONDS, 0.2, (StaleElementReferenceException,))
         try:
             return waiting.until(lambda _: look())
@@ -71,25 +71,25 @@ class Window:
             raise AssertionError(f"{self._driver.current_url} never showed {what}") from None
 
     def all_of(self, xpath: str) -> list[WebElement]:
-        """Everything at this place now, seen or not."""
+        """All elements at this place now, visible or not."""
         return self._driver.find_elements(By.XPATH, xpath)
 
     def find(self, xpath: str, what: str) -> WebElement:
-        """The first thing that stands there to be seen."""
+        """The first visible element at this place, as soon as there is one."""
         return self.wait_until(
             lambda: next((found for found in self.all_of(xpath) if found.is_displayed()), None), what
         )
 
     def sees(self, text: str) -> WebElement:
-        """The innermost thing with exactly this text."""
+        """The innermost element with exactly this text."""
         return self.find(f"//*[normalize-space(text())={quoted(text)}]", repr(text))
 
     def reads(self, text: str) -> str:
-        """The whole text of the page, as soon as this stands in it."""
+        """The whole text of the page, as soon as it contains this."""
         return self.wait_until(lambda: self._text_with(text), repr(text))
 
     def press(self, label: str) -> None:
-        """Click the button whose label begins so, when it can be clicked."""
+        """Click the button whose label begins with this, as soon as it can be clicked."""
         xpath = f"//button[starts-with(normalize-space(), {quoted(label)})]"
 
         def enabled() -> WebElement | None:
@@ -99,7 +99,7 @@ class Window:
         self.wait_until(enabled, f"a button {label!r} to press").click()
 
     def type_in(self, xpath: str, text: str) -> None:
-        """Fill in a field, and leave it."""
+        """Fill in a field and press Enter."""
         field = self.find(xpath, "a field to fill in")
         field.send_keys(text, Keys.ENTER)
 
@@ -113,11 +113,11 @@ class Window:
         return self.wait_until(loaded, "images that have loaded")
 
     def keep_picture(self, path: Path) -> None:
-        """A picture of the window as it is now."""
+        """Save a screenshot of the window as it is now."""
         self._driver.save_screenshot(str(path))
 
     def _width_of(self, image: WebElement) -> int:
-        """0 where the browser could not read the image."""
+        """0 if the browser could not read the image."""
         script = "return arguments[0].complete ? arguments[0].naturalWidth : 0"
         return int(self._driver.execute_script(script, image))
 
@@ -127,6 +127,6 @@ class Window:
 
 
 def quoted(text: str) -> str:
-    """The text as XPath writes it."""
+    """The text as an XPath literal."""
     assert '"' not in text
     return f'"{text}"'

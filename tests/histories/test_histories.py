@@ -49,7 +49,7 @@ assert all(callable(getattr(owner, name)) for owner, name in STAGES)
 ENERGY_FIELDS = {"zaptec": "energy", "jedlix": "energyCharged", "greenflux": "total_energy", "smappee": "energy"}
 START_FIELDS = {"zaptec": "startDateTime", "jedlix": "startTime", "greenflux": "start_date_time", "smappee": "from"}
 PARTS = 4
-"""Of the long run, so that several processors can share it."""
+"""Parts of the long run, so that several processors can share it."""
 
 FAULTS = ("reset_mid_body", "truncated_body", "html", "empty_body", "malformed_json")
 
@@ -59,7 +59,7 @@ numbers = st.integers(0, 30)
 
 
 class Interrupted(BaseException):
-    """What a kill looks like from inside: nothing of ours catches it, and Dagster begins no step behind it."""
+    """What a kill looks like from inside: nothing in the product catches it, and Dagster starts no further step."""
 
 
 class Histories(RuleBasedStateMachine):
@@ -86,7 +86,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(vendor=vendors, ago=hours, length=hours)
     def closed_session(self, vendor: str, ago: int, length: int) -> None:
-        """A session that has ended `ago` hours ago, or more where it is late, after so many hours."""
+        """A session of `length` hours that ended `ago` hours ago."""
         ended_at = self.now - ago * HOUR
         self._add(vendor, ended_at - length * HOUR, ended_at)
 
@@ -195,7 +195,7 @@ class Histories(RuleBasedStateMachine):
     def rebuild(self) -> None:
         assert self.walk.run("rebuild") == command.DONE, self.walk.told
 
-    # Fewer than a client's patience with one request, or it would rightly give up.
+    # Fewer pending faults than a client's attempts at one request, or it would rightly give up.
     @precondition(lambda self: sum(not fault.fired for fault in self.sandbox.faults.armed()) < 5)
     @rule(kind=st.sampled_from(FAULTS), vendor=vendors, nth=st.integers(1, 4))
     def passing_fault(self, kind: Any, vendor: str, nth: int) -> None:
@@ -203,7 +203,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(vendor=vendors)
     def refresh_while_one_is_down(self, vendor: str) -> None:
-        """A list that fails whenever it is asked for: a gap, and all others read."""
+        """One list fails at every request: it is a gap, and all others are read."""
         endpoint = SESSIONS[vendor]
         down = self.sandbox.faults.arm("status", vendor, endpoint=endpoint, value=404, times=None)
         self._run("refresh", expecting=command.INCOMPLETE)
@@ -214,7 +214,7 @@ class Histories(RuleBasedStateMachine):
     def refresh_is_cut_off(self, stage: int, nth: int, before: bool) -> None:
         owner, name = STAGES[stage]
         note(f"cut off {'before' if before else 'after'} call {nth} of {name}")
-        # Where there is less to do, the call is never reached and the run ends well.
+        # If there is less to do, the call is never reached and the run succeeds.
         with _cut_off(owner, name, nth, before=before):
             self._run("refresh", expecting=None)
 
@@ -224,7 +224,7 @@ class Histories(RuleBasedStateMachine):
         try:
             self.now += timedelta(hours=1)
             self._run("refresh")
-            # Back to the first month and no further: what came before it is none of the truth's.
+            # Back to the first month and no further: the truth does not cover what came before it.
             months = (self.now.year - 2026) * 12 + self.now.month
             self._run("reconcile", "--months", str(months))
             self._compare()
@@ -243,7 +243,7 @@ class Histories(RuleBasedStateMachine):
                     assert differences(house, self.sandbox, read_at, [table], [vendor]) == {}
 
     def _compare_current(self, table: str, vendor: str, read_at: list[datetime]) -> None:
-        """A backfill shows the modifications of some months only, so that which versions were seen is not told."""
+        """Compare current versions only: a backfill shows only some months, so which others were seen is unknown."""
         truth = [row for row in self.walk.house.truth(self.sandbox, read_at)[table] if row["vendor"] == vendor]
         columns = [name for name in truth[0] if name not in ("valid_from", "valid_to")]
         current = {tuple(str(row[name]) for name in columns) for row in truth if row["is_current"]}
@@ -307,9 +307,9 @@ assert set(_DIMENSION_ENDPOINTS) == set(DIMENSIONS)
 
 @contextmanager
 def _cut_off(owner: Any, name: str, nth: int, *, before: bool) -> Iterator[Event]:
-    """Interrupt the nth call of a function, before or after it does its work, and everything that writes from then on.
+    """Interrupt the nth call of a function, before or after it does its work, and every later call of any stage.
 
-    Gives the event that the call was reached.
+    Yields an event that is set once the call is reached.
     """
     is_cut = Event()
     calls = count(1)

@@ -1,4 +1,4 @@
-"""Where in time the energy of a session goes when it is spread evenly from its start to its end, exactly."""
+"""In which months the energy of a session falls if it is spread evenly from its start to its end, exactly."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Real sessions and locations read from their files, and which of the four vendors is to play each of them.
+"""Real sessions and locations read from their files, and which of the four vendors plays each of them.
 
 Norwegian garages become Zaptec, the Californian sites Smappee (2019) and Jedlix (2020 and 2021), an American employer's
 sites GreenFlux with CDRs, the public charging locations of the Netherlands GreenFlux with Locations.
@@ -30,7 +30,7 @@ _MIDWEST = ZoneInfo("America/Chicago")
 class RealSession:
     """One session of the files. `energy_kwh` and the two written stamps are as the file has them.
 
-    `ended_at` is None where the file knows no plug-out; `is_running` says that the vendor shows such a session as still
+    `ended_at` is None if the file has no plug-out; `is_running` says that the vendor shows such a session as still
     running rather than as stopped without an end. `cost` is in US dollars.
     """
 
@@ -73,7 +73,7 @@ def sessions() -> list[RealSession]:
 
 
 def trondheim_sessions() -> list[RealSession]:
-    """Sessions in Norwegian garages. Those without a plug-out, which no archive would hold, a Smappee park shows."""
+    """Sessions in Norwegian garages. Those without a plug-out, which no archive would hold, go to a Smappee park."""
     return [_trondheim_session(row) for row in _rows(f"{_NORWAY}/dataset1_ev_charging_reports.csv.gz", ";")]
 
 
@@ -150,7 +150,7 @@ def dutch_locations() -> Iterator[dict[str, Any]]:
 def trondheim_energy_by_hour(name: str, column: str) -> dict[datetime, Decimal]:
     """kWh by the hour that begins at the UTC instant, from a published table of the Norwegian authors.
 
-    Its hours are local; where the clock is put back an hour appears twice, the earlier one first.
+    Its hours are local; when the clocks are put back, an hour appears twice, the earlier one first.
     """
     by_hour: dict[datetime, Decimal] = {}
     for row in _rows(f"{_NORWAY}/{name}.csv.gz", ";"):

@@ -26,7 +26,7 @@ AS_OF = datetime(2026, 6, 15, 6, tzinfo=UTC)
 
 UTC_ZONE = ZoneInfo("UTC")
 HALF = Fraction(1, 2)
-"""Of a millionth of a kWh: what rounding at one boundary of a quarter-hour can move."""
+"""Of a millionth of a kWh: the most that rounding at one quarter-hour boundary can move."""
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Real sessions against tables that others computed from them: kWh by hour, over both changes of the clock.
 
 The Norwegian authors let every car charge at 7.2 kW from the plug-in until its energy is delivered, and published the
-sum of each hour. A session that ends when its energy is delivered is, spread evenly, exactly that.
+sum of each hour. If a session ends when its energy is delivered, spreading it evenly gives exactly that.
 """
 
 from collections import defaultdict

@@ -52,7 +52,7 @@ def expected_locations(sessions: Iterable[RealSession]) -> Iterator[RealLocation
     for garage in sorted({each.site for each in chosen if each.vendor == "zaptec"}):
         yield RealLocation("zaptec", garage, f"Garage {garage}", "Trondheim", "NO", None, None)
     for site, (city, latitude, longitude) in CALIFORNIAN_SITES.items():
-        # A charging location of Jedlix is a home: it has no name, and its place is told to 2 decimals.
+        # A charging location of Jedlix is a home: it has no name, and its coordinates have 2 decimals.
         yield RealLocation("jedlix", site, None, city, "US", round(latitude, 2), round(longitude, 2))
     for workplace in sorted({each.site for each in chosen if each.vendor == "greenflux"}):
         yield RealLocation("greenflux", workplace, f"Workplace {workplace}", None, "US", None, None)
@@ -114,7 +114,7 @@ def _charging_location(site: str) -> Object:
 
 
 def _jedlix_session(session: RealSession) -> Object:
-    """With the stamps of the file, a blank between day and time and an offset at the end."""
+    """With the timestamps as the file has them: a blank between date and time, and an offset at the end."""
     return {
         "id": session.session_id,
         "userId": None,

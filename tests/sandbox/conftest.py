@@ -16,7 +16,7 @@ NOW = datetime(2026, 4, 10, tzinfo=UTC)
 
 
 class Caller:
-    """Speaks to one sandbox as its four vendors' customer."""
+    """Talks to one sandbox as a customer of its four vendors."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.environment = sandbox.environment()

@@ -94,7 +94,7 @@ def test_without_energy_the_slots_have_none_either():
         ([(0, 0), (10, 1.0), (25, 3.0)], ["1.000000", "2.000000", "0.000000"], "metered"),
         # Sum and last value are equally close: cumulative, and 3 kWh fall evenly between start and end.
         ([(0, 0), (30, 3.0)], ["1.000000", "1.500000", "0.500000"], "metered"),
-        # Misses by a tenth: not used. Misses by a third of a percent: scaled away.
+        # Misses the energy by a tenth: not used. Misses it by a third of a percent: scaled to fit.
         ([(0, 0), (10, 0.9), (25, 1.8)], ["1.000000", "1.500000", "0.500000"], "even"),
         ([(0, 0), (10, 0.99), (25, 2.0)], ["0.993311", "2.006689", "0.000000"], "metered"),
         # Points outside are moved to the edge; an interval of no length belongs to the slot that holds it.
@@ -127,7 +127,7 @@ def test_a_session_across_the_end_of_a_month_and_of_summer_time():
     ]
     assert truth(world, [REFRESH], "Europe/Amsterdam")["fact_session"][0]["month"] == "2026-03"
     autumn = World()
-    # 25 October 2025 has 25 hours in Amsterdam: from 22:00Z to 23:00Z the day after.
+    # 26 October 2025 has 25 hours in Amsterdam: from 22:00Z of the day before to 23:00Z.
     _zaptec(autumn, start=datetime(2025, 10, 25, 22, tzinfo=UTC), minutes=25 * 60, energy=25.0)
     rows = truth(autumn, [REFRESH], "Europe/Amsterdam")["fact_energy"]
     assert len(rows) == 100

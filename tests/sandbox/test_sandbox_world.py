@@ -1,4 +1,4 @@
-"""Generated worlds: determined by their arguments, complete in their oddities, and consistent with the oracle."""
+"""Generated worlds: determined by their arguments, with every oddity, and consistent with the oracle."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta

@@ -56,7 +56,7 @@ def raw_rows() -> RowsBuilder:
 
 @pytest.fixture(scope="session")
 def stage() -> Callable[..., list[Row]]:
-    """Objects of one endpoint, staged: a list of rows, after the schema has accepted each of them by itself."""
+    """Stages objects of one endpoint; returns the rows, each of which the schema has accepted by itself."""
 
     def staged(vendor: str, endpoint: str, *objects: Any, scope: str = "all", time_zone: str = "UTC") -> list[Row]:
         staging = STAGINGS[vendor, endpoint]

@@ -1,4 +1,4 @@
-"""Objects of the vendors as Hypothesis draws them: each field now sound, now odd, now absent."""
+"""Objects of the vendors as Hypothesis draws them: each field sound, odd or absent."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 Object = dict[str, Any]
 
-# Around both changes of the clocks in Europe and the ends of months and of a year.
+# Around both clock changes in Europe and the ends of months and of a year.
 BEGINNINGS = st.sampled_from(
     [
         datetime(2026, 3, 28, 22, tzinfo=UTC),
@@ -26,7 +26,7 @@ MILLISECONDS = st.one_of(
 INSTANTS = st.builds(lambda at, later: at + timedelta(milliseconds=later), BEGINNINGS, MILLISECONDS)
 
 NOTHING_READABLE = st.sampled_from([None, "x", "NaN", "0001-01-01T00:00:00Z"])
-"""What no vendor means, and what staging has to make something of all the same."""
+"""Values that no vendor means to send, and that staging must handle all the same."""
 
 ANY_JSON: st.SearchStrategy[Any] = st.sampled_from(
     [
@@ -52,7 +52,7 @@ ANY_JSON: st.SearchStrategy[Any] = st.sampled_from(
 
 
 def written(micro_kwh: int, *, as_text: bool = False) -> float | str:
-    """Energy as a vendor writes it, to the last of six places."""
+    """Energy as a vendor writes it, exact to six decimals."""
     return str(Decimal(micro_kwh).scaleb(-6)) if as_text else micro_kwh / 1e6
 
 
@@ -75,7 +75,7 @@ _DECISIVE = {
     "aborted": st.sampled_from([None, False, True]),
     "replacedBySessionId": st.sampled_from([None, None, None, "b"]),
 }
-"""Fields that say yes or no: what is neither is nobody's to judge."""
+"""Fields that decide yes or no: they get no odd values, which nobody could judge."""
 _TIME_NAMES = ("time", "created", "modified", "updated")
 _NUMBER_NAMES = ("energy", "reading", "volume", "total", "power", "tude")
 

@@ -130,7 +130,7 @@ def test_a_place_that_is_gone_has_no_later_months_and_is_not_asked() -> None:
     ("kinds", "is_asked"), [(["refresh", "backfill"], False), (["refresh", "reconcile"], True), (["backfill"], True)]
 )
 def test_a_backfill_asks_for_its_months_alone(kinds: list[str], is_asked: bool) -> None:
-    """Before the first refresh, what a backfill has read is all that is asked for."""
+    """Before the first refresh, only what a backfill has read is asked for."""
     other = ("zaptec", "sessions", "installation:b")
     readings = [_reading(_day(1), _day(2), _day(2, number + 1), kind=kind) for number, kind in enumerate(kinds[:-1])]
     readings.append(_reading(_day(1), _day(2), _day(2, 9), place=other, kind=kinds[-1]))
@@ -159,7 +159,7 @@ _STRETCHES = st.lists(
     min_size=1,
     max_size=8,
 )
-"""Days: from (None: whole), how many, passed since the run before; then what came of it, and its rows."""
+"""In days: where it begins (None: read whole), its length, the time since the run before; then its state and rows."""
 
 
 @settings(max_examples=80)
@@ -174,7 +174,7 @@ def test_months_are_covered_as_a_plain_count_of_their_days_says(
     for begins, length, passed, state, rows in drawn:
         now += passed
         to = now if begins is None else min(begins + length, now)
-        # What a list read whole was to show is how things stand on the day.
+        # A list read whole is to show how things stand on that day: if it fails, only that day is missing.
         days = set(range(begins, to)) if begins is not None else {now} if state == "failed" else set(range(-100, now))
         if state == "failed":
             failed |= days
@@ -194,6 +194,6 @@ def test_months_are_covered_as_a_plain_count_of_their_days_says(
         elif passed_days <= read:
             assert row["state"] == "complete"
         else:
-            # A list read whole in the first moment of a month was read in that month, up to none of its days.
+            # A list read whole at the first instant of a month was read in that month, but covers none of its days.
             assert row["state"] in (["partial"] if passed_days & read else ["never", "partial"])
     assert sum(row["rows_received"] for row in covered) == sum(rows for *_, state, rows in drawn if state == "complete")

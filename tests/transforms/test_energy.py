@@ -136,7 +136,7 @@ def test_lazy_and_eager_sessions_give_the_same(staged_sessions: RowsBuilder) -> 
     assert_frame_equal(fact_energy(sessions.lazy(), "UTC"), fact_energy(sessions, "UTC"))
 
 
-# Around both changes of the clocks, both in Amsterdam and at the ends of months.
+# Around both clock changes in Amsterdam, and around the ends of months.
 _STARTS = st.sampled_from([at(28, 22), at(29, 0, 50), at(31, 21, 44), at(24, 22, month=10), at(31, 22, month=10)])
 _MILLISECONDS = st.integers(0, 3 * 3_600_000).map(lambda number: timedelta(milliseconds=number))
 _DURATIONS = st.one_of(

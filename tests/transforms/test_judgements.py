@@ -1,4 +1,4 @@
-"""The bounds of the judgements, on frames alone."""
+"""The limits of the judgements, on frames alone."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -57,7 +57,7 @@ def quality(sessions: dict[str, int], rejected: dict[str, int] | None = None, kw
 
 
 def rows_of(table: Table, *rows: dict[str, Any]) -> pl.DataFrame:
-    """Rows of a table, each with what it says; counts that it does not tell are nothing."""
+    """Rows of a table with these fields; counts that are not given are zero."""
     frame = pl.DataFrame(list(rows), schema=polars_schema(table))
     return frame.with_columns(pl.col(pl.Int64).fill_null(0)) if table == MONTH_QUALITY else frame
 
@@ -249,7 +249,7 @@ def test_a_session_of_last_month_with_a_clock_that_is_ahead_came_by_the_end_of_t
     rows = quality({"2025-12": 1}).with_columns(newest_end_at=pl.lit(AS_OF + timedelta(days=430)).cast(INSTANT))
     assert fresh("zaptec", ["sessions"], audit, rows, AS_OF, "UTC").said.endswith("ended 9.0 days ago.")
     assert fresh("zaptec", ["sessions"], audit, rows, AS_OF, "Asia/Tokyo").said.endswith("ended 9.4 days ago.")
-    # The end of this month is ahead, too.
+    # The end of this month is in the future, too.
     rows = quality({"2026-01": 1}).with_columns(newest_end_at=pl.lit(AS_OF + timedelta(days=430)).cast(INSTANT))
     assert fresh("zaptec", ["sessions"], audit, rows, AS_OF, "UTC").numbers["hours_since_newest_session"] == 0
 
@@ -275,7 +275,7 @@ def test_what_is_usual_between_sessions_is_taken_from_six_months_that_are_over()
         judgement = fresh("zaptec", ["sessions"], audit, quality({**months, "2026-01": 999}), instant, time_zone)
         return float(judgement.numbers["hours_tolerated_since_newest_session"])
 
-    # Six months of 30 days, 90 sessions: one in two days.
+    # Six months of 30 days, 90 sessions: one every two days.
     assert tolerated(AS_OF, "UTC") == 10 * 48
     new_year = datetime(2026, 1, 1, tzinfo=UTC)
     assert tolerated(new_year - timedelta(hours=1), "Europe/Berlin") == 10 * 48
@@ -303,7 +303,7 @@ def test_a_vendor_without_any_session_is_fresh_once_read() -> None:
 
 @pytest.mark.parametrize(("endpoint", "passes"), [("chargers", False), ("sessions", True)])
 def test_a_vendor_is_fresh_by_its_sessions_alone(endpoint: str, passes: bool) -> None:
-    """Whatever other list was read: the one of the sessions may have failed for weeks."""
+    """Other lists do not count: the list of the sessions may have failed for weeks."""
     long_ago = AS_OF - timedelta(days=30)
     audit = pl.DataFrame(
         [

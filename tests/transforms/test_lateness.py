@@ -71,7 +71,7 @@ def test_what_ended_after_it_was_first_seen_was_running_then_and_is_not_counted(
     ids=["another list", "another scope", "a failed reading", "a reading that failed further on", "a backfill"],
 )
 def test_what_could_not_show_a_session_does_not_make_it_late(between: pl.DataFrame) -> None:
-    """Our own outage says nothing of the vendor's lateness."""
+    """Our own outage says nothing about the vendor's lateness."""
     readings = pl.concat([_readings(FIRST, SECOND), between])
     [row] = lateness(_first_seen(timedelta(days=-2), as_of=SECOND), readings).rows(named=True)
     assert (row["previous_as_of"], row["sessions_late"]) == (FIRST, 0)

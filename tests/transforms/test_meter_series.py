@@ -1,4 +1,4 @@
-"""Which series are used, seen where it shows: in the method and the slots of fact_energy."""
+"""Which series are used, as the method and the slots of fact_energy show."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -134,7 +134,7 @@ def test_falls_of_less_than_a_watt_hour_that_add_up_to_more_are_no_less_of_a_fal
 def test_points_beyond_all_measure_spoil_the_series_however_many_there_are(
     staged_sessions: RowsBuilder, count: int
 ) -> None:
-    """So many billions of kWh that their micro-kWh, or a hundred times these, would run over 64 bits."""
+    """So many billions of kWh that their micro-kWh, or a hundred times as many, would overflow 64 bits."""
     points = [(number / 200, 1e9) for number in range(count)]
     assert slots(staged_sessions, *points, kind="interval") == EVEN
 

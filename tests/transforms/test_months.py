@@ -54,7 +54,7 @@ def test_a_stretch_that_ends_at_midnight_ends_in_the_month_before(
 
 
 def test_a_month_whose_midnight_the_clocks_skip_begins_with_the_skip() -> None:
-    # Algiers, 1981-05-01: from midnight at once to one o'clock.
+    # Algiers, 1981-05-01: at midnight the clocks go forward to one o'clock.
     first, _ = month_bounds("1981-05", "Africa/Algiers")
     assert first == datetime(1981, 5, 1, tzinfo=UTC)
     assert month_at(first, "Africa/Algiers") == "1981-05"

@@ -138,7 +138,7 @@ def test_ids_are_repeated_within_a_vendor_only() -> None:
     assert repeated_sessions(pl.concat([rows, other]).lazy()).rows() == [("greenflux", "a")]
     counted = {(row["vendor"], row["month"]): row["sessions_repeated"] for row in measured(pl.concat([rows, other]))}
     assert counted == {("greenflux", "2026-03"): 1, ("greenflux", "2026-04"): 1, ("smappee", "2026-03"): 0}
-    # They hash alike.
+    # These two hash alike.
     crossed = sessions({"session_id": "smappee"}, {"session_id": "greenflux", "vendor": "smappee"})
     assert repeated_sessions(crossed.lazy()).is_empty()
 

@@ -78,7 +78,7 @@ def test_everything_read_puts_nothing_at_risk() -> None:
     [
         ("2024-09", 0, 1),
         ("2024-10", 0, 1),
-        ("2024-11", 1, 0),  # the limit lies in it
+        ("2024-11", 1, 0),  # contains the limit
         ("2024-12", 1, 0),
         ("2025-02", 1, 0),  # begins 73 days after the limit
         ("2025-03", 0, 0),  # begins 101 days after it
@@ -108,7 +108,7 @@ def test_months_count_per_scope_and_rows_are_estimated_from_the_scope_s_own_mont
             ("b", "2025-07", "complete", 8),
         ]
     )
-    # 100.5 of a whole month, 70.5 of what is left of another, and 7.5 of the other scope; half a row is one.
+    # 100.5 for a whole month, 70.5 for the rest of another, and 7.5 for the other scope; half a row counts as one.
     assert (row["months_at_risk"], row["rows_at_risk"]) == (3, 179)
 
 
@@ -136,7 +136,7 @@ def test_without_a_known_limit_nothing_can_be_said_of_age() -> None:
 
 
 def test_a_month_begins_where_the_time_zone_says() -> None:
-    """The limit, at 06:00 UTC of 20 November, is no month's border anywhere; 90 days later is 18 February."""
+    """The limit, 06:00 UTC on 20 November, is the border of a month in no time zone; 90 days later is 18 February."""
     assert radar([("a", "2025-02", "never", 0)], time_zone="Pacific/Auckland")["months_at_risk"] == 1
 
 

@@ -35,7 +35,7 @@ def test_a_sound_session_has_no_reason_and_keeps_no_payload(stage: Stage) -> Non
         ({"energy": 5000, "endDateTime": "2026-03-09T10:00:00Z"}, None),
         ({"energy": 1000.001}, "implausible_energy"),
         ({"energy": 1000}, None),
-        # Exactly a megawatt, and above it by the last bit where it is reckoned in floats.
+        # Exactly one megawatt, but above it by the last bit if computed in floats.
         ({"energy": 570.1375, "endDateTime": "2026-03-02T10:34:12.495Z"}, None),
         ({"energy": 570.137501, "endDateTime": "2026-03-02T10:34:12.495Z"}, "implausible_energy"),
         ({"energy": 1e300}, "implausible_energy"),

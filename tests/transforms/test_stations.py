@@ -20,7 +20,7 @@ def test_an_evse_belongs_to_the_station_that_showed_it_last(staged_stations: Row
     stations = staged_stations(
         {"station_id": "A", "evses": {"E": ["1"]}, "version_at": JANUARY},
         {"station_id": "B", "evses": {"E": ["1"]}, "version_at": FEBRUARY},
-        # A newer version that no longer has the EVSE takes it from nobody.
+        # A newer version of a station without the EVSE takes it from nobody.
         {"station_id": "C", "evses": {}, "version_at": FEBRUARY},
     )
     assert station_links(stations).rows() == [("greenflux", "E", "B")]

@@ -125,7 +125,7 @@ _LENGTHS = st.one_of(
 
 @st.composite
 def _states(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
-    """The sessions that are known by now, running, counting, rejected or without a start."""
+    """The sessions known so far: running, counted, rejected or without a start."""
     states: dict[str, dict[str, Any]] = {}
     for session_id in draw(st.sets(st.sampled_from("abc"))):
         started_at = draw(st.none() | st.builds(datetime.__add__, _AROUND, _LENGTHS))

@@ -87,7 +87,7 @@ def clocked(*rows: tuple[int, int, str]) -> pl.DataFrame:
 
 
 def test_an_edit_that_leaves_the_clock_as_it_was_begins_when_it_was_read() -> None:
-    """As of a GreenFlux location that has only `created`."""
+    """As with a GreenFlux location that has only `created`."""
     versions = clocked((0, 5, "A"), (0, 6, "A"), (0, 7, "B"), (0, 9, "A"))
     assert history(versions) == [
         ("A", FIRST, FIRST + 7 * DAY, False),
@@ -154,7 +154,7 @@ def frame(rows: Rows) -> pl.DataFrame:
                 "vendor": "jedlix",
                 "vehicle_id": vehicle_id,
                 "brand": brand,
-                # Without a clock of the vendor, a version begins when it is read.
+                # Without a vendor's clock, a version begins when it is read.
                 "version_at": FIRST + (read if clock is None else clock) * DAY,
                 "is_clocked": clock is not None,
                 "read_at": FIRST + read * DAY,
@@ -195,7 +195,7 @@ def test_batches_in_the_order_of_time_keep_what_one_batch_keeps(rows: Rows, cut:
 @settings(max_examples=80)
 @given(_ROWS)
 def test_history_of_the_versions_kept_is_the_history_of_all(rows: Rows) -> None:
-    # What repeats a version read without a clock is not kept, also where a clock places another in between.
+    # A repeat of a version read without a clock is not kept, even if a clock places another version in between.
     rows = [row for row in rows if row[4] != _BOTH]
     kept = distinct_versions(vehicles(), frame(rows), KEY, ATTRIBUTES)
     assert_frame_equal(with_validity(kept, KEY, ATTRIBUTES), with_validity(frame(rows), KEY, ATTRIBUTES))
@@ -217,5 +217,5 @@ def test_the_current_version_is_the_newest_by_the_vendors_clock_and_then_by_requ
     for column in ("version_at", "requested_at"):
         newest = newest.filter(pl.col(column) == pl.col(column).max().over(KEY))
     assert current.height == versions["vehicle_id"].n_unique()
-    # Of several in one answer, any.
+    # Of several versions in one answer, any may be current.
     assert current.join(newest, on=[*KEY, "brand"], how="semi", nulls_equal=True).height == current.height

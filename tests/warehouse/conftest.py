@@ -71,7 +71,7 @@ def rejected() -> Sessions:
 
 @pytest.fixture
 def flushed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """What was forced to the disk, in order, by its inode: a file may get its name afterwards."""
+    """The inodes that were flushed to disk, in order: inodes, because a file may get its name afterwards."""
     flush = os.fsync
     inodes: list[int] = []
 

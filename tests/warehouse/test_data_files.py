@@ -1,4 +1,4 @@
-"""A frame into the parts that are written as one file each."""
+"""Splitting a frame into the parts that are written as one file each."""
 
 import polars as pl
 from hypothesis import given

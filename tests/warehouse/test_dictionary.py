@@ -1,4 +1,4 @@
-"""What is declared is described, and the data dictionary says it."""
+"""Every declared table and column is described, and the data dictionary shows them all."""
 
 import polars as pl
 import pytest

@@ -1,4 +1,4 @@
-"""A file takes another's place whole, and what is written stays through a loss of power."""
+"""A file replaces another as a whole, and what is written survives a loss of power."""
 
 import os
 from pathlib import Path

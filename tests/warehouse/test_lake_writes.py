@@ -213,7 +213,7 @@ def test_what_others_make_of_an_opened_table_is_seen(lake, sessions):
     other.forget(FACT_SESSION)
     assert not lake.exists(FACT_SESSION)
     assert ids(lake) == []
-    # As many commits as before, but of another table.
+    # The same number of commits as before, but of a new table.
     for name in ("a", "b", "c"):
         other.append(FACT_SESSION, sessions(name, MARCH))
     assert sorted(ids(lake)) == ["a-0", "b-0", "c-0"]

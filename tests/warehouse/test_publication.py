@@ -167,7 +167,7 @@ for _ in sys.stdin:
         return reader.stdout.readline().strip()
 
     assert asks() == "[('old-0',)]"
-    # Also read here, which a writer in this process would not allow, nor the reader a writer.
+    # This process reads it too: an open writer here would not allow that, and the reader would not allow a writer.
     assert len(published_files(path)) == 1
     lake.replace(FACT_SESSION, sessions("new", MARCH))
     publish(lake, path)
@@ -202,7 +202,7 @@ publication.publish(Lake(sys.argv[1]), sys.argv[2])
     others = [path.with_name(f"{path.name}.notes.building"), path.with_name("999999999-0.building")]
     for kept in (alive, *others):
         kept.touch()
-    # In a container every process may have the number of the one before it.
+    # In a container, a process may have the same pid as the one before it.
     for ending in ("building", "building.wal"):
         path.with_name(f"{path.name}.{os.getpid()}-0.{ending}").touch()
     publish(lake, path)

@@ -1,4 +1,4 @@
-"""Whatever session a vendor sends, it is read, rejected and spread as the sandbox judges it, which shares no code."""
+"""Whatever session a vendor sends is read, rejected and spread as in the sandbox's account, which shares no code."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -61,7 +61,7 @@ _MICRO_KWH = st.one_of(
 
 @st.composite
 def metered_sessions(draw: st.DrawFn, vendor: str) -> Object:
-    """A session and its series, which now adds up, now nearly, and now not at all."""
+    """A session and its series, which adds up exactly, nearly, or not at all."""
     started_at = draw(BEGINNINGS) + timedelta(milliseconds=draw(MILLISECONDS))
     length = draw(MILLISECONDS)
     values = draw(st.lists(_MICRO_KWH, max_size=6))
