@@ -378,7 +378,7 @@ def test_small_loads_leave_what_one_large_load_leaves(
 def test_a_load_commits_no_position_that_its_rows_do_not_prove(
     sandbox_settings: SettingsBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The vendors' threads run ahead of the append: a run that is cut off would lose the rows in between."""
+    """The vendors' threads run ahead of the append: otherwise a run that is cut off would lose the rows in between."""
     monkeypatch.setattr(extraction, "LOAD_ROWS", 1)
     proved: set[tuple[object, ...]] = set()
     append = RawLog.append
