@@ -12,7 +12,7 @@ def vendor(*, primary_key: bool = False) -> dy.String:
     return dy.String(
         nullable=False,
         primary_key=primary_key,
-        description="Charging platform the row came from: zaptec, jedlix, greenflux or smappee.",
+        description="Charging platform that the row comes from: zaptec, jedlix, greenflux or smappee.",
     )
 
 
@@ -29,10 +29,10 @@ def month(of: str, *, null_where: str | None = None) -> dy.String:
     """The month of `of`, an instant, by which the rows are partitioned. `null_where` says in which rows it is NULL; by
     default in none.
     """
-    null = f", NULL where {null_where}" if null_where else ""
+    null = f", NULL if {null_where}" if null_where else ""
     return dy.String(
         nullable=null_where is not None,
-        description=f"Month (YYYY-MM) of {of} in CHARGEHOUSE_TIME_ZONE{null}. The partition of the table.",
+        description=f"Month (YYYY-MM) of {of} in the time zone CHARGEHOUSE_TIME_ZONE{null}. Partition column.",
     )
 
 
@@ -74,7 +74,7 @@ def station_id() -> dy.String:
         nullable=True,
         description=(
             "The vendor's id of the charge station (Zaptec: charger; Smappee: serial number as text; GreenFlux: the "
-            "charge station whose EVSE the CDR names). NULL where unknown."
+            "charge station whose EVSE the CDR names). NULL if unknown."
         ),
     )
 
@@ -84,25 +84,25 @@ def location_id() -> dy.String:
     return dy.String(
         nullable=True,
         description=(
-            "The vendor's id of the location (Zaptec: installation; Smappee: charging park). NULL where unknown."
+            "The vendor's id of the location (Zaptec: installation; Smappee: charging park). NULL if unknown."
         ),
     )
 
 
 def user_id(*, primary_key: bool = False) -> dy.String:
     """The pseudonym of a person; never NULL where it is the key."""
-    description = "Keyed pseudonym of the person, the same wherever this vendor names that person."
+    description = "Keyed pseudonym of the person, the same wherever the vendor refers to that person."
     return dy.String(
         nullable=not primary_key,
         primary_key=primary_key,
-        description=description if primary_key else f"{description} NULL where unknown or forgotten.",
+        description=description if primary_key else f"{description} NULL if unknown or forgotten.",
     )
 
 
 def valid_from(*, primary_key: bool = False) -> dy.Datetime:
     """The instant from which a version of an object is valid."""
     return instant(
-        "When this version began: the vendor's modification time, else when it was first read.",
+        "Start of this version: the vendor's modification time, or if there is none, when it was first read.",
         nullable=False,
         primary_key=primary_key,
     )
@@ -110,22 +110,25 @@ def valid_from(*, primary_key: bool = False) -> dy.Datetime:
 
 def valid_to() -> dy.Datetime:
     """The instant until which a version of an object is valid."""
-    return instant("When the next version began. NULL for the newest.")
+    return instant("Start of the next version. NULL for the newest.")
 
 
 def is_current() -> dy.Bool:
     """Whether a version of an object is its newest."""
-    return dy.Bool(nullable=False, description="True for the newest version, also of a removed or deprecated object.")
+    return dy.Bool(nullable=False, description="True for the newest version, even of a removed or deprecated object.")
 
 
 def version_at() -> dy.Datetime:
     """When a staged version of an object begins."""
-    return instant("Beginning of the version: vendor's clock, else first reading.", nullable=False)
+    return instant(
+        "Start of the version: the vendor's modification time, or if there is none, when it was first read.",
+        nullable=False,
+    )
 
 
 def is_clocked() -> dy.Bool:
     """Whether a staged version of an object carries the vendor's own clock."""
-    return dy.Bool(nullable=False, description="Whether version_at is the vendor's own clock.")
+    return dy.Bool(nullable=False, description="Whether version_at is the vendor's own timestamp.")
 
 
 def version_read_at() -> dy.Datetime:

@@ -19,23 +19,24 @@ PREAMBLE = """\
 
 # Data dictionary
 
-What `warehouse.duckdb` shows. Each table is a view over the Delta Lake table of the same name, which lies in
-`lake/{table}` and has the same columns. A unit holds for every row of its column; instants are UTC.
+The tables in `warehouse.duckdb`. Each is a view over the Delta Lake table of the same name, which is stored in
+`lake/{table}` and has the same columns. A unit applies to every row of its column; instants are in UTC.
 
 An id is unique within its vendor: join by `vendor` and the id, a connector by `vendor`, `station_id`, `evse_uid` and
-`connector_id`. A dimension has a row for each version of an object: `is_current` picks the newest, and
-`valid_from <= t AND (t < valid_to OR valid_to IS NULL)` the one at an instant. The oldest version known begins when the
-vendor last modified the object, or when it was first read; for the sessions from before that, take the current one.
+`connector_id`. A dimension has a row for each version of an object: `is_current` selects the newest, and
+`valid_from <= t AND (t < valid_to OR valid_to IS NULL)` the one at an instant. The oldest known version begins when the
+vendor last modified the object, or when it was first read; for sessions before that, use the current version.
 
-Not every vendor tells of what its sessions name: Smappee has no row in any dimension, and an id that is NULL or unknown
-finds none. So join with `LEFT JOIN`, with `is_current` in its `ON`, or the kWh of those sessions are not counted.
+Not every vendor describes the objects that its sessions refer to: Smappee has no row in any dimension, and an id that
+is NULL or unknown matches none. So use a `LEFT JOIN` with `is_current` in its `ON`: with any other join, the kWh of
+those sessions are missing.
 """
 
 PUBLISHED_FILE = """\
 ## ops.published_file
 
 One row per Parquet file of the lake that this publication reads: `table_name`, `table_version` (of the Delta table),
-`month`, `rows` and the absolute `path`. It is the only table that lies in the DuckDB file itself.
+`month`, `rows` and the absolute `path`. It is the only table whose rows are in the DuckDB file itself.
 """
 
 
@@ -66,16 +67,18 @@ def _section(table: Table) -> Iterator[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Writes the document, or checks it; returns the exit status (1: stale)."""
+    """Writes the document, or checks it; returns the exit status (1: out of date)."""
     parser = argparse.ArgumentParser(prog="python -m warehouse.dictionary", description="Write the data dictionary.")
-    parser.add_argument("--check", action="store_true", help="write nothing, fail when the file is stale")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit with status 1 if the file is out of date"
+    )
     if not parser.parse_args(arguments).check:
         DICTIONARY_PATH.parent.mkdir(exist_ok=True)
         DICTIONARY_PATH.write_text(data_dictionary(), encoding="utf-8")
         return 0
     if DICTIONARY_PATH.exists() and DICTIONARY_PATH.read_text(encoding="utf-8") == data_dictionary():
         return 0
-    print(f"{DICTIONARY_PATH.name} is stale: run `make documents`", file=sys.stderr)
+    print(f"{DICTIONARY_PATH.name} is out of date: run `make documents`", file=sys.stderr)
     return 1
 
 

@@ -78,7 +78,7 @@ def test_every_view_and_column_is_commented_with_its_unit(lake, path):
     assert (
         "fact_energy",
         "energy_kwh",
-        "Energy delivered in the slot. NULL where the session's is NULL. [kWh]",
+        "Energy delivered in the slot. NULL if that of the session is NULL. [kWh]",
     ) in shown
 
 
@@ -136,7 +136,7 @@ def test_published_files_are_those_of_the_published_version(lake, path, sessions
 
 def test_a_file_that_is_no_publication_is_said_to_be_none(path):
     path.write_text("something else")
-    with pytest.raises(PublicationError, match="is no publication of the warehouse"):
+    with pytest.raises(PublicationError, match="is not a published warehouse"):
         published_files(path)
 
 
@@ -216,7 +216,7 @@ def test_a_build_that_fails_leaves_the_old_publication_and_nothing_beside_it(lak
     before = path.read_bytes()
     file = Path(lake.files(FACT_SESSION)[0].path)
     file.write_bytes(b"x" * file.stat().st_size)
-    with pytest.raises(PublicationError, match="is not published anew; mend the cause and run again") as fault:
+    with pytest.raises(PublicationError, match="could not be published; fix the cause and run again") as fault:
         publish(lake, path)
     assert "\n" not in str(fault.value)
     assert path.read_bytes() == before
@@ -225,7 +225,7 @@ def test_a_build_that_fails_leaves_the_old_publication_and_nothing_beside_it(lak
 
 def test_a_place_that_cannot_be_taken_is_told_and_nothing_is_left_beside_it(lake, path):
     path.mkdir()
-    with pytest.raises(PublicationError, match="is not published anew; mend the cause and run again"):
+    with pytest.raises(PublicationError, match="could not be published; fix the cause and run again"):
         publish(lake, path)
     assert list(path.parent.iterdir()) == [path]
 
@@ -241,7 +241,7 @@ def test_a_file_that_is_cut_short_is_not_published(lake, path, sessions, month):
     lake.append(FACT_SESSION, sessions("a", MARCH, APRIL))
     [file] = [Path(file.path) for file in lake.files(FACT_SESSION) if file.month == month]
     file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(PublicationError, match="is gone or cut short: run `chargehouse rebuild`"):
+    with pytest.raises(PublicationError, match="is missing or truncated: run `chargehouse rebuild`"):
         publish(lake, path)
     assert not path.exists()
 

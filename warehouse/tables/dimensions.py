@@ -13,20 +13,20 @@ class DimLocation(dy.Schema):
 
     vendor = columns.vendor(primary_key=True)
     location_id = columns.text("The vendor's id of the location.", nullable=False, primary_key=True)
-    name = columns.text("Name of the location. NULL where the vendor gives none.")
-    city = columns.text("City.")
-    country = columns.text("Country, ISO 3166-1 alpha-2.")
+    name = columns.text("Name of the location. NULL if the vendor gives none.")
+    city = columns.text("City. NULL if the vendor gives none.")
+    country = columns.text("Country, ISO 3166-1 alpha-2. NULL if unknown.")
     latitude = dy.Float64(
         nullable=True,
-        description="Latitude, WGS 84. Rounded to 2 decimals where the location is a home (Jedlix).",
+        description="Latitude, WGS 84. Rounded to 2 decimals if the location is a home (Jedlix). NULL if unknown.",
         metadata={"unit": "degree"},
     )
     longitude = dy.Float64(
         nullable=True,
-        description="Longitude, WGS 84. Rounded to 2 decimals where the location is a home (Jedlix).",
+        description="Longitude, WGS 84. Rounded to 2 decimals if the location is a home (Jedlix). NULL if unknown.",
         metadata={"unit": "degree"},
     )
-    time_zone = columns.text("IANA time zone of the location. NULL where the vendor gives none.")
+    time_zone = columns.text("IANA time zone of the location. NULL if the vendor gives none.")
     valid_from = columns.valid_from(primary_key=True)
     valid_to = columns.valid_to()
     is_current = columns.is_current()
@@ -38,9 +38,11 @@ class DimChargeStation(dy.Schema):
     vendor = columns.vendor(primary_key=True)
     station_id = columns.text("The vendor's id of the charge station.", nullable=False, primary_key=True)
     location_id = columns.location_id()
-    name = columns.text("Name of the station.")
-    deploy_state = columns.text("The vendor's word for its life cycle (GreenFlux: Stock, Production, Deprecated).")
-    firmware_version = columns.text("Firmware version as the vendor writes it.")
+    name = columns.text("Name of the station. NULL if the vendor gives none.")
+    deploy_state = columns.text(
+        "Life-cycle state in the vendor's words (GreenFlux: Stock, Production, Deprecated). NULL if unknown."
+    )
+    firmware_version = columns.text("Firmware version as the vendor writes it. NULL if the vendor gives none.")
     valid_from = columns.valid_from(primary_key=True)
     valid_to = columns.valid_to()
     is_current = columns.is_current()
@@ -54,13 +56,13 @@ class DimConnector(dy.Schema):
     evse_uid = columns.text(
         "The vendor's key of the EVSE inside the platform (OCPI: uid).", nullable=False, primary_key=True
     )
-    evse_id = columns.text("Public id of the EVSE (OCPI: evse_id); its uid where it has none.", nullable=False)
+    evse_id = columns.text("Public id of the EVSE (OCPI: evse_id); its uid if it has none.", nullable=False)
     connector_id = columns.text("Id of the connector inside its EVSE.", nullable=False, primary_key=True)
-    standard = columns.text("Connector standard in OCPI's words.")
-    power_type = columns.text("AC_1_PHASE, AC_3_PHASE or DC.")
+    standard = columns.text("Connector standard in OCPI's terms. NULL if the vendor gives none.")
+    power_type = columns.text("AC_1_PHASE, AC_3_PHASE or DC. NULL if the vendor gives none.")
     max_power_kw = dy.Float64(
         nullable=True,
-        description="Greatest power of the connector. NULL where the vendor gives none or zero.",
+        description="Maximum power of the connector. NULL if the vendor gives none or zero.",
         metadata={"unit": "kW"},
     )
     valid_from = columns.valid_from(primary_key=True)
@@ -74,20 +76,20 @@ class DimVehicle(dy.Schema):
     vendor = columns.vendor(primary_key=True)
     vehicle_id = columns.text("The vendor's id of the vehicle.", nullable=False, primary_key=True)
     user_id = columns.user_id()
-    brand = columns.text("Make.")
-    model = columns.text("Model.")
-    version = columns.text("Model version.")
+    brand = columns.text("Make of the vehicle. NULL if the vendor gives none.")
+    model = columns.text("Model of the vehicle. NULL if the vendor gives none.")
+    version = columns.text("Version of the model. NULL if the vendor gives none.")
     valid_from = columns.valid_from(primary_key=True)
     valid_to = columns.valid_to()
     is_current = columns.is_current()
 
 
 class DimUser(dy.Schema):
-    """One row per version of a user (Jedlix), known by pseudonym alone."""
+    """One row per version of a user (Jedlix), identified only by pseudonym."""
 
     vendor = columns.vendor(primary_key=True)
     user_id = columns.user_id(primary_key=True)
-    created_at = columns.instant("When the vendor created the user.")
+    created_at = columns.instant("When the vendor created the user. NULL if unknown.")
     valid_from = columns.valid_from(primary_key=True)
     valid_to = columns.valid_to()
     is_current = columns.is_current()

@@ -12,13 +12,14 @@ def run_id() -> dy.String:
 
 def endpoint() -> dy.String:
     """The list that was read, part of the key."""
-    return columns.text("Endpoint, as the raw log names it.", nullable=False, primary_key=True)
+    return columns.text("Name of the endpoint in the raw log.", nullable=False, primary_key=True)
 
 
 def scope() -> dy.String:
     """What the list was asked for, part of the key."""
     return columns.text(
-        "What the endpoint was asked for: an installation, a park ...; `all` where it takes none. Users by pseudonym.",
+        "What was requested of the endpoint: an installation, a park ...; `all` if it has no such parameter. A user is "
+        "given by pseudonym.",
         nullable=False,
         primary_key=True,
     )
@@ -38,65 +39,73 @@ class Coverage(dy.Schema):
     month = dy.String(
         nullable=False,
         primary_key=True,
-        description="Month (YYYY-MM) on the endpoint's own clock; for endpoints read whole, the month of the reading.",
+        description="Month (YYYY-MM) by the endpoint's clock; for an endpoint that is read whole, that of the reading.",
     )
     state = columns.text(
-        "complete: read from the month's beginning to its end, or to the newest refresh's as-of; partial: only in "
-        "part; gap: a reading failed and none has closed it since; never: not read.",
+        "complete: read from the beginning of the month to its end, or to the as-of instant of the newest refresh if "
+        "that is earlier; partial: read only in part; gap: a reading failed, and no later one has closed the gap; "
+        "never: not read.",
         nullable=False,
     )
-    rows_received = columns.count("Rows received in readings that began in this month, repeats included.")
-    read_at = columns.instant("As-of instant of the last complete reading.")
-    message = columns.text("Why the last reading failed. NULL unless state is gap.")
+    rows_received = columns.count(
+        "Rows received by readings whose window begins in this month, including rows received before."
+    )
+    read_at = columns.instant("As-of instant of the last complete reading. NULL if there was none.")
+    message = columns.text("Cause of the last failed reading. NULL unless state is gap.")
     is_asked = dy.Bool(
         nullable=False,
-        description="Whether the newest refresh of the list asked for this scope. False for an installation, charger "
-        "or park that is gone, a list or vendor that is switched off: nothing can be missing there.",
+        description="Whether the newest refresh of the endpoint requested this scope. False for an installation, "
+        "charger or park that no longer exists, and for an endpoint or vendor that is switched off: nothing counts as "
+        "missing there.",
     )
 
 
 class LoadAudit(dy.Schema):
-    """One row per run, endpoint and scope: rows_received = rows_new + rows_changed + rows_unchanged."""
+    """One row per run, endpoint and scope, with its row counts: received = new + changed + unchanged."""
 
     run_id = run_id()
-    as_of = columns.instant("The run's now: nothing later was looked at.", nullable=False)
+    as_of = columns.instant("As-of instant of the run: nothing later was read.", nullable=False)
     vendor = columns.vendor(primary_key=True)
     endpoint = endpoint()
     scope = scope()
-    state = columns.text("complete, or failed where any reading failed.", nullable=False)
+    state = columns.text("complete, or failed if any reading failed.", nullable=False)
     rows_received = columns.count("Rows received.")
-    rows_new = columns.count("Rows of an object that was not known.")
-    rows_changed = columns.count("Rows that differ from the version known before.")
-    rows_unchanged = columns.count("Rows equal to the version known before.")
-    rows_rejected = columns.count("Of the received rows, those that cannot count as a session.")
+    rows_new = columns.count("Rows of objects that were not known before.")
+    rows_changed = columns.count("Rows that differ from the version known before them.")
+    rows_unchanged = columns.count("Rows equal to the version known before them.")
+    rows_rejected = columns.count(
+        "Of the received rows, those that cannot count: rejected sessions, and other objects without an id."
+    )
     requests = dy.Int64(
-        nullable=False, description="Requests sent, sign-ins and repeats included.", metadata={"unit": "requests"}
+        nullable=False, description="Requests sent, including sign-ins and retries.", metadata={"unit": "requests"}
     )
     retries = dy.Int64(
-        nullable=False, description="Of the requests, those repeated after a fault.", metadata={"unit": "requests"}
+        nullable=False,
+        description="Of the requests, those that were retries after a fault.",
+        metadata={"unit": "requests"},
     )
-    message = columns.text("Why a reading failed. NULL where none did.")
+    message = columns.text("Cause of the last failed reading. NULL if none failed.")
 
 
 class Lateness(dy.Schema):
-    """One row per vendor and run that saw sessions for the first time: how late they came.
+    """One row per vendor and run that received sessions for the first time: how late they arrived.
 
-    A session is late when a run before could have seen it by its end and did not. Latest and typical lateness next to a
-    vendor's look-back say whether the look-back is long enough.
+    A session is late if it had already ended when an earlier run read its list, and that run did not receive it. To see
+    whether a vendor's look-back is long enough, compare it with the longest and the median lateness.
     """
 
     vendor = columns.vendor(primary_key=True)
-    as_of = columns.instant("The run's now.", nullable=False, primary_key=True)
+    as_of = columns.instant("As-of instant of the run.", nullable=False, primary_key=True)
     previous_as_of = columns.instant(
-        "The now of the vendor's reading before that one. NULL for the first, and for a backfill."
+        "As-of instant of the vendor's previous complete reading. NULL if there was none, and for a backfill."
     )
-    sessions_new = session_count("Closed sessions seen for the first time.")
-    sessions_late = session_count("Of these, the ones that had ended before the reading before.")
+    sessions_new = session_count("Closed sessions received for the first time.")
+    sessions_late = session_count("Of these, the sessions that had ended before the previous reading.")
     late_seconds_median = columns.seconds(
-        "Median time from the end of a late session to the reading before. NULL where none was late."
+        "Median time from the end of a late session to the previous reading. NULL if none was late."
     )
     late_seconds_most = columns.seconds(
-        "Longest time from the end of a late session to the reading before. NULL where none was late."
+        "Longest time from the end of a late session to the previous reading. NULL if none was late."
     )
 
 
@@ -105,25 +114,29 @@ class TouchedMonth(dy.Schema):
 
     run_id = run_id()
     month = dy.String(
-        nullable=False, primary_key=True, description="Month (YYYY-MM) whose facts had to be rebuilt; `none`: no month."
+        nullable=False,
+        primary_key=True,
+        description="Month (YYYY-MM) whose facts are to be rebuilt; `none`: sessions without a readable start.",
     )
     reason = columns.text(
-        "new: a session not known before; late: one that an earlier run could have seen by its end; corrected: a known "
-        "one changed; station: a station became known; backfill: read again; rebuild: asked for.",
+        "new: a session that was not known before; late: a new session that an earlier run could have received, since "
+        "it had already ended; corrected: a known session changed; station: a charge station became known or changed; "
+        "backfill: the month was read again; rebuild: a rebuild was requested or necessary.",
         nullable=False,
         primary_key=True,
     )
     touched_at = columns.instant("As-of instant of the run.", nullable=False)
     number = dy.Int64(
         nullable=False,
-        description="Rises each time that months are touched; each fact remembers up to which it was built.",
+        description="Sequence number, raised whenever months are touched. Each fact records up to which number it was "
+        "built.",
     )
 
 
 class MonthQuality(dy.Schema):
-    """One row per month and vendor: what was counted when the month was last built, and what of it ought not to be.
+    """One row per month and vendor: what the month held when it was last counted, and how much of it is wrong.
 
-    A month is counted again when it is built, and when a month is built into which its sessions reach.
+    A month is counted when it is built, and again when another month is built that its sessions extend into.
     """
 
     month = dy.String(
@@ -133,94 +146,101 @@ class MonthQuality(dy.Schema):
     )
     vendor = columns.vendor(primary_key=True)
     sessions = session_count("Rows of fact_session.")
-    energy_kwh = columns.energy_kwh("Energy of these sessions together; one without energy counts as 0.")
-    newest_end_at = columns.instant("When the last of these sessions ended. NULL where there are none.")
-    sessions_repeated = session_count("Session ids that stand more than once in fact_session, other months included.")
+    energy_kwh = columns.energy_kwh("Total energy of these sessions; a session without energy counts as 0.")
+    newest_end_at = columns.instant("Latest end of these sessions. NULL if there are none.")
+    sessions_repeated = session_count(
+        "Session ids that appear more than once in fact_session, in this or another month."
+    )
     sessions_slots_differ = session_count(
-        "Sessions whose slots in fact_energy, over all months, do not add up to energy_kwh exactly (where it is NULL: "
-        "that have a slot with energy); and those that have slots in the month, but do not reach it in fact_session."
+        "Sessions whose slots in fact_energy, over all months, do not add up exactly to energy_kwh (or have energy "
+        "although energy_kwh is NULL), and sessions with slots in the month that do not overlap it in fact_session."
     )
     slots_difference_kwh = columns.energy_kwh(
-        "By how much the slots of those sessions miss their energy, too much and too little added up without sign."
+        "Sum of the absolute differences between the energy of those sessions and that of their slots."
     )
     sessions_overlapping = session_count(
         "Sessions that begin before an earlier session on the same connector (vendor, station_id, connector_id) has "
-        "ended; at the same instant the one with the smaller session_id is the earlier. Where several EVSEs of a "
-        "station have a connector of that id, as many may run at once. Not judged: those without station or connector "
-        "(Zaptec, Jedlix), and those that stand more than once."
+        "ended; of two that begin together, the one with the smaller session_id is the earlier. If several EVSEs of a "
+        "station have a connector with that id, that many sessions may run at once. Not judged: sessions without "
+        "station or connector (Zaptec, Jedlix), and sessions that appear more than once."
     )
-    sessions_without_station = session_count("Sessions whose station_id is NULL or unknown to dim_charge_station.")
-    sessions_without_location = session_count("Sessions whose location_id is NULL or unknown to dim_location.")
-    sessions_naming_no_location = session_count("Of these, those whose location_id is NULL.")
-    sessions_unknown_status = session_count("Sessions whose status is `unknown`: a word that no transform knows.")
+    sessions_without_station = session_count("Sessions whose station_id is NULL or not in dim_charge_station.")
+    sessions_without_location = session_count("Sessions whose location_id is NULL or not in dim_location.")
+    sessions_naming_no_location = session_count("Of these, the sessions whose location_id is NULL.")
+    sessions_unknown_status = session_count(
+        "Sessions whose status is `unknown`: the vendor's status word is not recognised."
+    )
     rejected = session_count("Rows of rejected_session.")
 
 
 class Vocabulary(dy.Schema):
-    """One row per field of a vendor's objects, and per status word that no transform knows: when it was first seen."""
+    """One row per field of a vendor's objects, and per status word that is not recognised: when it was first seen."""
 
     vendor = columns.vendor(primary_key=True)
     endpoint = endpoint()
-    kind = columns.text("field, or word.", nullable=False, primary_key=True)
+    kind = columns.text("field, or word (a status word).", nullable=False, primary_key=True)
     name = columns.text(
-        "field: the path of the field inside the object, dots for nesting, lists left out; word: `field=word`, the "
-        "field that holds it and the word as the vendor wrote it.",
+        "For a field, its path inside the object: dots for nesting, nothing for lists. For a word, `field=word`: the "
+        "field that holds it, and the word as the vendor wrote it.",
         nullable=False,
         primary_key=True,
     )
-    is_claimed = dy.Bool(nullable=False, description="Whether a transform reads it, as of when it was first seen.")
+    is_claimed = dy.Bool(nullable=False, description="Whether a transform read it at the time it was first seen.")
     first_seen_at = columns.instant("As-of instant of the run that first saw it.", nullable=False)
 
 
 class VendorRadar(dy.Schema):
-    """One row per vendor and endpoint in use: what the vendor is about to change or remove, and what of it is not ours.
+    """One row per vendor and endpoint in use: what the vendor is about to change or remove, and how much is unread.
 
-    A vendor removes what is older than `oldest_available_at`, and an endpoint whole at `sunset_at`. Rows that were
-    never read cannot be counted; what is counted exactly are months of scopes (an installation, a charger ...) of which
-    the coverage says that they were not read to the end.
+    A vendor may remove rows older than `oldest_available_at`, and removes the whole endpoint at `sunset_at`. Rows that
+    were never read cannot be counted. Counted exactly are months of scopes (an installation, a charger ...) that,
+    according to the coverage, were not read to the end.
     """
 
     vendor = columns.vendor(primary_key=True)
     endpoint = endpoint()
     api_version = columns.text(
-        "Version in the path or base URL in use; `unversioned` where the vendor has none there.", nullable=False
+        "API version in the path or base URL in use; `unversioned` if there is none.", nullable=False
     )
-    seen_at = columns.instant("As-of instant of the newest run that asked the endpoint. NULL before the first.")
+    seen_at = columns.instant("As-of instant of the newest run that requested the endpoint. NULL before the first.")
     deprecated_at = columns.instant(
-        "Since when, or from when on, the vendor calls the endpoint deprecated: its Deprecation header (RFC 9745) in "
-        "that run. NULL where it says nothing."
+        "When the endpoint became or will become deprecated, from its Deprecation header (RFC 9745) in that run. NULL "
+        "if it sent none."
     )
     sunset_at = columns.instant(
-        "When the vendor will stop answering: its Sunset header (RFC 8594) in that run. NULL where it says nothing."
+        "When the endpoint will be shut down, from its Sunset header (RFC 8594) in that run. NULL if it sent none."
     )
-    retirement_url = columns.text("Where the vendor says more: the link of those headers, less its query.")
-    announced = columns.text("Change that the vendor has announced in a document. NULL where we know of none.")
-    announced_source_url = columns.text("Where it is announced.")
+    retirement_url = columns.text(
+        "URL with more details, from the link sent with those headers, without its query string. NULL if none."
+    )
+    announced = columns.text("Change that the vendor has announced in a document. NULL if none is known.")
+    announced_source_url = columns.text("URL of that document. NULL if no change is known.")
     oldest_available_at = columns.instant(
-        "How far back rows can be counted on to be there, on the endpoint's own clock. NULL where no limit is known."
+        "Oldest instant, by the endpoint's own clock, for which the vendor can be relied on to still have rows. NULL "
+        "if no limit is known."
     )
     months_at_risk = dy.Int64(
         nullable=False,
-        description="Months of scopes, from the first month asked for, that were not read to the end (never, partial "
-        "or gap) and of which the vendor removes something within 90 days of the last run.",
+        description="Months of scopes, from the first requested month on, that were not read to the end (never, "
+        "partial or gap) and from which the vendor may remove rows within 90 days of the last run.",
         metadata={"unit": "months"},
     )
     months_lost = dy.Int64(
         nullable=False,
-        description="Months of scopes that were not read to the end, and that the vendor has removed wholly by now.",
+        description="Months of scopes that were not read to the end, and that the vendor may have removed entirely.",
         metadata={"unit": "months"},
     )
     rows_at_risk = columns.count(
-        "Rows to be expected in the months at risk: 0 where there are none; else estimated, each month at the mean of "
-        "the completely read months of its scope, less what was read of it. NULL where no month of a scope at risk is "
-        "completely read.",
+        "Estimated number of unread rows in the months at risk: for each, the mean of the completely read months of "
+        "its scope, minus the rows already read. 0 if no month is at risk. NULL if a scope at risk has no completely "
+        "read month.",
         nullable=True,
     )
     sessions_leaving = session_count(
-        "Sessions in our lake that the vendor removes within 90 days. NULL where no limit is known.", nullable=True
+        "Sessions in the lake that the vendor may remove within 90 days. NULL if no limit is known.", nullable=True
     )
     sessions_only_here = session_count(
-        "Sessions in our lake that ended before oldest_available_at: the vendor need not have them any more, so that "
-        "only our raw log can bring them back. NULL where no limit is known.",
+        "Sessions in the lake that ended before oldest_available_at: the vendor may no longer have them, so only the "
+        "raw log can restore them. NULL if no limit is known.",
         nullable=True,
     )

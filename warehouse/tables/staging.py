@@ -11,20 +11,23 @@ class StagedSession(dy.Schema):
     vendor = columns.vendor(primary_key=True)
     session_id = columns.session_id(primary_key=True)
     month = columns.month("started_at", null_where="there is no readable start")
-    scope = columns.text("What the endpoint was asked for when this version was read.", nullable=False)
+    scope = columns.text(
+        "What was requested of the endpoint when this version was read: an installation, a park ..., or `all`.",
+        nullable=False,
+    )
     is_open = dy.Bool(nullable=False, description="Still running in this version.")
-    reason = columns.text("Why the session cannot count. NULL where it can.")
-    started_at = columns.instant("Plug-in, where readable.")
-    ended_at = columns.instant("Plug-out, where there is one.")
-    energy_kwh = dy.Float64(nullable=True, description="Energy as claimed.", metadata={"unit": "kWh"})
-    energy_source = columns.text("reported or meter_readings.")
+    reason = columns.text("Why the session cannot count. NULL if it can.")
+    started_at = columns.instant("Plug-in time. NULL if unreadable.")
+    ended_at = columns.instant("Plug-out time. NULL if unreadable, and while the session is running.")
+    energy_kwh = dy.Float64(nullable=True, description="Energy as received. NULL if unknown.", metadata={"unit": "kWh"})
+    energy_source = columns.text("`reported` or `meter_readings`. NULL if there is no energy.")
     charging_seconds = columns.seconds("Time in which energy was delivered.")
-    status = columns.text("The warehouse's word.", nullable=False)
-    vendor_status = columns.text("The vendor's word.")
-    station_id = columns.text("Station, where the session itself names it.")
-    evse_uid = columns.text("The EVSE, where the station is known only through it (GreenFlux).")
+    status = columns.text("Status in the warehouse's vocabulary.", nullable=False)
+    vendor_status = columns.text("Status in the vendor's own words.")
+    station_id = columns.text("Station, if the session itself names it.")
+    evse_uid = columns.text("EVSE, if the station is known only through it (GreenFlux).")
     connector_id = columns.text("Connector.")
-    location_id = columns.text("Location, where the session or its scope names it.")
+    location_id = columns.text("Location, if the session or its scope names it.")
     vehicle_id = columns.text("Vehicle.")
     user_id = columns.user_id()
     token_id = columns.text("Keyed pseudonym of the token.")
@@ -39,14 +42,15 @@ class StagedSession(dy.Schema):
             nullable=True,
         ),
         nullable=True,
-        description="The vendor's meter points as given: the time is the end of the interval. NULL where it gave none.",
+        description="The vendor's meter points as received; each time is the end of an interval. NULL if it gave none.",
         metadata={"unit": "kWh"},
     )
     meter_series_kind = columns.text(
-        "`interval`: each point is the energy since the one before; `undecided`: that or cumulative. NULL: no series."
+        "`interval`: each point is the energy since the previous point; `undecided`: interval or cumulative. NULL if "
+        "there is no series."
     )
-    payload = columns.text("The object as JSON, kept only where the session cannot count.")
-    version_at = columns.instant("The vendor's own clock of this version. NULL where it has none.")
+    payload = columns.text("The object as JSON, kept only if the session cannot count.")
+    version_at = columns.instant("The vendor's own timestamp of this version. NULL if it gives none.")
     requested_at = columns.requested_at()
     read_at = columns.version_read_at()
     first_read_at = columns.instant("As-of instant of the run that first read the session.", nullable=False)
@@ -60,10 +64,10 @@ class StagedLocation(dy.Schema):
     location_id = columns.text("Location.", nullable=False, primary_key=True)
     name = columns.text("Name.")
     city = columns.text("City.")
-    country = columns.text("ISO 3166-1 alpha-2.")
+    country = columns.text("Country, ISO 3166-1 alpha-2.")
     latitude = dy.Float64(nullable=True, description="Latitude.", metadata={"unit": "degree"})
     longitude = dy.Float64(nullable=True, description="Longitude.", metadata={"unit": "degree"})
-    time_zone = columns.text("IANA zone.")
+    time_zone = columns.text("IANA time zone.")
     version_at = columns.version_at()
     is_clocked = columns.is_clocked()
     read_at = columns.version_read_at()
@@ -77,8 +81,8 @@ class StagedChargeStation(dy.Schema):
     station_id = columns.text("Station.", nullable=False, primary_key=True)
     location_id = columns.text("Location.")
     name = columns.text("Name.")
-    deploy_state = columns.text("Life cycle word.")
-    firmware_version = columns.text("Firmware.")
+    deploy_state = columns.text("Life-cycle state in the vendor's words.")
+    firmware_version = columns.text("Firmware version.")
     connectors = dy.List(
         dy.Struct(
             {
@@ -92,7 +96,7 @@ class StagedChargeStation(dy.Schema):
             nullable=True,
         ),
         nullable=True,
-        description="Its connectors, each with its EVSE; an EVSE without connectors stands once, connector_id NULL.",
+        description="Connectors, each with its EVSE. An EVSE without connectors appears once, with connector_id NULL.",
     )
     version_at = columns.version_at()
     is_clocked = columns.is_clocked()
@@ -106,9 +110,9 @@ class StagedVehicle(dy.Schema):
     vendor = columns.vendor(primary_key=True)
     vehicle_id = columns.text("Vehicle.", nullable=False, primary_key=True)
     user_id = columns.user_id()
-    brand = columns.text("Make.")
-    model = columns.text("Model.")
-    version = columns.text("Model version.")
+    brand = columns.text("Make of the vehicle.")
+    model = columns.text("Model of the vehicle.")
+    version = columns.text("Version of the model.")
     version_at = columns.version_at()
     is_clocked = columns.is_clocked()
     read_at = columns.version_read_at()
