@@ -71,7 +71,9 @@ def commit(
                 delta = rebased(delta, folder, removed, replaces, marks or {})
         flush_log(folder, version)
     except (DeltaError, OSError) as error:
-        raise LakeError(f"{table.name}: not written, the stored version stands; run again ({reason(error)})") from error
+        raise LakeError(
+            f"{table.name}: not written, the stored version is unchanged; run again ({reason(error)})"
+        ) from error
 
 
 def rebased(
@@ -107,7 +109,7 @@ def create(table: Table, folder: Path, schema: Schema, partition_by: list[str]) 
 
 
 def is_outdated(table: Table, stored: Schema, declared: Schema) -> bool:
-    """Whether an older Chargehouse wrote the table with columns other than those declared today.
+    """Whether another version of Chargehouse wrote the table with columns other than those declared today.
 
     Raises:
         LakeError: a column has another type, so its values cannot be carried over.
@@ -117,8 +119,8 @@ def is_outdated(table: Table, stored: Schema, declared: Schema) -> bool:
     changed = [name for name, kind in declared_types.items() if stored_types.get(name, kind) != kind]
     if changed:
         raise LakeError(
-            f"{table.name}: {', '.join(changed)} is stored in another type; remove the table's folder and run "
-            "`chargehouse rebuild`"
+            f"{table.name}: stored with another type than declared: {', '.join(changed)}; remove the table's folder "
+            "and run `chargehouse rebuild`"
         )
     return stored_types.keys() != declared_types.keys()
 

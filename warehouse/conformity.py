@@ -20,7 +20,7 @@ def conform(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
     """
     missing = [name for name in table.schema.column_names() if name not in frame.columns]
     if missing:
-        raise LakeError(f"{table.name}: the frame lacks {', '.join(missing)}; build it from the table's schema")
+        raise LakeError(f"{table.name}: the frame has no column {', '.join(missing)}; build it from the table's schema")
     conforming = frame.select(
         _cast_without_loss(table, frame.get_column(name), dtype) for name, dtype in polars_schema(table).items()
     )
@@ -46,7 +46,9 @@ def check_month(table: Table, month: str | None) -> None:
 def _cast_without_loss(table: Table, column: pl.Series, dtype: pl.DataType) -> pl.Series:
     if column.dtype == dtype:
         return column
-    fault = LakeError(f"{table.name}.{column.name}: {column.dtype} does not fit {dtype} without loss; convert it first")
+    fault = LakeError(
+        f"{table.name}.{column.name}: {column.dtype} cannot be stored as {dtype} without loss; convert it first"
+    )
     if isinstance(dtype, pl.Datetime) and isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone is None:
         raise fault
     try:

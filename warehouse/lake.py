@@ -176,7 +176,7 @@ class Lake:
         rows = conform(table, frame)
         outside = sorted({str(month) for month in rows.get_column("month").unique() if month not in months})
         if outside:
-            raise LakeError(f"{table.name}: the frame has rows of {', '.join(outside)}, which are not to be replaced")
+            raise LakeError(f"{table.name}: the frame has rows outside the months to replace: {', '.join(outside)}")
         commit(table, self.folder(table), self._open(table), rows, lambda file: file.month in months, marks)
 
     def replace_rows(
@@ -281,7 +281,9 @@ class Lake:
         except DeltaError as error:
             raise LakeError(f"{self.folder(table)} is damaged: run `chargehouse rebuild` ({reason(error)})") from error
         except OSError as error:
-            raise LakeError(f"{self.folder(table)} cannot be read: mend the cause ({reason(error)})") from error
+            raise LakeError(
+                f"{self.folder(table)} cannot be read: fix the cause and run again ({reason(error)})"
+            ) from error
 
     def _files(self, table: Table, delta: DeltaTable | None) -> Sequence[DataFile]:
         return () if delta is None else self._opened[table].snapshot.files
@@ -290,4 +292,4 @@ class Lake:
 def check_partitioned(table: Table) -> None:
     """Raises LakeError for a table that is not stored by month."""
     if not table.partitioned_by_month:
-        raise LakeError(f"{table.name} is not stored by month; replace it whole")
+        raise LakeError(f"{table.name} is not partitioned by month; replace the whole table")

@@ -35,7 +35,7 @@ PUBLISHED_FILE_STATEMENTS = (
     "COMMENT ON TABLE ops.published_file IS 'One row per Parquet file of the lake that this publication reads.'",
     "COMMENT ON COLUMN ops.published_file.table_name IS 'Table of the lake.'",
     "COMMENT ON COLUMN ops.published_file.table_version IS 'Version of the Delta table that is published.'",
-    "COMMENT ON COLUMN ops.published_file.month IS 'Month (YYYY-MM) of the rows; NULL where the file has no month.'",
+    "COMMENT ON COLUMN ops.published_file.month IS 'Month (YYYY-MM) of the rows; NULL if the file has none.'",
     "COMMENT ON COLUMN ops.published_file.rows IS 'Rows in the file. [rows]'",
     "COMMENT ON COLUMN ops.published_file.path IS 'Absolute path of the file.'",
 )
@@ -74,7 +74,7 @@ def publish(lake: Lake, path: str | Path, tables: Collection[Table] = PUBLISHED_
         flush(target.parent)
     except (duckdb.Error, LakeError, OSError) as error:
         raise PublicationError(
-            f"{target} is not published anew; mend the cause and run again ({reason(error)})"
+            f"{target} could not be published; fix the cause and run again ({reason(error)})"
         ) from error
     finally:
         remove_build(aside)
@@ -113,9 +113,7 @@ def _published(path: str | Path, columns: str) -> list[tuple[Any, ...]]:
             connection.execute(f"ATTACH {literal(str(target))} AS publication (READ_ONLY)")
             return connection.execute(f"SELECT {columns} FROM publication.ops.published_file").fetchall()
     except duckdb.Error as error:
-        raise PublicationError(
-            f"{target} is no publication of the warehouse; move it away ({reason(error)})"
-        ) from error
+        raise PublicationError(f"{target} is not a published warehouse; move it away ({reason(error)})") from error
 
 
 def build(path: Path, snapshots: Mapping[Table, Snapshot | None]) -> None:

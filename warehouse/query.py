@@ -54,8 +54,8 @@ def query(path: str | Path, sql: str, most_rows: int | None = None) -> Answer:
         elsewhere = next((file for file in files if not _is_beside(target, file)), None)
         if elsewhere is not None:
             raise QueryError(
-                f"{target} was moved or copied and still reads {elsewhere}: run `chargehouse refresh`, which publishes "
-                "it anew"
+                f"{target} was moved or copied and still reads {elsewhere}: run `chargehouse refresh` to publish it "
+                "again"
             )
         stopped = threading.Event()
 
@@ -70,7 +70,7 @@ def query(path: str | Path, sql: str, most_rows: int | None = None) -> Answer:
         except duckdb.Error as error:
             gone = next((file for file in files if not Path(file).exists()), None)
             if gone is not None:
-                raise QueryError(f"{gone} is published and gone: run `chargehouse rebuild`") from error
+                raise QueryError(f"{gone} is published but missing: run `chargehouse rebuild`") from error
             raise _sql_fault(error) from error
     return Answer(
         columns=tuple(column[0] for column in description),
@@ -128,7 +128,7 @@ def _open_publication(connection: duckdb.DuckDBPyConnection, path: Path, scratch
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
     except duckdb.Error as error:
-        fault = f"{path} is no publication of the warehouse: run `chargehouse rebuild` ({reason(error)})"
+        fault = f"{path} is not a published warehouse: run `chargehouse rebuild` ({reason(error)})"
         raise QueryError(fault) from error
     return files
 
@@ -151,9 +151,7 @@ def _check_reads_only(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
 def _sql_fault(error: duckdb.Error) -> QueryError:
     text, _, _ = str(error).partition("\n\nLINE ")
     if "Expected a single SELECT statement" in text or "must be at the top level" in text:
-        return StatementError(
-            "only one SELECT (or DESCRIBE, SHOW, SUMMARIZE) is answered here, and nothing that writes"
-        )
+        return StatementError("only a single read-only statement is allowed: SELECT, DESCRIBE, SHOW or SUMMARIZE")
     told = " ".join(text.split())
     return StatementError(told) if isinstance(error, duckdb.ParserException) else QueryError(told)
 
@@ -172,7 +170,7 @@ def render(answer: Answer) -> str:
         return "  ".join(aligned).rstrip()
 
     count = f"{len(texts)} row{'' if len(texts) == 1 else 's'}"
-    footer = f"(the first {count}, there are more)" if answer.is_cut else f"({count})"
+    footer = f"(first {count}; there are more)" if answer.is_cut else f"({count})"
     rule = "  ".join("-" * width for width in widths)
     return "\n".join([line(answer.columns), rule, *(line(row) for row in texts), footer])
 

@@ -69,7 +69,7 @@ def test_a_file_that_is_not_as_it_was_written_is_told_of(lake, sessions, damage,
     march, _ = lake.files(FACT_SESSION)
     damage(Path(march.path))
     assert lake.is_damaged(FACT_SESSION)
-    with pytest.raises(LakeError, match="is gone or cut short: run `chargehouse rebuild`"):
+    with pytest.raises(LakeError, match="is missing or truncated: run `chargehouse rebuild`"):
         look(lake)
     assert lake.version(FACT_SESSION) == 1
 

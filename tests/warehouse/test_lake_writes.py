@@ -89,9 +89,9 @@ def test_rows_without_a_month_are_a_partition(lake, rejected):
 
 def test_rows_outside_the_months_are_refused(lake, sessions, rejected):
     lake.replace_months(FACT_SESSION, sessions("old", MARCH), ["2025-03"])
-    with pytest.raises(LakeError, match="fact_session: the frame has rows of 2025-05"):
+    with pytest.raises(LakeError, match="fact_session: the frame has rows outside the months to replace: 2025-05"):
         lake.replace_months(FACT_SESSION, sessions("new", MARCH, MAY), ["2025-03"])
-    with pytest.raises(LakeError, match="rows of None"):
+    with pytest.raises(LakeError, match="rows outside the months to replace: None"):
         lake.replace_months(REJECTED_SESSION, rejected("new", None), ["2025-03"])
     with pytest.raises(LakeError, match="'2025-3' is not a month; write YYYY-MM"):
         lake.replace_months(FACT_SESSION, sessions("none"), ["2025-3"])
@@ -99,9 +99,9 @@ def test_rows_outside_the_months_are_refused(lake, sessions, rejected):
 
 
 def test_only_a_table_stored_by_month_has_months(lake):
-    with pytest.raises(LakeError, match="load_audit is not stored by month"):
+    with pytest.raises(LakeError, match="load_audit is not partitioned by month"):
         lake.replace_months(LOAD_AUDIT, pl.DataFrame(), ["2025-03"])
-    with pytest.raises(LakeError, match="load_audit is not stored by month"):
+    with pytest.raises(LakeError, match="load_audit is not partitioned by month"):
         lake.scan(LOAD_AUDIT, ["2025-03"])
 
 
@@ -170,9 +170,9 @@ def test_replacing_by_a_column_keeps_rows_that_hold_null_there(lake, sessions):
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (lambda frame: frame.drop("status"), "fact_session: the frame lacks status"),
-        (lambda frame: frame.with_columns(energy_kwh=pl.lit(0.1234567)), "fact_session.energy_kwh: Float64 does not"),
-        (lambda frame: frame.with_columns(energy_kwh=pl.lit(1e12)), "fact_session.energy_kwh: Float64 does not"),
+        (lambda frame: frame.drop("status"), "fact_session: the frame has no column status"),
+        (lambda frame: frame.with_columns(energy_kwh=pl.lit(0.1234567)), "fact_session.energy_kwh: Float64 cannot be"),
+        (lambda frame: frame.with_columns(energy_kwh=pl.lit(1e12)), "fact_session.energy_kwh: Float64 cannot be"),
         (lambda frame: frame.with_columns(pl.col("ended_at").dt.replace_time_zone(None)), "fact_session.ended_at"),
         (lambda frame: frame.with_columns(connected_seconds=pl.lit("an hour")), "fact_session.connected_seconds"),
         (lambda frame: frame.with_columns(session_id=pl.lit(None)), "fact_session.session_id: NULL in a column"),
@@ -256,7 +256,7 @@ class WriterBehind(Lake):
 def test_of_two_writers_of_a_month_the_later_fails(lake, sessions):
     lake.append(FACT_SESSION, sessions("old", MARCH))
     behind = WriterBehind(lake.root, lambda: lake.replace_months(FACT_SESSION, sessions("new", MARCH), ["2025-03"]))
-    with pytest.raises(LakeError, match="fact_session: not written, the stored version stands; run again"):
+    with pytest.raises(LakeError, match="fact_session: not written, the stored version is unchanged; run again"):
         behind.replace_months(FACT_SESSION, sessions("late", MARCH), ["2025-03"], marks={"load": 1})
     assert ids(lake) == ["new-0"]
     assert lake.mark(FACT_SESSION, "load") is None
@@ -314,7 +314,7 @@ def test_a_commit_that_others_always_come_before_gives_up(lake, sessions, monkey
 
     monkeypatch.setattr(DeltaTable, "create_write_transaction", others_first)
     with pytest.raises(
-        LakeError, match=r"not written, the stored version stands; run again \(another commit came first"
+        LakeError, match=r"not written, the stored version is unchanged; run again \(another commit came first"
     ):
         lake.append(FACT_SESSION, sessions("late", APRIL))
     assert len(attempts) == commits.MOST_ATTEMPTS
@@ -330,7 +330,7 @@ def test_two_writers_may_create_a_table_at_once(lake, sessions):
 def test_a_disk_that_refuses_is_told(lake, sessions):
     lake.append(FACT_SESSION, sessions("old", MARCH))
     (lake.folder(FACT_SESSION) / "month=2025-04").touch()
-    with pytest.raises(LakeError, match="fact_session: not written, the stored version stands; run again"):
+    with pytest.raises(LakeError, match="fact_session: not written, the stored version is unchanged; run again"):
         lake.append(FACT_SESSION, sessions("new", APRIL))
     assert ids(lake) == ["old-0"]
 
@@ -339,7 +339,7 @@ def test_a_log_that_the_disk_does_not_give_away_is_told_in_one_plain_line(lake, 
     lake.root.mkdir()
     lake.folder(FACT_SESSION).touch()
     for look in (lake.exists, lake.version, lake.scan, lambda table: lake.append(table, sessions("a", MARCH))):
-        with pytest.raises(LakeError, match="fact_session cannot be read: mend the cause") as fault:
+        with pytest.raises(LakeError, match="fact_session cannot be read: fix the cause") as fault:
             look(FACT_SESSION)
         assert str(fault.value).isprintable()
     assert lake.is_damaged(FACT_SESSION)
@@ -459,14 +459,14 @@ def test_a_lost_file_of_an_older_release_is_told_of(lake, sessions):
     lake.append(older(OlderSession), sessions("old", MARCH).with_columns(dropped=pl.lit("x")))
     [file] = lake.files(FACT_SESSION)
     Path(file.path).write_bytes(b"half")
-    with pytest.raises(LakeError, match="is gone or cut short: run `chargehouse rebuild`"):
+    with pytest.raises(LakeError, match="is missing or truncated: run `chargehouse rebuild`"):
         lake.append(FACT_SESSION, sessions("new", APRIL))
 
 
 def test_a_column_of_another_type_must_be_rebuilt(lake, sessions):
     changed = sessions("old", MARCH).with_columns(dropped=pl.lit("x"), energy_kwh=pl.lit("1"))
     lake.append(older(SessionOfAnotherType), changed)
-    with pytest.raises(LakeError, match="fact_session: energy_kwh is stored in another type"):
+    with pytest.raises(LakeError, match="fact_session: stored with another type than declared: energy_kwh; remove"):
         lake.append(FACT_SESSION, sessions("new", MARCH))
 
 
@@ -529,7 +529,7 @@ def test_tidy_joins_no_files_of_which_one_is_lost(lake, monkeypatch):
     lake.append(EVENT, events("run a", "new"))
     lake.append(EVENT, events("run b", "new"))
     Path(lake.files(EVENT)[0].path).unlink()
-    with pytest.raises(LakeError, match="is gone or cut short: run `chargehouse rebuild`"):
+    with pytest.raises(LakeError, match="is missing or truncated: run `chargehouse rebuild`"):
         lake.tidy(EVENT)
 
 

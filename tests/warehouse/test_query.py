@@ -100,8 +100,8 @@ def test_other_files_cannot_be_read(path, tmp_path, sql):
         ("SELEC 1", 'Parser Error: syntax error at or near "SELEC"'),
         ("SELECT nothing FROM fact_session", "nothing"),
         ("FROM fact_sesion", "fact_session"),
-        ("DROP VIEW fact_session", "only one SELECT"),
-        ("SELECT 1; SELECT 2", "only one SELECT"),
+        ("DROP VIEW fact_session", "only a single read-only statement"),
+        ("SELECT 1; SELECT 2", "only a single read-only statement"),
         ("SELECT ?", "parameters"),
         ("SELECT 'x'::INTEGER", "Could not convert"),
     ],
@@ -116,7 +116,7 @@ def test_what_is_missing_is_said(path, lake, tmp_path):
     with pytest.raises(QueryError, match="run `chargehouse refresh` first"):
         query(tmp_path / "none.duckdb", "SELECT 1")
     (tmp_path / "text.duckdb").write_text("something else")
-    with pytest.raises(QueryError, match="is no publication of the warehouse"):
+    with pytest.raises(QueryError, match="is not a published warehouse"):
         query(tmp_path / "text.duckdb", "SELECT 1")
     Path(lake.files(FACT_SESSION)[0].path).unlink()
     with pytest.raises(QueryError, match="run `chargehouse rebuild`"):
@@ -174,6 +174,4 @@ def test_an_answer_is_shown_as_a_plain_table(path):
 
 def test_no_rows_and_more_rows_are_said():
     assert render(Answer(("n",), ("BIGINT",), [], False)) == "n\n-\n(0 rows)"
-    assert render(Answer(("n",), ("BIGINT",), [(1,), (20,)], True)).endswith(
-        " 1\n20\n(the first 2 rows, there are more)"
-    )
+    assert render(Answer(("n",), ("BIGINT",), [(1,), (20,)], True)).endswith(" 1\n20\n(first 2 rows; there are more)")
