@@ -48,7 +48,8 @@ def parsed_number(text: pl.Expr) -> ParsedValue:
 class SessionMeaning:
     """The meaning of one vendor's session object, as expressions over its decoded fields and the raw columns.
 
-    `is_closed` tells a finished session from a running one; the other names are those of StagedSession.
+    `is_closed` tells a finished session from a running one. `started`, `ended` and `energy` become started_at, ended_at
+    and energy_kwh; `is_void` and `is_replaced` are two of the reasons. The other names are those of StagedSession.
     """
 
     session_id: pl.Expr

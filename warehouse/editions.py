@@ -1,4 +1,4 @@
-"""Which version of a table's schema the lake was written with."""
+"""A fingerprint of a table's declared schema, and whether rows stored with another schema fit it."""
 
 from hashlib import blake2b
 

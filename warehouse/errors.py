@@ -1,4 +1,5 @@
-"""The faults that the warehouse foresees. Every message is one line that says what to do."""
+"""The faults that the warehouse foresees. Every message is one line; it says what to do, except for DuckDB's own
+messages about a query, which are passed on."""
 
 import re
 

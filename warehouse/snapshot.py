@@ -45,7 +45,9 @@ class DataFile:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What one version of a table consists of. Stays readable for 7 days after a newer version replaces it."""
+    """What one version of a table consists of. After a newer version replaces it, its files stay until `Lake.tidy`
+    removes them: 7 days by default, at once where the caller keeps all readers away.
+    """
 
     version: int
     columns: frozenset[str]
@@ -101,7 +103,7 @@ def refuse_lost_files(files: Iterable[DataFile]) -> None:
     """
     for file in files:
         if not file.is_whole():
-            raise LakeError(f"{file.path} is gone or cut short: run `chargehouse rebuild`")
+            raise LakeError(f"{file.path} is missing or truncated: run `chargehouse rebuild`")
 
 
 def scan_files(table: Table, files: Collection[DataFile]) -> pl.LazyFrame:

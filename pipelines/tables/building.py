@@ -1,8 +1,8 @@
-"""From the staged tables to the published ones: the months of the facts that were touched, the dimensions, the
-coverage.
+"""From the staged tables to the published ones that are not kept by month (the sessions still running, the dimensions,
+the coverage), and their publication.
 
-Every published table records, in the commit that changes it, up to which entry of the touched months, or from which
-change (NEWS) of its staged table, it was built. A run that is cut off rebuilds what its last commit does not cover."""
+The sessions still running and each dimension record, in the commit that replaces them, from which change (NEWS) of
+their staged tables they were built: a run rebuilds them if that is not the newest. The coverage is always rebuilt."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime

@@ -9,7 +9,7 @@ MOST_LISTED = 20
 """The most rows shown of a finding: enough to see what it is, few enough to read."""
 
 USUAL_MONTHS = 6
-"""The usual value is taken from this many months: the season is still the same."""
+"""How many earlier months the usual value is taken from."""
 
 
 @dataclass(frozen=True)
