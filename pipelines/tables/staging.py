@@ -118,10 +118,10 @@ def stage(
     zone_number = zlib.crc32(time_zone.encode())
     is_other_zone = lakes.staging.mark(STAGED_SESSION, TIME_ZONE) not in (None, zone_number)
     if is_other_zone:
-        on_stage(f"months begin elsewhere than before ({time_zone}): building everything anew from the raw log")
+        on_stage(f"the time zone of the months has changed to {time_zone}: rebuilding everything from the raw log")
         discard_staged(lakes)
     elif _is_audit_lost(lakes):
-        on_stage("the audit of what was received is lost: building everything anew from the raw log")
+        on_stage("the load audit is lost or incomplete: rebuilding everything from the raw log")
         discard_staged(lakes)
     # Months that were built from staged tables that are now gone may have no session left that would touch them.
     stale = [] if lakes.staging.exists(STAGED_SESSION) else _built_months(lakes)

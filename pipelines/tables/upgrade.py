@@ -1,4 +1,4 @@
-"""Detects a lake that an older Chargehouse wrote, announces it, and has it rebuilt from the raw log.
+"""Detects a lake that another version of Chargehouse wrote, announces it, and has it rebuilt from the raw log.
 
 A file beside the published tables records with which schemas and which edition of the transforms they were written.
 Where it differs from the code, the staged tables are discarded; the next staging takes in the whole raw log and touches
@@ -33,7 +33,7 @@ def upgrade(lakes: Lakes, on_stage: Callable[[str], None] = lambda text: None) -
     outdated = outdated_tables(lakes)
     if outdated:
         on_stage(
-            f"the lake was written by another version ({_named(outdated)}): building everything anew from the raw log"
+            f"the lake was written by another version ({_named(outdated)}): rebuilding everything from the raw log"
         )
         for table in outdated:
             lake = _lake_of(lakes, table)
@@ -51,7 +51,7 @@ def refuse_outdated(lakes: Lakes) -> None:
     if outdated:
         raise LakeError(
             f"the lake was written by another version ({_named(outdated)}): run `chargehouse refresh` or "
-            "`chargehouse rebuild` first, which builds it anew"
+            "`chargehouse rebuild` first to rebuild it"
         )
 
 

@@ -17,8 +17,8 @@ GROUPS = (
 )
 PICTURES_OF = {"fact_energy": 3, "fact_session": 2}
 VERDICTS = {
-    ("fact_energy", "slots_add_up_to_the_session"): "The slots of every session add up to its energy exactly.",
-    ("fact_session", "one_row_per_session"): "Every session stands once.",
+    ("fact_energy", "slots_add_up_to_the_session"): "The slots of every session add up exactly to its energy.",
+    ("fact_session", "one_row_per_session"): "Every session appears once.",
     ("ops/load_audit", "nothing_unaccounted"): "Everything received is accounted for.",
     ("ops/coverage", "months_complete"): "Every month was read from end to end.",
 }

@@ -25,7 +25,7 @@ def test_a_changed_time_zone_moves_every_session_and_slot_to_its_new_month_at_th
         for house in houses:
             assert house.run("refresh", "--as-of", AS_OF.isoformat()) == command.DONE
         told = capsys.readouterr().err
-        assert told.count("months begin elsewhere than before (Pacific/Auckland): building everything anew") == 1
+        assert told.count("the time zone of the months has changed to Pacific/Auckland: rebuilding everything") == 1
         truth = houses[-1].truth(sandbox, [AS_OF])
         for table in ("fact_session", "fact_energy", "rejected_session"):
             rows = [row for row in houses[-1].rows(table, list(truth[table][0])) if "no-id" not in row["session_id"]]

@@ -153,7 +153,7 @@ def test_the_history_of_a_vendor_begins_with_its_first_session() -> None:
     rows = quality({"2025-10": 100, "2025-11": 100, "2025-12": 1}, rejected_before)
     judgement = volume_as_usual(rows, AS_OF, "UTC")
     assert judgement.passed
-    assert judgement.said == "2025-12 is as usual. Not judged, with fewer than 3 months before: zaptec."
+    assert judgement.said == "The volume of 2025-12 is as usual. Not judged, with fewer than 3 earlier months: zaptec."
 
 
 def test_what_is_usual_is_the_median_of_six_months_those_without_a_session_among_them() -> None:
@@ -365,7 +365,9 @@ def test_rows_of_the_audit_that_do_not_add_up_and_lists_unlike_the_raw_log_are_l
         ("zaptec", "sessions", "r1", 3, 4),
         ("zaptec", "sessions", "r2", 5, 3),
     ]
-    assert judgement.said.startswith("In 2 row(s) of the audit received is not new + changed + unchanged; 1 list(s)")
+    assert judgement.said.startswith(
+        "2 row(s) of the audit do not add up (received = new + changed + unchanged); 1 list(s)"
+    )
 
 
 @pytest.mark.parametrize(("received", "is_less_there"), [(5, True), (3, False), (2, False)])
@@ -374,7 +376,7 @@ def test_fewer_rows_than_were_received_are_files_that_are_gone(received: int, is
     audit = rows_of(LOAD_AUDIT, {"run_id": "r", "vendor": "zaptec", "endpoint": "sessions", "scope": "all", **counts})
     nothing = StoredSessions(fact=0, open=0, rejected=0)
     judgement = nothing_unaccounted(audit, audit, [("zaptec", "sessions")], nothing, ["2026-01"])
-    assert ("Files of `raw` are gone" in judgement.said) == is_less_there
+    assert ("Files below `raw` are missing" in judgement.said) == is_less_there
 
 
 def test_months_that_are_not_read_are_told_by_list_and_state() -> None:
@@ -393,7 +395,7 @@ def test_months_that_are_not_read_are_told_by_list_and_state() -> None:
         month("2026-01", "a", "partial"),
     )
     judgement = months_complete(coverage, "2026-01")
-    assert judgement.said == "5 month(s) of 2 list(s) are not read from end to end."
+    assert judgement.said == "5 month(s) of 2 list(s) were not read from end to end."
     assert judgement.numbers["months"] == 6
     columns = ("scope", "state", "first_month", "last_month", "months", "message")
     assert judgement.listed.select(columns).rows() == [

@@ -33,7 +33,7 @@ def one_row_per_session(quality: pl.DataFrame) -> Judgement:
     repeated = total(quality, "sessions_repeated")
     return Judgement(
         repeated == 0,
-        f"{repeated:,} session id(s) stand more than once." if repeated else "Every session stands once.",
+        f"{repeated:,} session id(s) appear more than once." if repeated else "Every session appears once.",
         {"sessions": total(quality, "sessions"), "sessions_repeated": repeated},
         _months_with(quality, "sessions_repeated"),
     )
@@ -45,9 +45,9 @@ def slots_add_up(quality: pl.DataFrame) -> Judgement:
     difference_kwh = float(quality.get_column("slots_difference_kwh").sum() or 0)
     return Judgement(
         differing == 0,
-        f"The slots of {differing:,} session(s) miss their energy, by {difference_kwh:,.6f} kWh."
+        f"The slots of {differing:,} session(s) do not add up to their energy, by {difference_kwh:,.6f} kWh."
         if differing
-        else "The slots of every session add up to its energy exactly.",
+        else "The slots of every session add up exactly to its energy.",
         {
             "sessions": total(quality, "sessions"),
             "energy_kwh": float(quality.get_column("energy_kwh").sum() or 0),
@@ -63,9 +63,9 @@ def no_overlaps(quality: pl.DataFrame) -> Judgement:
     overlapping = total(quality, "sessions_overlapping")
     return Judgement(
         overlapping == 0,
-        f"{overlapping:,} session(s) begin while another still charges on the same connector."
+        f"{overlapping:,} session(s) begin while another is still running on the same connector."
         if overlapping
-        else "No session begins while another still charges on the same connector.",
+        else "No session begins while another is still running on the same connector.",
         {"sessions": total(quality, "sessions"), "sessions_overlapping": overlapping},
         _months_with(quality, "sessions_overlapping"),
     )
@@ -111,10 +111,10 @@ def references_resolve(
     found = without_station + without_location + lost_stations
     return Judgement(
         found == 0,
-        f"{without_station:,} session(s) lead to no known station, {without_location:,} to no known location; "
-        f"{lost_stations:,} station(s) lead to no known location."
+        f"{without_station:,} session(s) refer to no known station, {without_location:,} to no known location; "
+        f"{lost_stations:,} station(s) refer to no known location."
         if found
-        else "Every session leads to a known station and location, where the vendor lists them.",
+        else "Every session refers to a known station and location, if its vendor lists them.",
         {
             "sessions_without_station": without_station,
             "sessions_without_location": without_location,
@@ -162,7 +162,9 @@ def rejected_share(quality: pl.DataFrame, undated: pl.DataFrame, as_of: datetime
     high = shares.filter("is_high").get_column("vendor").to_list()
     return Judgement(
         not high,
-        f"More sessions than usual are rejected: {', '.join(high)}." if high else "No more are rejected than usual.",
+        f"More sessions than usual are rejected: {', '.join(high)}."
+        if high
+        else "No more sessions than usual are rejected.",
         {
             "rejected": total(quality, "rejected"),
             **{
@@ -202,12 +204,12 @@ def volume_as_usual(quality: pl.DataFrame, as_of: datetime, time_zone: str) -> J
     )
     too_short = judged.filter(~has_history).get_column("vendor").to_list()
     said = (
-        f"{newest} is out of the ordinary: {', '.join(unusual['vendor'])}."
+        f"The volume of {newest} is unusual: {', '.join(unusual['vendor'])}."
         if unusual.height
-        else f"{newest} is as usual."
+        else f"The volume of {newest} is as usual."
     )
     if too_short:
-        said += f" Not judged, with fewer than {FEWEST_MONTHS} months before: {', '.join(too_short)}."
+        said += f" Not judged, with fewer than {FEWEST_MONTHS} earlier months: {', '.join(too_short)}."
     if judged.is_empty():
         said = "There is no complete month yet."
     return Judgement(

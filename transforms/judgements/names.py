@@ -26,9 +26,10 @@ def no_new_names(vocabulary: pl.DataFrame, as_of: datetime) -> Judgement:
     words, new_words = (frame.filter(pl.col("kind") == WORD).height for frame in (unclaimed, new))
     return Judgement(
         new.is_empty(),
-        f"{new.height - new_words:,} new field(s) that nobody reads and {new_words:,} new word(s) that nobody knows."
+        f"{new.height - new_words:,} new field(s) that no transform reads, and {new_words:,} new status word(s) that "
+        "none recognises."
         if new.height
-        else "The vendors' objects have no new field and no new word.",
+        else "The vendors' objects have no new unread fields and no new unknown status words.",
         {
             "new_fields": new.height - new_words,
             "new_words": new_words,

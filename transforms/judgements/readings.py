@@ -69,17 +69,20 @@ def nothing_unaccounted(
     accepted = stored.fact + stored.open
     unaccounted = 0 if waiting_months else received - accepted - stored.rejected - duplicates
     faults = [
-        f"in {unbalanced.height:,} row(s) of the audit received is not new + changed + unchanged"
+        f"{unbalanced.height:,} row(s) of the audit do not add up (received = new + changed + unchanged)"
         * bool(unbalanced.height),
-        f"{lost.height:,} list(s) received another number than the raw log has" * bool(lost.height),
-        f"{unaccounted:+,} session row(s) received are neither accepted, rejected nor duplicates" * bool(unaccounted),
+        f"{lost.height:,} list(s) have row counts that differ from the raw log" * bool(lost.height),
+        f"{unaccounted:+,} session row(s) are left over (received minus accepted, rejected and duplicates)"
+        * bool(unaccounted),
     ]
     found = "; ".join(filter(None, faults))
     said = f"{found[:1].upper()}{found[1:]}." if found else "Everything received is accounted for."
     if total(unbalanced, "rows_received") > unbalanced.select(outcomes.sum()).item():
-        said += " Files of `raw` are gone: put them back from a backup, or read everything again into an empty folder."
+        said += (
+            " Files below `raw` are missing: restore them from a backup, or read everything again into an empty folder."
+        )
     if waiting_months:
-        said += f" {len(waiting_months)} month(s) wait to be built; sessions are accounted for afterwards."
+        said += f" {len(waiting_months)} month(s) wait to be built; sessions are checked after that."
     return Judgement(
         not found,
         said,
@@ -126,7 +129,7 @@ def months_complete(coverage: pl.DataFrame, current: str) -> Judgement:
     scopes = missing.select(*_LIST, "scope").n_unique()
     return Judgement(
         missing.is_empty(),
-        f"{total(missing, 'months'):,} month(s) of {scopes:,} list(s) are not read from end to end."
+        f"{total(missing, 'months'):,} month(s) of {scopes:,} list(s) were not read from end to end."
         if scopes
         else "Every month was read from end to end.",
         {
