@@ -21,6 +21,6 @@ class VirtualClock:
     @now.setter
     def now(self, instant: datetime) -> None:
         if instant.tzinfo is None:
-            raise ValueError(f"the clock must be set to an instant aware of its time zone: {instant}")
+            raise ValueError(f"the clock must be set to an instant with a time zone, not {instant}")
         self._set_to = instant.astimezone(UTC)
         self._set_tick = time.monotonic()

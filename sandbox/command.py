@@ -33,7 +33,7 @@ def demo_sandbox(
     else:
         world = read_world(world_folder)
         if not any(world.timelines(vendor, endpoint) for vendor in ENDPOINTS for endpoint in ENDPOINTS[vendor]):
-            raise ValueError(f"{world_folder} holds no world: no {{vendor}}/{{endpoint}}.ndjson with an object")
+            raise ValueError(f"{world_folder} contains no world: no {{vendor}}/{{endpoint}}.ndjson file with an object")
     sandbox = Sandbox(world, now, port, clock_runs=as_of is None)
     if faults:
         sandbox.faults.arm_profile(faults, seed)

@@ -36,7 +36,7 @@ class Control:
         except (KeyError, TypeError, ValueError) as error:
             return Answer(400, orjson.dumps({"error": str(error)}))
         if result is None:
-            return Answer(404, orjson.dumps({"error": f"no such control: {method} /sandbox/{path}"}))
+            return Answer(404, orjson.dumps({"error": f"unknown control endpoint: {method} /sandbox/{path}"}))
         return Answer(200, orjson.dumps(result, default=_plain_text, option=orjson.OPT_UTC_Z))
 
     def _result(self, method: str, path: str, query: MultiMapping[str], body: dict[str, Any]) -> object:
@@ -88,4 +88,4 @@ def _fault(fault: "Fault") -> dict[str, Any]:
 def _plain_text(value: object) -> str:
     if isinstance(value, Decimal):
         return str(value)
-    raise TypeError(f"no JSON form: {type(value).__name__}")
+    raise TypeError(f"cannot be written as JSON: {type(value).__name__}")

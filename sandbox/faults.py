@@ -36,9 +36,9 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(FaultKind):
-            raise ValueError(f"no such fault: {self.kind}")
+            raise ValueError(f"unknown kind of fault: {self.kind}")
         if self.vendor not in ENDPOINTS:
-            raise ValueError(f"no such vendor: {self.vendor}")
+            raise ValueError(f"unknown vendor: {self.vendor}")
         self._random = random.Random(f"{self.seed}-{self.vendor}-{self.kind}")
 
     def fires(self, vendor: str, endpoint: str, scope: str | None) -> bool:
@@ -87,7 +87,7 @@ class FaultScript:
         except ValueError:
             probability = -1.0
         if name != "mixed" or not 0 <= probability < 1:
-            raise ValueError(f"no such fault profile: {profile!r}; expected mixed:SHARE, such as mixed:0.12")
+            raise ValueError(f"unknown fault profile: {profile!r}; expected mixed:SHARE, such as mixed:0.12")
         return [self.arm("mixed", vendor, probability=probability, times=None, seed=seed) for vendor in ENDPOINTS]
 
     def clear(self) -> None:

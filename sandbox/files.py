@@ -81,7 +81,7 @@ def _read_endpoint(world: World, vendor: str, endpoint: str, path: Path) -> None
             if "shown_from" in record:
                 shown_from = datetime.fromisoformat(record["shown_from"])
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path}, line {number}: not an object of a world ({error})") from error
+            raise ValueError(f"{path}, line {number}: not a valid object of a world ({error})") from error
         if identity is None:
-            raise ValueError(f"{path}, line {number}: an object without an id")
+            raise ValueError(f"{path}, line {number}: the object has no id")
         world.show(vendor, endpoint, identity, payload, shown_from, record.get("scope"))

@@ -24,9 +24,9 @@ def generate_world(
     `sessions` is negative.
     """
     if begins_at.tzinfo is None or populated_until.tzinfo is None or begins_at >= populated_until:
-        raise ValueError("begins_at must be before populated_until, both aware of their time zone")
+        raise ValueError("begins_at must be before populated_until, and both need a time zone")
     if sessions < 0:
-        raise ValueError(f"a world has 0 sessions or more, not {sessions}")
+        raise ValueError(f"the number of sessions must be 0 or more, not {sessions}")
     begin = begins_at.astimezone(UTC).replace(microsecond=0)
     world = World()
     vendors = (zaptec, jedlix, greenflux, smappee)

@@ -44,7 +44,7 @@ def truth(
     Raises ValueError if `refreshes` is empty or not ascending.
     """
     if not refreshes or sorted(refreshes) != refreshes:
-        raise ValueError("refreshes must be given, and ascending")
+        raise ValueError("refreshes must be ascending and not empty")
     tables: dict[str, list[Row]] = {
         "fact_session": [],
         "fact_energy": [],

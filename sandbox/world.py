@@ -69,7 +69,7 @@ class World:
         not the one of the session's charger; None leaves the scope unchanged. Raises ValueError for a naive instant.
         """
         if shown_from.tzinfo is None:
-            raise ValueError(f"shown_from must be aware of its time zone: {shown_from}")
+            raise ValueError(f"shown_from must have a time zone: {shown_from}")
         with self.lock:
             shelf = self.shelf(vendor, endpoint)
             line = shelf.timelines.setdefault(object_id, Timeline(object_id))

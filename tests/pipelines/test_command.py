@@ -309,7 +309,7 @@ def test_doctor_tells_names_that_are_probably_misspelt(run: Run) -> None:
 def test_a_sandbox_that_cannot_be_meant_is_a_mistake(arguments: list[str], run: Run) -> None:
     status, printed, told = run("sandbox", *arguments)
     assert (status, printed) == (command.MISTAKE, "")
-    assert re.fullmatch(r"sandbox: .*(--port must|0 sessions or more|holds no world).*\n", told)
+    assert re.fullmatch(r"sandbox: .*(--port must|must be 0 or more|contains no world).*\n", told)
 
 
 def test_doctor_of_nothing_is_content(run: Run) -> None:

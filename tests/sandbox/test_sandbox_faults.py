@@ -180,7 +180,7 @@ def test_a_mixed_profile_spoils_its_share_of_requests_and_repeats_itself():
 
 @pytest.mark.parametrize("profile", ["mixed", "mixed:2", "other:0.1"])
 def test_an_unknown_profile_is_refused(profile):
-    with pytest.raises(ValueError, match="no such fault profile"):
+    with pytest.raises(ValueError, match="unknown fault profile"):
         FaultScript().arm_profile(profile)
 
 
