@@ -1,7 +1,7 @@
-"""`python -m benchmarks`: measures what was asked for and prints it as a table, with every target and whether it holds.
+"""Runs the chosen benchmarks and prints the measurements as a table, with every target and whether it holds.
 
-The first run makes the environments of the yardsticks below `.venv-benchmarks`, which takes packages from where pip is
-told to look for them.
+The first run creates the environments of the yardsticks below `.venv-benchmarks`; pip installs their packages from the
+index that it is configured for.
 """
 
 import argparse
@@ -42,15 +42,19 @@ def main() -> int:
     """Run what was asked for; 0 if all of it ran, whether or not the targets hold."""
     parts = {**USUAL, **LARGE, **ASKED_FOR}
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--sessions", type=int, default=100_000, metavar="N", help="size of the usual world (100,000)")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="how often everything is measured (3)")
     parser.add_argument(
-        "--large", action="store_true", help="also at ten times the size: half an hour, 12 GB of memory"
+        "--sessions", type=int, default=100_000, metavar="N", help="sessions in the usual world (default: 100,000)"
     )
-    parser.add_argument("--only", nargs="+", choices=parts, metavar="NAME", help=f"only these: {', '.join(parts)}")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="how many times to measure (default: 3)")
+    parser.add_argument(
+        "--large", action="store_true", help="also measure ten times the size: takes half an hour and 12 GB of memory"
+    )
+    parser.add_argument("--only", nargs="+", choices=parts, metavar="NAME", help=f"run only these: {', '.join(parts)}")
     options = parser.parse_args()
     if options.rounds < 1 or options.sessions < 4_000:
-        parser.error("at least one round and 4,000 sessions, so that each vendor has news every day")
+        parser.error(
+            "--rounds must be at least 1, and --sessions at least 4,000, so that each vendor has news every day"
+        )
     chosen = options.only or (*USUAL, *(LARGE if options.large else ()))
     findings: list[Finding] = []
     with Histories(options.sessions) as histories:

@@ -53,7 +53,7 @@ def cost_of(command: Command, environment: Mapping[str, str], *, into: Command |
         process.returncode = os.waitstatus_to_exitcode(status)
     if any(process.returncode for process in processes):
         statuses = ", ".join(str(process.returncode) for process in processes)
-        raise RuntimeError(f"{' '.join(command)} ended with {statuses}:\n{output}")
+        raise RuntimeError(f"{' '.join(command)} ended with exit status {statuses}:\n{output}")
     return Cost(
         seconds,
         sum(usage.ru_utime + usage.ru_stime for _, _, usage in usages),

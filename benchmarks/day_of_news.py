@@ -33,7 +33,7 @@ def _section(title: str, compared: list[History], rounds: int) -> Section:
             each.measure()
     findings = [
         at_most(
-            f"day of news: time on {each.history.name}, times that on the usual",
+            f"day of news: time on {each.history.name}, relative to the usual",
             ratio(each.measured, news[0].measured),
             TIMES_THE_SHORT_HISTORY,
         )
@@ -76,7 +76,7 @@ class _News:
         except RuntimeError as error:
             # From the output of a failed run, the line that says why.
             complaint = next((line for line in str(error).splitlines() if line.startswith("chargehouse:")), str(error))
-            self.remarks.append(f"{self.history.name}, other months of {part} blanked: {complaint}")
+            self.remarks.append(f"{self.history.name}, with the other months of {part} blanked: {complaint}")
         return Finding(
             f"day of news on {self.history.name}: months of {part}",
             "others read" if complaint else f"{len(self._written)} of {len(self._all)}",

@@ -51,7 +51,7 @@ def first_refresh(histories: Histories, rounds: int) -> Iterator[Section]:
         ],
         bench.history.served.objects,
         (
-            f"The floor counts {floor.output.strip()} objects: it leaves out what still runs at Smappee.",
+            f"The floor counts {floor.output.strip()} objects: it leaves out Smappee's running sessions.",
             f"Sessions and kWh of dlt's facts: {dlt_parquet.output.strip()}",
         ),
     )
@@ -70,20 +70,20 @@ def large_first_refresh(histories: Histories, _rounds: int) -> Iterator[Section]
         [small_refresh, large_refresh],
         [
             at_least(
-                f"ten times the sessions: rows a second ({large_rate:,.0f}), to those of the usual size",
+                f"ten times the sessions: rows a second ({large_rate:,.0f}), relative to the usual size",
                 large_rate / small_rate,
                 1.0,
             ),
             at_most("ten times the sessions: peak memory", large_refresh.peak_gigabytes, GIGABYTES_LARGE, " GB"),
         ],
-        remarks=(f"{small_rate:,.0f} rows a second at the usual size, {large_rate:,.0f} at ten times as many.",),
+        remarks=(f"{small_rate:,.0f} rows a second at the usual size, {large_rate:,.0f} at ten times the size.",),
     )
 
 
 def real_input(histories: Histories, rounds: int) -> Iterator[Section]:
     """The real data: 37,680 sessions and 69,211 locations. If it is missing, only a message."""
     if not sources.are_there():
-        print("The real data do not lie beside this repository.")
+        print("The real data is not beside this repository.")
         return
     environments.make("floor")
     with Served("real", REAL_AS_OF) as served, histories.folder() as folder:

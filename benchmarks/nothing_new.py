@@ -43,8 +43,8 @@ def nothing_new(histories: Histories, rounds: int) -> Iterator[Section]:
             ),
         ],
         remarks=(
-            f"{total} requests for {len(asked)} scopes, sign-ins among them; most for one: {most} ({most_asked}).",
-            f"More than {REQUESTS_PER_SCOPE:g} for: {_described(asked)}",
+            f"{total} requests for {len(asked)} scopes, including sign-ins; most for one scope: {most} ({most_asked}).",
+            f"More than {REQUESTS_PER_SCOPE:g} requests for: {_described(asked)}",
         ),
     )
 

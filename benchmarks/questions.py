@@ -31,7 +31,7 @@ def main(file: str, name: str | None = None) -> None:
         rows = connection.execute(questions()[name]).fetchall()
     seconds = time.perf_counter() - begun
     if not rows:
-        raise SystemExit(f"no answer to: {name}")
+        raise SystemExit(f"the query returned no rows: {name}")
     print(seconds)
 
 

@@ -33,19 +33,19 @@ def rate_limit(histories: Histories, _rounds: int) -> Iterator[Section]:
         [chargehouse],
         [
             at_most(
-                "rate limit: time from the first request, times what the limit allows",
+                "rate limit: time from the first request, relative to what the limit allows",
                 (cost.ended_at - asked_at) / allowed,
                 TIMES_THE_RATE_ALLOWS,
             ),
             *_of_requests(traffic, least),
         ],
         remarks=(
-            f"{slowest} takes longest: {requests} requests, {allowed:.1f} s at this rate. Whole process "
-            f"{cost.seconds:.2f} s, {cost.seconds / allowed:.3f} times that; up to the first request "
-            f"{asked_at - cost.begun_at:.2f} s, from the first to the last "
-            f"{traffic.ended_at - asked_at:.2f} s ({(traffic.ended_at - asked_at) / allowed:.3f} times), "
-            f"after the last {cost.ended_at - traffic.ended_at:.2f} s.",
-            "Requests, and the least possible: "
+            f"{slowest} takes longest: {requests} requests, or {allowed:.1f} s at this rate. The whole process took "
+            f"{cost.seconds:.2f} s ({cost.seconds / allowed:.3f} times that): {asked_at - cost.begun_at:.2f} s before "
+            f"the first request, {traffic.ended_at - asked_at:.2f} s from the first to the last "
+            f"({(traffic.ended_at - asked_at) / allowed:.3f} times), and {cost.ended_at - traffic.ended_at:.2f} s "
+            "after the last.",
+            "Requests, with the fewest possible in brackets: "
             + ", ".join(f"{vendor} {made[vendor]} ({count})" for vendor, count in least.items()),
         ),
     )
@@ -53,6 +53,6 @@ def rate_limit(histories: Histories, _rounds: int) -> Iterator[Section]:
 
 def _of_requests(traffic: Traffic, least: dict[str, int]) -> Iterator[Finding]:
     refusals = sum(request.status == 429 for request in traffic.requests)
-    yield Finding("rate limit: answers 429", str(refusals), f"at most {REFUSALS}", refusals <= REFUSALS)
+    yield Finding("rate limit: answers with status 429", str(refusals), f"at most {REFUSALS}", refusals <= REFUSALS)
     times = len(traffic.requests) / sum(least.values())
-    yield at_most("rate limit: requests, times the least possible", times, TIMES_THE_LEAST_REQUESTS)
+    yield at_most("rate limit: requests, relative to the fewest possible", times, TIMES_THE_LEAST_REQUESTS)

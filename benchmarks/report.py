@@ -8,10 +8,11 @@ _PROGRAM_WIDTH, _FINDING_WIDTH = 56, 82
 _HEAD = f"  {'':<{_PROGRAM_WIDTH}} {'seconds':>8} {'processor s':>12} {'peak MiB':>9} {'rows/s':>9} {'server busy':>12}"
 
 NOTES = """
-Medians of rounds in which the programs take turns. Whole processes, interpreter start included, over loopback and, but
-for the row that says so, without the vendors' rate limits: from real vendors those take far longer than anything here.
-The server runs in a process of its own on the same machine with its pages made ahead; "server busy" is its share of the
-time, and what is near 100 % measures the server. A GB is 10^9 bytes."""
+Medians of rounds in which the programs take turns. Each measurement is of a whole process, interpreter start included,
+over loopback, and except in the row that says so, without the vendors' rate limits: with real vendors, these take far
+longer than anything here. The server runs in a process of its own on the same machine and serves prepared pages.
+"server busy" is its share of the time; a share near 100 % means that the server is what is measured. A GB is 10^9
+bytes."""
 
 
 def section_text(section: Section) -> str:

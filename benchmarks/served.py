@@ -119,5 +119,5 @@ class Served:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError("the server of the benchmarks ended; its message stands above")
+            raise RuntimeError("the benchmark server ended; see its message above")
         return json.loads(line)

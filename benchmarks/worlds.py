@@ -110,7 +110,9 @@ def _stand_still(world: World, vendor: str, endpoint: str, plan: WorldPlan) -> N
     closing = _closing(vendor, shelf.timelines, plan) if SESSION_ENDPOINTS[vendor] == endpoint else iter(())
     news = {line.object_id for line, _ in zip(closing, range(plan.news), strict=False)}
     if SESSION_ENDPOINTS[vendor] == endpoint and len(news) < plan.news:
-        raise ValueError(f"{plan.news} sessions of news are asked for, {vendor} has {len(news)}")
+        raise ValueError(
+            f"the day of news needs {plan.news} sessions of each vendor, but {vendor} has only {len(news)}"
+        )
     kept: dict[str, Timeline] = {}
     for line in shelf.timelines.values():
         old = line.at(plan.as_of)

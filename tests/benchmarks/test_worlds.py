@@ -29,7 +29,7 @@ def test_the_news_are_the_same_number_on_every_history(sessions: int, days: int)
 
 
 def test_too_much_news_is_refused() -> None:
-    with pytest.raises(ValueError, match="news are asked for"):
+    with pytest.raises(ValueError, match="the day of news needs 50 sessions"):
         world(400, 100, 50)
 
 
