@@ -15,7 +15,7 @@ Source: "Intro to Charge-Location Management API"; OCPI 2.1.1, transport and CDR
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from pipelines.faults import ReadingError
 from pipelines.personal_data import PersonalData
@@ -140,14 +140,14 @@ class Greenflux:
             def fetch(offset: int) -> OffsetPage:
                 answer = self._client.get(path, {**bounds, "offset": offset, "limit": LIMIT}, tally, _check)
                 page = Page(_objects(answer.document), answer.requested_at)
-                return OffsetPage(page, _total(answer.headers), self._has_next(answer.headers))
+                return OffsetPage(page, _total(answer.headers), *self._next_page(answer.headers))
 
             return read_offset_pages(fetch, key_by_id(endpoint.id_field), LIMIT)
 
         return read
 
-    def _has_next(self, headers: Mapping[str, str]) -> bool | None:
-        """Whether a Link header names a next page; None where it does not say.
+    def _next_page(self, headers: Mapping[str, str]) -> tuple[bool | None, int | None]:
+        """Whether a Link header names a next page, None where it does not say; and the offset in that link.
 
         The link itself is never followed. Raises ReadingError for one to another host, which would get the token.
         """
@@ -157,9 +157,9 @@ class Greenflux:
                 continue
             if _host(self._account.base_url, link.target) != _host(self._account.base_url):
                 raise ReadingError("the link to the next page leads to another host, which is refused.")
-            return True
+            return True, _offset_in(link.target)
         # OCPI leaves the header out on the last page, and some servers never send it: the total decides.
-        return False if any(link.relations & BACK for link in links) else None
+        return (False if any(link.relations & BACK for link in links) else None), None
 
 
 def _host(base_url: str, link: str = "") -> tuple[str | None, int | None, str | None] | None:
@@ -173,6 +173,12 @@ def _host(base_url: str, link: str = "") -> tuple[str | None, int | None, str | 
     except ValueError:
         return None
     return parts.hostname, port, parts.username
+
+
+def _offset_in(link: str) -> int | None:
+    """The offset that a link, whose host can be parsed, asks for; None where it names none."""
+    offset = dict(parse_qsl(urlsplit(link).query)).get("offset", "")
+    return int(offset) if offset.isdecimal() else None
 
 
 def _objects(document: Any) -> list[Any]:

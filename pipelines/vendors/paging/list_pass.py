@@ -51,8 +51,9 @@ class ListPass:
             raise ReadingError("the list moves to and fro, so it cannot be read to its end.")
         return self._steps_back
 
-    def take(self, objects: Sequence[Any], key: Callable[[Any], Hashable], rows: int) -> bool:
+    def take(self, objects: Sequence[Any], key: Callable[[Any], Hashable], rows: int, repeated: int = 0) -> bool:
         """Add the rows of an answer, with which `rows` places of the list have been read. Returns whether any was new.
+        The first `repeated` rows were requested again only to tie the answer to the one before.
 
         Raises ReadingError where too many further pages bring no new row.
         """
@@ -65,10 +66,10 @@ class ListPass:
             if self._pages_without_news > limits.MOST_PAGES_WITHOUT_NEWS:
                 raise ReadingError("the same rows come again and again, so the list cannot be read to its end.")
         self._furthest = max(self._furthest, rows)
-        self.keys.extend(keys)
+        self.keys.extend(keys[repeated:])
         self.seen.update(keys)
         if self.versions is not None:
-            self.versions.extend(hash(repr(item)) for item in objects)
+            self.versions.extend(hash(repr(item)) for item in objects[repeated:])
         self.rows = rows
         self.page_size = max(self.page_size, len(keys))
         return is_news

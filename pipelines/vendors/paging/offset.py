@@ -19,8 +19,9 @@ def read_offset_pages(fetch: Callable[[int], OffsetPage], key: Callable[[Any], H
     steps back until it meets a row already seen. A fall of the total, where the vendor gives one, shows the same, and
     how far to step back (OCPI 2.1.1, transport: pagination).
     The list ends where the vendor's total or a missing next link says so; without either, or with a total that is
-    proved wrong, it ends at an empty page. A short page is not the end: the server may cap its pages. After a page that
-    holds only the last row once more, the server may refuse the next request, which is then the end too.
+    proved wrong, it ends at an empty page. A short page is not the end: the server may cap its pages. Nor is an empty
+    one with a link to a next page: the server may filter rows out after cutting the pages. After a page that holds only
+    the last row once more, the server may refuse the next request, which is then the end too.
     """
     previous = ListPass()
     for number in range(limits.PASSES):
@@ -45,6 +46,7 @@ def _offset_pass(
     has_anchor = False
     anchor: Any = None
     is_at_end = False
+    empty_pages = 0
     for _ in range(limits.MOST_PAGES):
         try:
             answer = fetch(offset)
@@ -60,15 +62,22 @@ def _offset_pass(
             offset = max(0, offset - max(fallen + (not has_anchor), 2 ** (reading.step_back() - 1)))
             has_anchor, is_at_end = offset > 0, False
             continue
+        if not objects and answer.has_next:
+            empty_pages += 1
+            if empty_pages >= limits.MOST_EMPTY_PAGES:
+                break
+            offset, has_anchor, is_at_end = _offset_behind(answer, offset), False, False
+            continue
+        empty_pages = 0
         if objects and offset > 0 and not has_anchor:
             reading.is_anchored = False
         # As full as pages get here: more rows may follow it, whatever the total says.
         is_full = len(objects) >= limit or (offset > 0 and len(objects) >= largest)
         largest = max(largest, len(objects))
         reached = offset + len(objects)
-        reading.take(objects, key, reached)
         # The anchor was requested again only to tie the pages together: if unchanged, it is not yielded twice.
         is_repeated = has_anchor and objects[0] == anchor
+        reading.take(objects, key, reached, repeated=int(is_repeated))
         is_at_end = has_anchor and len(objects) == 1
         yield replace(answer, page=replace(answer.page, objects=objects[1:])) if is_repeated else answer
         if not objects or (answer.has_next is False and answer.total_count in (None, reached)):
@@ -80,3 +89,10 @@ def _offset_pass(
         anchor = objects[-1]
         offset = reached - has_anchor
     raise ReadingError("the list has no end.")
+
+
+def _offset_behind(empty: OffsetPage, offset: int) -> int:
+    """Where the page after an empty one begins, which only its link can say. Raises ReadingError where it does not."""
+    if empty.next_offset is None or empty.next_offset <= offset:
+        raise ReadingError("a page is empty, but its link to the next page does not say where that begins.")
+    return empty.next_offset

@@ -34,11 +34,12 @@ class NumberedPage:
 
 @dataclass(frozen=True)
 class OffsetPage:
-    """`total_count` and `has_next` are None where the vendor does not give them."""
+    """`total_count`, `has_next` and `next_offset` are None where the vendor does not give them."""
 
     page: Page
     total_count: int | None
     has_next: bool | None
+    next_offset: int | None = None
 
 
 def key_by_id(id_field: str) -> Callable[[Any], str]:

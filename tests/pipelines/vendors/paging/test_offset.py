@@ -175,3 +175,31 @@ def test_a_server_that_ignores_the_offset_is_not_asked_for_ever(rows: int) -> No
     with pytest.raises(ReadingError, match="the same rows come again and again"):
         rows_of(read_offset_pages(fetch, row, 100))
     assert next(asked) <= limits.MOST_PAGES_WITHOUT_NEWS + 2
+
+
+def filtered_page(rows: int, hidden: range, offset: int, limit: int) -> OffsetPage:
+    """A page of a server that filters rows out after it has cut the pages, and links to the next one."""
+    shown = [number for number in range(offset, min(offset + limit, rows)) if number not in hidden]
+    has_next = offset + limit < rows
+    return OffsetPage(Page(shown, ASKED_AT), None, has_next, offset + limit if has_next else None)
+
+
+@given(st.integers(0, 60), st.integers(2, 7), st.integers(0, 6), st.integers(0, 6))
+def test_paging_goes_on_behind_pages_that_the_server_has_emptied(rows: int, limit: int, first: int, pages: int) -> None:
+    hidden = range(first * limit, (first + pages) * limit)
+    got = list(read_offset_pages(lambda offset: filtered_page(rows, hidden, offset, limit), row, limit))
+    assert {item for page in got for item in page.objects} == {*range(rows)} - {*hidden}
+
+
+@pytest.mark.parametrize("next_offset", [None, 0, 2])
+def test_an_empty_page_whose_link_does_not_lead_on_is_refused(next_offset: int | None) -> None:
+    def fetch(offset: int) -> OffsetPage:
+        return OffsetPage(Page([0, 1][offset:], ASKED_AT), None, True, next_offset)
+
+    with pytest.raises(ReadingError, match="does not say where that begins"):
+        list(read_offset_pages(fetch, row, 2))
+
+
+def test_a_list_of_empty_pages_that_link_on_for_ever_is_given_up() -> None:
+    with pytest.raises(ReadingError, match="no end"):
+        list(read_offset_pages(lambda offset: OffsetPage(Page([], ASKED_AT), None, True, offset + 2), row, 2))
