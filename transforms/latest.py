@@ -12,7 +12,8 @@ def winning_versions(versions: pl.DataFrame) -> pl.DataFrame:
 
     The newest by the vendor's own clock wins (one without a clock is the oldest), then the later request, then closed
     before open, then the larger content hash; versions that still tie are one that was read twice. `first_read_at` is
-    the earliest of all versions. The result never depends on the order of rows or batches.
+    the earliest of all versions. A location that a scope named is that of the newest run in which one did: the session
+    may have come through a scope that names none as well. The result never depends on the order of rows or batches.
     """
     newest_first = [
         pl.col("version_at"),
@@ -22,10 +23,21 @@ def winning_versions(versions: pl.DataFrame) -> pl.DataFrame:
         pl.col("read_at"),
         pl.col("scope"),
     ]
-    return (
+    winners = (
         versions.with_columns(pl.col("first_read_at").min().over(_SESSION))
         .sort([*_SESSION, *newest_first], descending=[False, False, *[True] * len(newest_first)], nulls_last=True)
         .unique(_SESSION, keep="first", maintain_order=True)
+    )
+    located = (
+        versions.filter(pl.col("located_at").is_not_null())
+        .sort("located_at", "location_id", descending=[True, False])
+        .unique(_SESSION, keep="first", maintain_order=True)
+        .select(*_SESSION, location="location_id", latest="located_at")
+    )
+    return (
+        winners.join(located, on=_SESSION, how="left", maintain_order="left")
+        .with_columns(location_id=pl.coalesce("location", "location_id"), located_at="latest")
+        .select(versions.columns)
     )
 
 

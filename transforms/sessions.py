@@ -22,7 +22,7 @@ def fact_session(staged: pl.DataFrame) -> pl.DataFrame:
         idle_seconds=(connected_seconds - pl.col("charging_seconds")).round(3).clip(lower_bound=0),
         energy_kwh=kwh(micro_kwh(pl.col("energy_kwh"))),
         # A cost of more than ten digits before the point cannot be real; the session counts without it.
-        cost_amount=pl.col("cost_amount").cast(_COST, strict=False),
+        cost_amount=pl.col("cost_amount").round(_COST.scale, mode="half_away_from_zero").cast(_COST, strict=False),
         read_at="first_read_at",
     )
     return FactSession.cast(facts.select(FactSession.column_names()))

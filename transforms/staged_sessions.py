@@ -35,13 +35,13 @@ class ParsedValue:
 
 
 def parsed_iso_instant(text: pl.Expr) -> ParsedValue:
-    """An instant written in ISO 8601."""
-    return ParsedValue(instant_from_iso(text), text.is_not_null())
+    """An instant written in ISO 8601; empty text is no value."""
+    return ParsedValue(instant_from_iso(text), text_or_null(text).is_not_null())
 
 
 def parsed_number(text: pl.Expr) -> ParsedValue:
-    """A number."""
-    return ParsedValue(finite_number(text), text.is_not_null())
+    """A number; empty text is no value."""
+    return ParsedValue(finite_number(text), text_or_null(text).is_not_null())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,8 @@ class SessionMeaning:
     """The meaning of one vendor's session object, as expressions over its decoded fields and the raw columns.
 
     `is_closed` tells a finished session from a running one. `started`, `ended` and `energy` become started_at, ended_at
-    and energy_kwh; `is_void` and `is_replaced` are two of the reasons. The other names are those of StagedSession.
+    and energy_kwh; `is_void` and `is_replaced` are two of the reasons; `scope_location_id` is the location that the
+    scope names. The other names are those of StagedSession.
     """
 
     session_id: pl.Expr
@@ -67,6 +68,7 @@ class SessionMeaning:
     evse_uid: pl.Expr = field(default_factory=_absent)
     connector_id: pl.Expr = field(default_factory=_absent)
     location_id: pl.Expr = field(default_factory=_absent)
+    scope_location_id: pl.Expr = field(default_factory=_absent)
     vehicle_id: pl.Expr = field(default_factory=_absent)
     user_id: pl.Expr = field(default_factory=_absent)
     token_id: pl.Expr = field(default_factory=_absent)
@@ -106,7 +108,8 @@ def staged_sessions(raw: pl.DataFrame, decoded: pl.DataFrame, meaning: SessionMe
         station_id=text_or_null(meaning.station_id),
         evse_uid=text_or_null(meaning.evse_uid),
         connector_id=text_or_null(meaning.connector_id),
-        location_id=text_or_null(meaning.location_id),
+        location_id=text_or_null(pl.coalesce(meaning.location_id, meaning.scope_location_id)),
+        located_at=pl.when(meaning.scope_location_id.is_not_null()).then("as_of"),
         vehicle_id=text_or_null(meaning.vehicle_id),
         user_id=text_or_null(meaning.user_id),
         token_id=text_or_null(meaning.token_id),

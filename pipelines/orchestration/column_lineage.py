@@ -165,6 +165,7 @@ RAW_SOURCES: Sources = {
     "session_id": ["object_id"],
     "scope": ["scope"],
     "location_id": ["scope"],
+    "located_at": ["as_of"],
     "payload": ["payload"],
     "requested_at": ["requested_at"],
     "read_at": ["as_of"],

@@ -55,9 +55,10 @@ def read_session(vendor: str, payload: Payload, scope: str | None) -> Session:
 def _iso_times(vendor: str, payload: Payload, start: str, end: str, energy: str) -> dict[str, Any]:
     """The fields common to the three vendors with ISO 8601 times and one energy field; closed means it has an end."""
     session_id = id_of(vendor, SESSION_ENDPOINTS[vendor], payload)
-    started_at, ended_at = instant_of_text(payload.get(start)), instant_of_text(payload.get(end))
-    energy_kwh = exact_number(payload.get(energy))
-    closed = payload.get(end) is not None
+    given = _without_empty(payload)
+    started_at, ended_at = instant_of_text(given.get(start)), instant_of_text(given.get(end))
+    energy_kwh = exact_number(given.get(energy))
+    closed = given.get(end) is not None
     return {
         "vendor": vendor,
         "session_id": session_id,
@@ -70,7 +71,7 @@ def _iso_times(vendor: str, payload: Payload, start: str, end: str, energy: str)
             session_id is None
             or started_at is None
             or (closed and ended_at is None)
-            or (payload.get(energy) is not None and energy_kwh is None)
+            or (given.get(energy) is not None and energy_kwh is None)
         ),
         "payload": payload,
     }
@@ -96,9 +97,8 @@ def _zaptec(payload: Payload, scope: str | None) -> Session:
 
 def _jedlix(payload: Payload, scope: str | None) -> Session:
     word = text(payload.get("status"))
-    times = _iso_times("jedlix", _without_empty(payload), "startTime", "endTime", "energyCharged")
     return Session(
-        **{**times, "payload": payload},
+        **_iso_times("jedlix", payload, "startTime", "endTime", "energyCharged"),
         status=_JEDLIX_STATUSES.get((word or "").lower(), "unknown"),
         vendor_status=word,
         location_id=text(payload.get("chargingLocationId")),

@@ -12,6 +12,7 @@ from pipelines.tables.lakes import BUILT, CONSUMED, NEWS, TIME_ZONE, Lakes
 from pipelines.tables.upgrade import RECORD, outdated_tables, refuse_outdated, upgrade
 from tests.crashes.conftest import REFRESHES
 from tests.crashes.house import House
+from transforms.edition import EDITION
 from warehouse.editions import can_carry_over, fingerprint
 from warehouse.errors import LakeError
 from warehouse.lake import Lake
@@ -123,7 +124,7 @@ def test_another_edition_of_the_transforms_builds_everything_anew(
     months = lakes.staging.months(STAGED_SESSION)
     wrong = lakes.staging.scan(STAGED_SESSION, months).with_columns(pl.lit("wrong").alias("vendor_status")).collect()
     lakes.staging.replace_months(STAGED_SESSION, wrong, months)
-    monkeypatch.setattr("pipelines.tables.upgrade.EDITION", 2)
+    monkeypatch.setattr("pipelines.tables.upgrade.EDITION", EDITION + 1)
     assert house.refresh(REFRESHES[1]) == command.DONE
     assert "the lake was written by another version" in capfd.readouterr().err
     house.assert_equals_the_truth(REFRESHES[:2])

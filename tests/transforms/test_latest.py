@@ -64,7 +64,27 @@ def test_first_read_at_is_the_earliest_of_all_versions(staged_sessions: RowsBuil
     assert winner(versions)["first_read_at"] == EARLY
 
 
+def test_a_session_keeps_its_location_when_a_scope_that_names_none_shows_it_last(staged_sessions: RowsBuilder) -> None:
+    located = {"location_id": "I1", "located_at": EARLY, "requested_at": EARLY}
+    assert winner(staged_sessions(located, {"requested_at": LATE}))["location_id"] == "I1"
+    assert winner(staged_sessions(located, {"requested_at": LATE, "content_hash": 9}))["location_id"] == "I1"
+
+
+def test_of_two_scopes_that_name_a_location_the_one_of_the_newest_run_counts(staged_sessions: RowsBuilder) -> None:
+    before = {"location_id": "I1", "located_at": EARLY, "requested_at": EARLY}
+    after = {"location_id": "I2", "located_at": LATE, "requested_at": LATE}
+    assert winner(staged_sessions(before, after))["location_id"] == "I2"
+    same_run = staged_sessions({**before, "requested_at": LATE}, {**after, "located_at": EARLY})
+    assert winner(same_run)["location_id"] == "I1"
+
+
+def test_a_location_that_the_session_itself_names_is_that_of_the_winner(staged_sessions: RowsBuilder) -> None:
+    versions = staged_sessions({"location_id": "L1", "requested_at": EARLY}, {"requested_at": LATE})
+    assert winner(versions)["location_id"] is None
+
+
 _INSTANTS = st.sampled_from([EARLY, EARLY + timedelta(hours=1), LATE])
+_PLACES = st.just({}) | st.fixed_dictionaries({"location_id": st.sampled_from("LM"), "located_at": _INSTANTS})
 _VERSIONS = st.lists(
     st.fixed_dictionaries(
         {
@@ -77,7 +97,7 @@ _VERSIONS = st.lists(
             "content_hash": st.integers(-2, 2),
             "scope": st.sampled_from(["all", "installation:1"]),
         }
-    ),
+    ).flatmap(lambda row: _PLACES.map(lambda place: row | place)),
     max_size=8,
 )
 

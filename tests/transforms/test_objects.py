@@ -11,7 +11,7 @@ FIELDS = pl.Struct({"id": pl.String, "energy": pl.String, "user": pl.Struct({"id
 
 
 def decode(*payloads: str | None) -> pl.DataFrame:
-    return decode_objects(pl.Series(payloads, dtype=pl.String), FIELDS)
+    return decode_objects(pl.Series(payloads, dtype=pl.String), FIELDS, ["id"])
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_value_is_text_however_the_vendor_writes_it(value: str, text: str | No
         '{"id":"a"',
         '{"id":{"a":1}}',
         '{"id":[1]}',
-        '{"user":"x"}',
+        '{"id":{"a":1},"user":"x"}',
         '{"id":1},{"id":2}',
         '{"energy":1e400}',
         None,
@@ -49,6 +49,18 @@ def test_an_object_of_another_shape_is_alone_in_not_being_decodable(payload: str
     decoded = decode('{"id":"before"}', payload, '{"id":"after"}')
     assert decoded["is_decodable"].to_list() == [True, False, True]
     assert decoded["id"].to_list() == ["before", None, "after"]
+
+
+@pytest.mark.parametrize(
+    "misfit",
+    ['"user":"x"', '"user":""', '"user":7', '"user":[]', '"user":{"id":{}}', '"user":{"id":[1]}', '"energy":{"kwh":1}'],
+)
+def test_a_field_of_another_shape_is_absent_where_the_object_means_something_without_it(misfit: str) -> None:
+    decoded = decode('{"id":1.50,"energy":2.50}', f'{{"id":"odd",{misfit}}}', '{"id":7,"user":{"id":"u"}}')
+    assert decoded["is_decodable"].all()
+    assert decoded["id"].to_list() == ["1.5", "odd", "7"]
+    assert decoded["energy"].to_list() == ["2.5", None, None]
+    assert decoded["user"].to_list() == [None, None, {"id": "u"}]
 
 
 def test_two_halves_of_an_object_do_not_become_one_row() -> None:

@@ -53,7 +53,14 @@ def test_a_sound_session_has_no_reason_and_keeps_no_payload(stage: Stage) -> Non
         ({"energy": "n/a"}, "unreadable"),
         ({"energy": "12,5"}, "unreadable"),
         ({"energy": "NaN"}, "unreadable"),
-        ({"energyDetails": "none"}, "unreadable"),
+        ({"energy": {"kwh": 10}}, "unreadable"),
+        ({"endDateTime": ["2026-03-02T11:00:00Z"]}, "unreadable"),
+        ({"voided": {}}, "unreadable"),
+        ({"energy": ""}, None),
+        ({"energyDetails": "none"}, None),
+        ({"energyDetails": {}}, None),
+        ({"authorizedUser": "somebody"}, None),
+        ({"chargerId": []}, None),
     ],
 )
 def test_a_session_is_rejected_for_one_thing_wrong_with_it(

@@ -57,10 +57,11 @@ def test_energy_and_cost_are_decimals_and_an_impossible_cost_is_unknown(staged_s
         staged_sessions(
             {"energy_kwh": 31.4184995, "cost_amount": 12.34},
             {"energy_kwh": None, "energy_source": None, "cost_amount": 1e300},
+            {"cost_amount": 0.12345},
         )
     )
-    assert facts["energy_kwh"].to_list() == [Decimal("31.418500"), None]
-    assert facts["cost_amount"].to_list() == [Decimal("12.3400"), None]
+    assert facts["energy_kwh"].to_list() == [Decimal("31.418500"), None, Decimal("10.000000")]
+    assert facts["cost_amount"].to_list() == [Decimal("12.3400"), None, Decimal("0.1235")]
 
 
 def test_read_at_is_the_first_reading_of_a_fact_and_the_last_of_a_running_session(staged_sessions: RowsBuilder) -> None:

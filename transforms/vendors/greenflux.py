@@ -87,13 +87,15 @@ CHARGE_STATION = pl.Struct(
     }
 )
 
+# A CDR counts without the rest: without periods its energy is spread evenly, without a cost it has none.
+_CDR_ESSENTIALS = ("id", "start_date_time", "stop_date_time", "total_energy", "last_updated")
 _SECONDS_PER_HOUR = 3600
 _WATTS_PER_KW = 1000
 
 
 def stage_cdrs(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
     """Stages CDRs as StagedSession, with `last_updated` as the clock of the version."""
-    decoded = decode_objects(raw.get_column("payload"), CDR)
+    decoded = decode_objects(raw.get_column("payload"), CDR, _CDR_ESSENTIALS)
     points = period_points(decoded, instant_from_iso(pl.col("stop_date_time")))
     location = pl.col("location").struct
     evse = location.field("evses").list.first()
@@ -104,7 +106,7 @@ def stage_cdrs(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
         started=parsed_iso_instant(pl.col("start_date_time")),
         ended=parsed_iso_instant(pl.col("stop_date_time")),
         energy=parsed_number(pl.col("total_energy")),
-        is_closed=pl.col("stop_date_time").is_not_null(),
+        is_closed=text_or_null(pl.col("stop_date_time")).is_not_null(),
         status=pl.lit("completed"),
         charging_seconds=pl.when(charging_seconds.is_finite()).then(charging_seconds),
         evse_uid=evse.struct.field("uid"),
@@ -116,7 +118,8 @@ def stage_cdrs(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
         currency=pl.col("currency"),
         meter_series=pl.col("points"),
         meter_series_kind=pl.lit("interval"),
-        version_at=instant_from_iso(pl.col("last_updated")),
+        # An issue that cannot be decoded replaces the one before all the same: it is the vendor's newest word.
+        version_at=instant_from_iso(pl.coalesce("last_updated", "vendor_modified")),
     )
     return staged_sessions(raw, decoded.with_columns(points.alias("points")), meaning, time_zone)
 
@@ -126,7 +129,7 @@ def stage_locations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
     coordinates = pl.col("coordinates").struct
     return staged_dimension(
         raw,
-        decode_objects(raw.get_column("payload"), LOCATION),
+        decode_objects(raw.get_column("payload"), LOCATION, ["id"]),
         StagedLocation,
         "location_id",
         {
@@ -144,7 +147,7 @@ def stage_locations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
 
 def stage_charge_stations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
     """Stages charge stations, with their EVSEs and connectors, as StagedChargeStation."""
-    decoded = decode_objects(raw.get_column("payload"), CHARGE_STATION)
+    decoded = decode_objects(raw.get_column("payload"), CHARGE_STATION, ["charge_station_id"])
     return staged_dimension(
         raw,
         decoded.with_columns(_connectors(decoded).alias("connectors")),

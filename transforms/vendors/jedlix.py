@@ -51,26 +51,26 @@ USER = pl.Struct({"id": pl.String, "createdAt": pl.String})
 
 # An active session with an end has ended: the end decides, not the word.
 STATUS_BY_WORD = {"complete": "completed", "active": "completed", "forceended": "forced_end"}
+_ESSENTIALS = ("id", "startTime", "endTime", "energyCharged")
 # A charging location is a home: two decimals locate it only to about a kilometre.
 _COORDINATE_DECIMALS = 2
 
 
 def stage_sessions(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
     """Stages sessions, open or closed, as StagedSession. A session with an end is closed, whatever its status."""
-    end = text_or_null(pl.col("endTime"))
     meaning = SessionMeaning(
         session_id=pl.col("id"),
         started=parsed_iso_instant(pl.col("startTime")),
-        ended=parsed_iso_instant(end),
-        energy=parsed_number(text_or_null(pl.col("energyCharged"))),
-        is_closed=end.is_not_null(),
+        ended=parsed_iso_instant(pl.col("endTime")),
+        energy=parsed_number(pl.col("energyCharged")),
+        is_closed=text_or_null(pl.col("endTime")).is_not_null(),
         status=pl.col("status").str.to_lowercase().replace_strict(STATUS_BY_WORD, default="unknown"),
         vendor_status=pl.col("status"),
         location_id=pl.col("chargingLocationId"),
         vehicle_id=pl.col("vehicleId"),
         user_id=pl.col("userId"),
     )
-    return staged_sessions(raw, decode_objects(raw.get_column("payload"), SESSION), meaning, time_zone)
+    return staged_sessions(raw, decode_objects(raw.get_column("payload"), SESSION, _ESSENTIALS), meaning, time_zone)
 
 
 def stage_charging_locations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
@@ -79,7 +79,7 @@ def stage_charging_locations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame
     coordinates = pl.col("coordinates").struct
     return staged_dimension(
         raw,
-        decode_objects(raw.get_column("payload"), CHARGING_LOCATION),
+        decode_objects(raw.get_column("payload"), CHARGING_LOCATION, ["id"]),
         StagedLocation,
         "location_id",
         {
@@ -100,7 +100,7 @@ def stage_vehicles(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
     details = pl.col("details").struct
     return staged_dimension(
         raw,
-        decode_objects(raw.get_column("payload"), VEHICLE),
+        decode_objects(raw.get_column("payload"), VEHICLE, ["id"]),
         StagedVehicle,
         "vehicle_id",
         {
@@ -117,7 +117,7 @@ def stage_users(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
     """Stages users, known only by pseudonym, as StagedUser."""
     return staged_dimension(
         raw,
-        decode_objects(raw.get_column("payload"), USER),
+        decode_objects(raw.get_column("payload"), USER, ["id"]),
         StagedUser,
         "user_id",
         {"user_id": text_or_null(pl.col("id")), "created_at": instant_from_iso(pl.col("createdAt"))},

@@ -31,6 +31,8 @@ SESSION = pl.Struct(
     }
 )
 
+_ESSENTIALS = ("id", "from", "to", "status", "startReading", "stopReading", "energy")
+
 CLOSED_STATUS = "STOPPED"
 RUNNING_STATUSES = ("INITIAL", "STARTED", "CHARGING", "SUSPENDED", "STOPPING")
 # Registers count whole watt-hours or finer; a float's remainder below a milliwatt-hour is not energy.
@@ -38,7 +40,7 @@ _READING_DECIMALS = 6
 
 
 def _parsed_epoch_instant(text: pl.Expr) -> ParsedValue:
-    return ParsedValue(instant_from_epoch_milliseconds(text), text.is_not_null())
+    return ParsedValue(instant_from_epoch_milliseconds(text), text_or_null(text).is_not_null())
 
 
 def _parsed_energy() -> ParsedValue:
@@ -61,7 +63,7 @@ def stage_sessions(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
     meaning = SessionMeaning(
         session_id=pl.col("id"),
         started=_parsed_epoch_instant(pl.col("from")),
-        ended=_parsed_epoch_instant(text_or_null(pl.col("to"))),
+        ended=_parsed_epoch_instant(pl.col("to")),
         energy=_parsed_energy(),
         energy_source=pl.when(text_or_null(pl.col("energy")).is_not_null())
         .then(pl.lit("reported"))
@@ -71,8 +73,8 @@ def stage_sessions(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
         vendor_status=pl.col("status"),
         station_id=pl.col("serialNumber"),
         connector_id=pl.col("connector"),
-        location_id=scoped_id(pl.col("scope"), "park"),
+        scope_location_id=scoped_id(pl.col("scope"), "park"),
         user_id=pl.col("userId"),
         token_id=pl.col("rfid"),
     )
-    return staged_sessions(raw, decode_objects(raw.get_column("payload"), SESSION), meaning, time_zone)
+    return staged_sessions(raw, decode_objects(raw.get_column("payload"), SESSION, _ESSENTIALS), meaning, time_zone)

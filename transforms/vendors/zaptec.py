@@ -49,6 +49,8 @@ INSTALLATION = pl.Struct(
 )
 CHARGER = pl.Struct({"Id": pl.String, "Name": pl.String, "InstallationId": pl.String})
 
+# A session counts without the rest: without details its energy is spread evenly.
+_ESSENTIALS = ("id", "startDateTime", "endDateTime", "energy", "voided", "replacedBySessionId")
 # Whether the points are energy per interval or cumulative is decided for each session, from their sum.
 _METER_SERIES_KIND = "undecided"
 
@@ -65,25 +67,25 @@ def stage_sessions(raw: pl.DataFrame, time_zone: str) -> pl.DataFrame:
         started=parsed_iso_instant(pl.col("startDateTime")),
         ended=parsed_iso_instant(pl.col("endDateTime")),
         energy=parsed_number(pl.col("energy")),
-        is_closed=pl.col("endDateTime").is_not_null(),
+        is_closed=text_or_null(pl.col("endDateTime")).is_not_null(),
         is_void=flag(pl.col("voided")),
         is_replaced=text_or_null(pl.col("replacedBySessionId")).is_not_null(),
         status=pl.when(flag(pl.col("aborted"))).then(pl.lit("aborted")).otherwise(pl.lit("completed")),
         station_id=pl.col("chargerId"),
-        location_id=scoped_id(pl.col("scope"), "installation"),
+        scope_location_id=scoped_id(pl.col("scope"), "installation"),
         user_id=pl.col("authorizedUser").struct.field("id"),
         token_id=pl.col("tokenName"),
         meter_series=pl.when(details.list.len() > 0).then(details.list.eval(point)),
         meter_series_kind=pl.lit(_METER_SERIES_KIND),
     )
-    return staged_sessions(raw, decode_objects(raw.get_column("payload"), SESSION), meaning, time_zone)
+    return staged_sessions(raw, decode_objects(raw.get_column("payload"), SESSION, _ESSENTIALS), meaning, time_zone)
 
 
 def stage_installations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
     """Stages installations as StagedLocation."""
     return staged_dimension(
         raw,
-        decode_objects(raw.get_column("payload"), INSTALLATION),
+        decode_objects(raw.get_column("payload"), INSTALLATION, ["Id"]),
         StagedLocation,
         "location_id",
         {
@@ -102,7 +104,7 @@ def stage_chargers(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame:
     """Stages chargers as StagedChargeStation."""
     return staged_dimension(
         raw,
-        decode_objects(raw.get_column("payload"), CHARGER),
+        decode_objects(raw.get_column("payload"), CHARGER, ["Id"]),
         StagedChargeStation,
         "station_id",
         {

@@ -2,7 +2,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import polars as pl
 import pytest
+
+from transforms.latest import winning_versions
+from transforms.vendors.greenflux import stage_cdrs
 
 Stage = Callable[..., list[dict[str, Any]]]
 
@@ -114,6 +118,27 @@ def test_a_cdr_without_a_token_uid_or_evses_is_known_by_what_it_has(stage: Stage
     row = stage("greenflux", "cdrs", {**CDR, "token_uid": None, "location": {"id": "loc-1", "evses": []}})[0]
     assert (row["token_id"], row["evse_uid"], row["connector_id"], row["location_id"]) == (
         "p_auth", None, None, "loc-1")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("misfit", "unknown"),
+    [
+        ({"charging_periods": {}}, "meter_series"),
+        ({"charging_periods": [{**period("2026-03-02T17:00:00Z"), "dimensions": {}}]}, "meter_series"),
+        ({"total_cost": {"excl_vat": 4.56}}, "cost_amount"),
+        ({"location": {"id": "loc-1", "evses": {}}}, "evse_uid"),
+    ],
+)
+def test_a_cdr_counts_without_what_comes_in_another_shape(stage: Stage, misfit: dict[str, Any], unknown: str) -> None:
+    row = stage("greenflux", "cdrs", {**CDR, **misfit})[0]
+    assert (row["reason"], row["energy_kwh"], row[unknown]) == (None, 5.0, None)
+
+
+def test_a_newer_issue_replaces_the_older_one_even_if_it_cannot_be_read(raw_rows: Callable[..., pl.DataFrame]) -> None:
+    newer = {**CDR, "total_energy": {"kwh": 6}, "last_updated": "2026-03-03T08:00:00Z"}
+    staged = stage_cdrs(raw_rows("greenflux", "cdrs", newer, CDR), "UTC")
+    winner = winning_versions(staged.with_columns(session_id=pl.lit("cdr-1"))).row(0, named=True)
+    assert (winner["reason"], winner["version_at"]) == ("unreadable", datetime(2026, 3, 3, 8, tzinfo=UTC))
 
 
 def test_a_location_has_numbers_for_its_text_coordinates_and_two_letters_for_its_country(stage: Stage) -> None:
