@@ -29,8 +29,8 @@ def refuse_sandbox(data: Path) -> None:
     """Raise ConfigurationError where the sandbox must not be read into the folder."""
     if holds_own_data(data):
         raise ConfigurationError(
-            f"no vendor is configured, and {data} holds data of accounts, with which the sandbox's must not mix. "
-            "Set the accounts' variables, or CHARGEHOUSE_DATA to another folder."
+            f"no vendor is configured, and {data} holds data of real accounts, which must not mix with the sandbox's. "
+            "Configure the accounts, or set CHARGEHOUSE_DATA to another folder."
         )
 
 
@@ -51,8 +51,8 @@ def refuse_other_data(settings: Settings, vendors: Sequence[str], origins: Mappi
         origin = origins.get(vendor)
         if origin is not None and origin.address != present and not settings.are_new_hosts_accepted:
             raise ConfigurationError(
-                f"{vendor}: what {settings.data} holds was read from {origin.address}, and the configuration names "
-                f"{present}. Of another account, nothing from before would be read: set CHARGEHOUSE_DATA to a folder "
-                "of its own. If it is the same account, run "
+                f"{vendor}: the data in {settings.data} was read from {origin.address}, but the configuration names "
+                f"{present}. If this is another account, set CHARGEHOUSE_DATA to a folder of its own; here its older "
+                "data would never be read. If it is the same account, run "
                 f"`chargehouse refresh --vendor {vendor} --accept-new-host` once."
             )

@@ -277,7 +277,7 @@ class _VendorExtraction:
 
     def _left_out(self, line: Line, failed: Line) -> Iterator[_WindowRead]:
         """The record of each stretch of a line that is not read because a line before it failed."""
-        message = f"not asked, since {failed.endpoint.name} could not be read."
+        message = f"not requested, because {failed.endpoint.name} could not be read."
         for stretch in line.stretches(self.positions.of(line.endpoint.vendor, line.endpoint.name, line.scope)):
             yield _WindowRead(self._record(line, stretch, Tally(), None, message), line.endpoint, self.origin)
 
@@ -323,4 +323,4 @@ def _told(fault: Exception) -> str:
     """The message for an unforeseen fault: its type and where it arose, without its own text, which may quote a row."""
     origin = traceback.extract_tb(fault.__traceback__)[-1]
     where = f"{Path(origin.filename).name}, line {origin.lineno}"
-    return f"a fault of Chargehouse itself ({type(fault).__name__} in {where}); please report it."
+    return f"an internal error of Chargehouse ({type(fault).__name__} in {where}); please report it."

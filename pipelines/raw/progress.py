@@ -48,7 +48,7 @@ class Progress:
             return
         self._told.add((vendor, reason))
         self._end_line()
-        print(f"  {vendor}: {reason}; trying again ...", file=self._stream, flush=True)
+        print(f"  {vendor}: {reason}; retrying ...", file=self._stream, flush=True)
 
     def on_stage(self, text: str) -> None:
         """Print which stage begins now."""

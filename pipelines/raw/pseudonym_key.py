@@ -52,8 +52,8 @@ def pseudonym_key(configured: SecretStr | None, data: Path) -> bytes:
     key = path.read_bytes().strip()
     if not key:
         raise ConfigurationError(
-            f"{path} is empty, and pseudonyms without a key can be undone by trying all card numbers. Put the file "
-            "back from a backup; where there is none, delete it and run again."
+            f"{path} is empty, and pseudonyms without a key can be reversed by trying all card numbers. Restore the "
+            "file from a backup; if there is none, delete it and run again."
         )
     return key
 
@@ -81,24 +81,22 @@ def _make(path: Path) -> None:
 def _another(vendor: str, settings: Settings) -> str:
     data = settings.data
     without_it = (
-        f"Without it, move {data} away: what it holds is invented."
+        f"If it is lost, move {data} away: its data is invented."
         if settings.is_demonstration
         else "If it is lost, run `chargehouse refresh --accept-new-key` once."
     )
     return (
-        f"{vendor}: what {data} holds was written with another pseudonym key than the present one. By this one every "
-        "person and card would count as another, and whoever was forgotten would come back. Put the former key back, "
-        f"as CHARGEHOUSE_PSEUDONYM_KEY or in {data / PSEUDONYM_KEY}, which counts where the variable is not set. "
-        f"{without_it}"
+        f"{vendor}: the data in {data} was written with another pseudonym key than the current one. With this one "
+        "every person and card would get a second pseudonym, and forgotten persons would come back. Restore the former "
+        f"key in CHARGEHOUSE_PSEUDONYM_KEY or, if that variable is not set, in {data / PSEUDONYM_KEY}. {without_it}"
     )
 
 
 def _gone(path: Path) -> str:
     made_by_hand = f"(umask 077; openssl rand -hex 32 > {shlex.quote(str(path))})"
     return (
-        f"{path} is gone, and the raw log beside it holds pseudonyms that were made with it. Put the file back from a "
-        "backup, or set CHARGEHOUSE_PSEUDONYM_KEY to what it held. If the key is lost, make a new one with "
-        f"`{made_by_hand}`, and run `chargehouse refresh --accept-new-key` once: whatever is read from then on has "
-        "other pseudonyms, so that every person and card known so far counts as another one from there on, and no "
-        "rebuild joins the two."
+        f"{path} is missing, and the raw log beside it holds pseudonyms made with it. Restore the file from a backup, "
+        "or set CHARGEHOUSE_PSEUDONYM_KEY to its content. If the key is lost, make a new one with "
+        f"`{made_by_hand}`, and run `chargehouse refresh --accept-new-key` once: from then on every person and card "
+        "gets a new pseudonym, which no rebuild can join with the old one."
     )

@@ -50,7 +50,9 @@ def backfill(settings: Settings, as_of: datetime, from_month: str, to_month: str
         raise ConfigurationError(f"{FROM} {from_month} {TO} {to_month} are {months} months; at most {MOST_MONTHS}.")
     from_at, to_at = _beginning(from_month, settings), _beginning(month_after(to_month), settings)
     if from_at > as_of:
-        raise ConfigurationError(f"{FROM} {from_month} is yet to come; the run's now is {as_of:%Y-%m-%d %H:%M:%S} UTC.")
+        raise ConfigurationError(
+            f"{FROM} {from_month} is after the run's as-of instant, {as_of:%Y-%m-%d %H:%M:%S} UTC."
+        )
     return replace(refresh(settings, as_of), kind="backfill", from_at=from_at, to_at=to_at)
 
 
@@ -60,9 +62,9 @@ def check_months(from_month: str, to_month: str) -> None:
         if not month:
             raise ConfigurationError(f"{option} is missing: both must be a month such as 2026-01.")
         if not MONTH.match(month):
-            raise ConfigurationError(f"{option} must be a month such as 2026-01, none before 2000, not {month!r}.")
+            raise ConfigurationError(f"{option} must be a month such as 2026-01, from 2000 on, not {month!r}.")
     if from_month > to_month:
-        raise ConfigurationError(f"{FROM} {from_month} lies after {TO} {to_month}.")
+        raise ConfigurationError(f"{FROM} {from_month} is after {TO} {to_month}.")
 
 
 def run_instant(text: str) -> datetime:
@@ -89,8 +91,8 @@ def refuse_the_future(settings: Settings, vendors: Sequence[str], as_of: datetim
     elsewhere = [vendor for vendor, host in hosts.items() if not is_this_machine(host)]
     if as_of > now and elsewhere:
         raise ConfigurationError(
-            f"--as-of (as_of) {as_of:%Y-%m-%d %H:%M:%S} UTC is yet to come; it is {now:%Y-%m-%d %H:%M:%S} UTC. "
-            f"What {', '.join(elsewhere)} will have until then would count as read. Leave it out, or name the past."
+            f"--as-of (as_of) {as_of:%Y-%m-%d %H:%M:%S} UTC is in the future; it is {now:%Y-%m-%d %H:%M:%S} UTC. "
+            f"New data of {', '.join(elsewhere)} up to then would count as read. Omit it, or set a past instant."
         )
 
 

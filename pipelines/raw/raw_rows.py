@@ -19,18 +19,18 @@ INSTANT = pa.timestamp("us", "UTC")
 RAW_COLUMNS: tuple[tuple[pa.Field, str], ...] = (
     (pa.field("vendor", pa.string(), nullable=False), "Charging platform."),
     (pa.field("endpoint", pa.string(), nullable=False), "List the object came from."),
-    (pa.field("scope", pa.string(), nullable=False), "What the list was asked for; `all` where it takes nothing."),
-    (pa.field("object_id", pa.string()), "The vendor's key of the object; of a person, the pseudonym."),
+    (pa.field("scope", pa.string(), nullable=False), "Scope the list was requested for; `all` if it has none."),
+    (pa.field("object_id", pa.string()), "The vendor's id of the object (a person's pseudonym); NULL if none."),
     (pa.field("vendor_started", pa.string()), "Start of a session, as the vendor wrote it."),
     (pa.field("vendor_ended", pa.string()), "End of a session, as the vendor wrote it."),
     (pa.field("vendor_modified", pa.string()), "Last modification, as the vendor wrote it."),
     (pa.field("payload", pa.string(), nullable=False), "The whole object as JSON, without personal data."),
-    (pa.field("signed_readings", pa.string()), "Signed meter readings, where the settings keep them."),
+    (pa.field("signed_readings", pa.string()), "Signed meter readings; NULL unless the settings keep them."),
     (pa.field("content_hash", pa.int64(), nullable=False), "Fingerprint of the payload."),
-    (pa.field("position", pa.int64(), nullable=False), "Place of the object in the pages of its window."),
-    (pa.field("requested_at", INSTANT, nullable=False), "When the request that brought it was sent."),
-    (pa.field("as_of", INSTANT, nullable=False), "The run's now."),
-    (pa.field("run_id", pa.string(), nullable=False), "The Dagster run that read it."),
+    (pa.field("position", pa.int64(), nullable=False), "Position of the object in its window, counted from 0."),
+    (pa.field("requested_at", INSTANT, nullable=False), "When the request that returned the object was sent."),
+    (pa.field("as_of", INSTANT, nullable=False), "As-of instant of the run."),
+    (pa.field("run_id", pa.string(), nullable=False), "The Dagster run that read the object."),
 )
 """A row of the raw log: one API object, whole, with where it came from and when it was requested."""
 

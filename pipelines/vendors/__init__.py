@@ -20,7 +20,7 @@ ENDPOINTS: Mapping[str, tuple[Endpoint, ...]] = {
 LOOK_BACKS: Mapping[str, str] = {
     "zaptec": f"the look-back is {zaptec.LOOK_BACK.days} days",
     "jedlix": f"the look-back is {jedlix.LOOK_BACK.days} days",
-    "greenflux": "lists follow the modification, however late",
+    "greenflux": "rows are found by their modification time, however late",
     "smappee": f"the window begins {smappee.MARGIN.days} day before the oldest running session",
 }
 """How far back each vendor's readings reach, for a person who compares it with how late rows come."""

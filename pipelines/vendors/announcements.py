@@ -23,8 +23,7 @@ ANNOUNCEMENTS = {
     ("zaptec", "sessions"): Announcement(
         "Planned, without a date: sessions older than 2 years are deleted from the legacy session endpoints, and 3 to "
         "6 months later all closed sessions are. Closed sessions are to be read from the session archive, which is "
-        "what Chargehouse reads. How long the archive keeps a session is not announced: 2 years is what can be counted "
-        "on.",
+        "what Chargehouse reads. How long the archive keeps a session is not announced: only 2 years are certain.",
         "https://docs.zaptec.com/page/archived-session-endpoints-and-legacy-session-deprecation-planned",
         kept_months=24,
     ),

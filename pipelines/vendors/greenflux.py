@@ -156,7 +156,7 @@ class Greenflux:
             if "next" not in link.relations:
                 continue
             if _host(self._account.base_url, link.target) != _host(self._account.base_url):
-                raise ReadingError("the link to the next page leads to another host, which is refused.")
+                raise ReadingError("the link to the next page leads to another host, which is not allowed.")
             return True, _offset_in(link.target)
         # OCPI leaves the header out on the last page, and some servers never send it: the total decides.
         return (False if any(link.relations & BACK for link in links) else None), None
@@ -197,13 +197,13 @@ def _check(document: Any) -> None:
     if isinstance(document, list):
         return
     if not isinstance(document, dict):
-        raise AnswerFault("the answer is neither a list nor an envelope", is_passing=True)
+        raise AnswerFault("the response is neither a list nor an OCPI envelope", is_passing=True)
     code = _status_code(document.get("status_code"))
     if code is not None and not 1000 <= code < 2000:
         is_rate_limit = "rate limit" in str(document.get("status_message", "")).lower()
         raise AnswerFault(f"refused with OCPI status {code}", is_passing=code >= 3000 or is_rate_limit)
     if not isinstance(document.get("data"), list | dict):
-        raise AnswerFault("the answer holds no data", is_passing=True)
+        raise AnswerFault("the response contains no data", is_passing=True)
 
 
 def _status_code(told: Any) -> int | None:
@@ -215,5 +215,5 @@ def _status_code(told: Any) -> int | None:
     except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if isinstance(told, bool) or not number.is_integer():
-        raise AnswerFault("the answer holds a status code that is none", is_passing=True)
+        raise AnswerFault("the response has an invalid status code", is_passing=True)
     return int(number)

@@ -174,7 +174,7 @@ class HttpClient:
             if response.status == 204 and may_be_empty:
                 return Answer(None, response.headers, response.requested_at)
             if response.status == 204:
-                raise _PassingFault("the answer is empty (HTTP 204)")
+                raise _PassingFault("the response is empty (HTTP 204)")
             if response.status != 200:
                 raise Refused(response.status, _refusal(response.status))
             document = _parsed(response.body)
@@ -209,7 +209,7 @@ class HttpClient:
                 raise SignInError(_sign_in_refusal(response.status))
             document = _parsed(response.body)
             if not isinstance(document, dict):
-                raise _PassingFault("the sign-in was answered with something that is no JSON object")
+                raise _PassingFault("the sign-in response is not a JSON object")
             return document
 
         try:
@@ -261,7 +261,7 @@ class HttpClient:
             except (urllib3.exceptions.HTTPError, OSError) as fault:
                 is_late = isinstance(fault, urllib3.exceptions.ReadTimeoutError)
                 # Not every vendor's sign-in lies below its base URL.
-                told = _connection_fault(fault, "the base URL" if method == "GET" else "the URL of the sign-in")
+                told = _connection_fault(fault, "the base URL" if method == "GET" else "the sign-in URL")
                 raise _PassingFault(told, lasting=TooMuchAsked if is_late else ReadingError) from None
         tally.add(bytes_received=len(content))
         if method == "GET":
@@ -282,10 +282,10 @@ class HttpClient:
             size += len(chunk)
             if size > LARGEST_BODY_BYTES:
                 response.close()
-                raise TooMuchAsked(f"the answer is larger than {LARGEST_BODY_BYTES >> 20} MiB, which is refused.")
+                raise TooMuchAsked(f"the response is larger than {LARGEST_BODY_BYTES >> 20} MiB, which is not allowed.")
             if time.monotonic() > deadline:
                 response.close()
-                raise _PassingFault("the answer trickled in too slowly", lasting=TooMuchAsked)
+                raise _PassingFault("the response arrived too slowly", lasting=TooMuchAsked)
             chunks.append(chunk)
         return b"".join(chunks)
 
@@ -304,7 +304,7 @@ def _parsed(body: bytes) -> Any:
                 text, strict=False, parse_constant=str, parse_float=_float_or_text, parse_int=_int_or_text
             )
         except (ValueError, RecursionError):
-            raise _PassingFault("the answer is not JSON") from None
+            raise _PassingFault("the response is not JSON") from None
 
 
 def _float_or_text(digits: str) -> float | str:
@@ -319,11 +319,11 @@ def _int_or_text(digits: str) -> int | str:
 
 def _refusal(status: int) -> str:
     if 300 <= status < 400:
-        return f"redirected (HTTP {status}), which is refused; check the base URL."
+        return f"redirected (HTTP {status}), which is not allowed; check the base URL."
     advice = {
         401: "the credentials were refused (HTTP 401); check them.",
-        403: "not allowed (HTTP 403); the account lacks the right to it.",
-        404: "not found (HTTP 404); check that it exists, and the base URL.",
+        403: "not allowed (HTTP 403); the account lacks the permission.",
+        404: "not found (HTTP 404); check the configured ids and the base URL.",
     }
     return advice.get(status, f"refused with HTTP {status}.")
 
@@ -333,8 +333,8 @@ def _sign_in_refusal(status: int) -> str:
         return f"the sign-in was refused (HTTP {status}); check the credentials."
     # Not every vendor's sign-in lies below its base URL.
     if 300 <= status < 400:
-        return f"the sign-in was redirected (HTTP {status}), which is refused; check the URL it goes to."
-    return f"the sign-in was answered with HTTP {status}; check the URL it goes to."
+        return f"the sign-in was redirected (HTTP {status}), which is not allowed; check the sign-in URL."
+    return f"the sign-in failed with HTTP {status}; check the sign-in URL."
 
 
 def _connection_fault(fault: Exception, address: str) -> str:

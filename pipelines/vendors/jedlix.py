@@ -85,7 +85,7 @@ CHARGING_LOCATIONS = Endpoint(
 SESSIONS = Endpoint(
     "jedlix",
     "sessions",
-    "Closed sessions, asked for by their end, as received.",
+    "Closed sessions, requested by their end, as received.",
     DOCUMENTATION,
     id_field="id",
     started_field="startTime",
@@ -96,7 +96,7 @@ SESSIONS = Endpoint(
 OPEN_SESSIONS = Endpoint(
     "jedlix",
     "open_sessions",
-    "Sessions asked for by their start, to catch the running ones, as received.",
+    "Sessions requested by their start, to find the running ones, as received.",
     DOCUMENTATION,
     id_field="id",
     started_field="startTime",
@@ -243,6 +243,6 @@ def _holds(window: Window, started_at: datetime) -> bool:
 
 def _check(document: Any) -> None:
     if not isinstance(document, dict) or not isinstance(document.get("items"), list):
-        raise AnswerFault("the answer holds no list of items", is_passing=True)
+        raise AnswerFault("the response contains no list of items", is_passing=True)
     if not isinstance(document.get("totalCount"), int) or not isinstance(document.get("totalPages"), int):
-        raise AnswerFault("the answer does not say how many rows and pages there are", is_passing=True)
+        raise AnswerFault("the response does not say how many rows and pages there are", is_passing=True)

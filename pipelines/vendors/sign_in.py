@@ -100,7 +100,7 @@ class BearerToken:
         token = answer.get("access_token")
         # The HTTP library would refuse any other text in a header, and quote it in its error.
         if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
-            raise ReadingError("the sign-in was answered without a usable token.")
+            raise ReadingError("the sign-in response contains no usable token.")
         lifetime = answer.get("expires_in")
         seconds = float(lifetime) if isinstance(lifetime, int | float) else USUAL_LIFETIME_SECONDS
         # A lifetime shorter than the margin must still be used, or every request would sign in anew.

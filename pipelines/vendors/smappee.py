@@ -151,4 +151,4 @@ class Smappee:
 def _check(document: Any) -> None:
     if isinstance(document, list) or (isinstance(document, dict) and "id" in document):
         return
-    raise AnswerFault("the answer is neither a list of sessions nor a session", is_passing=True)
+    raise AnswerFault("the response is neither a list of sessions nor a session", is_passing=True)

@@ -197,15 +197,15 @@ def _list_line(endpoint: Endpoint, question: Question, read: Callable[[Tally], I
 
 def _check_archive(document: Any) -> None:
     if not isinstance(document, dict) or not isinstance(document.get("sessions"), list):
-        raise AnswerFault("the answer holds no list of sessions", is_passing=True)
+        raise AnswerFault("the response contains no list of sessions", is_passing=True)
     if not isinstance(document.get("hasMore"), bool):
-        raise AnswerFault("the answer does not say whether there is more", is_passing=True)
+        raise AnswerFault("the response does not say whether more pages follow", is_passing=True)
     if not isinstance(document.get("cursor"), str | None):
-        raise AnswerFault("the answer names a cursor that is no text", is_passing=False)
+        raise AnswerFault("the response has a cursor that is not text", is_passing=False)
 
 
 def _check_list(document: Any) -> None:
     if not isinstance(document, dict) or not isinstance(document.get("Data"), list):
-        raise AnswerFault("the answer holds no list", is_passing=True)
+        raise AnswerFault("the response contains no list", is_passing=True)
     if not isinstance(document.get("Pages"), int):
-        raise ReadingError("the answer does not say how many pages there are.")
+        raise ReadingError("the response does not say how many pages there are.")

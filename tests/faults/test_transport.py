@@ -258,7 +258,7 @@ def test_f11_an_ocpi_client_error_inside_a_200_is_final_after_one_request(refuse
 def test_f12_a_redirect_to_another_host_is_refused_and_nothing_is_sent_there(
     refused: Refused, elsewhere: Sandbox
 ) -> None:
-    assert "redirected (HTTP 302), which is refused" in refused.gaps["smappee open_sessions park:8812"]
+    assert "redirected (HTTP 302), which is not allowed" in refused.gaps["smappee open_sessions park:8812"]
     assert not elsewhere.requests
 
 
@@ -278,4 +278,4 @@ def test_f13_an_answer_too_large_is_cut_off_and_named(tmp_path: Any) -> None:
         walk.refresh(SECOND)
         assert walk.differences(leaving_out=READ_FIRST) == {}
     for place in ("zaptec sessions installation:house-2", "jedlix vehicles all"):
-        assert gaps[place] == "the answer is larger than 2 MiB, which is refused."
+        assert gaps[place] == "the response is larger than 2 MiB, which is not allowed."

@@ -23,9 +23,9 @@ def read_cursor_pages(fetch: Callable[[str | None], CursorPage]) -> Iterator[Pag
         if not answer.has_more:
             return
         if not answer.cursor:
-            raise ReadingError("there is more to read, but the answer names no cursor.")
+            raise ReadingError("more pages follow, but the response has no cursor.")
         if answer.cursor in seen:
-            raise ReadingError("the cursor repeats itself, so the list cannot be read to its end.")
+            raise ReadingError("the cursor repeats, so the list cannot be read to its end.")
         empty_pages = 0 if answer.page.objects else empty_pages + 1
         if empty_pages >= limits.MOST_EMPTY_PAGES or len(seen) >= limits.MOST_PAGES:
             raise ReadingError("the list has no end.")

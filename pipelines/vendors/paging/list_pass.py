@@ -48,7 +48,7 @@ class ListPass:
         """
         self._steps_back += 1
         if self._steps_back > limits.MOST_STEPS_BACK:
-            raise ReadingError("the list moves to and fro, so it cannot be read to its end.")
+            raise ReadingError("the list keeps changing, so it cannot be read to its end.")
         return self._steps_back
 
     def take(self, objects: Sequence[Any], key: Callable[[Any], Hashable], rows: int, repeated: int = 0) -> bool:

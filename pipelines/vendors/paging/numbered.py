@@ -68,7 +68,7 @@ def read_numbered_pages(
         if reading.is_whole(previous):
             return
         previous = reading
-    raise ReadingError(f"the list kept moving, or its totals are wrong: not whole after {limits.PASSES} readings.")
+    raise ReadingError(f"the list kept changing, or its totals are wrong: incomplete after {limits.PASSES} passes.")
 
 
 def _pages_at_once(fetch: Callable[[int], NumberedPage]) -> Iterator[list[NumberedPage]]:

@@ -34,7 +34,7 @@ def read_offset_pages(fetch: Callable[[int], OffsetPage], key: Callable[[Any], H
         if reading.is_whole(previous):
             return
         previous = reading
-    raise ReadingError(f"the list kept moving, or its total is wrong: not whole after {limits.PASSES} readings.")
+    raise ReadingError(f"the list kept changing, or its total is wrong: incomplete after {limits.PASSES} passes.")
 
 
 def _offset_pass(

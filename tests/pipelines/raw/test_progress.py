@@ -19,7 +19,7 @@ def test_a_vendor_that_does_not_answer_is_told_while_it_is_asked_again(
     sandbox.faults.arm("status", "smappee", endpoint="sessions", times=3, value=503)
     stream = io.StringIO()
     extract(settings, settings.vendors, refresh(settings, NOW), "run", Progress(stream))
-    assert stream.getvalue() == "  smappee: the server answered with HTTP 503; trying again ...\n"
+    assert stream.getvalue() == "  smappee: the server answered with HTTP 503; retrying ...\n"
 
 
 def test_each_reason_is_told_once_and_short_pauses_are_not() -> None:
@@ -31,8 +31,8 @@ def test_each_reason_is_told_once_and_short_pauses_are_not() -> None:
         progress.on_retry("zaptec", "the host cannot be reached", LONG_PAUSE_SECONDS)
         progress.on_retry("jedlix", "the host cannot be reached", LONG_PAUSE_SECONDS)
     assert stream.getvalue().splitlines() == [
-        "  zaptec: the host cannot be reached; trying again ...",
-        "  jedlix: the host cannot be reached; trying again ...",
+        "  zaptec: the host cannot be reached; retrying ...",
+        "  jedlix: the host cannot be reached; retrying ...",
     ]
 
 

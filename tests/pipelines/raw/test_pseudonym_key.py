@@ -194,7 +194,7 @@ def test_of_the_sandboxs_data_nothing_is_lost_with_its_key(run: Run, monkeypatch
     monkeypatch.setattr(demonstration, "SESSIONS", 60)
     assert run("run", "--as-of", "2026-04-10")[0] == command.DONE
     told = complaint(run("run", "--as-of", "2026-04-11", CHARGEHOUSE_PSEUDONYM_KEY="another"), command.MISTAKE)
-    assert "away: what it holds is invented" in told
+    assert "away: its data is invented" in told
     assert "--accept-new-key" not in told
     assert run("run", "--as-of", "2026-04-11")[0] == command.DONE
 

@@ -105,7 +105,7 @@ def test_a_backfill_is_whole_months_both_included(
         ("1000-10", "1000-11", r"--from \(from_month\) must be a month"),
         ("2026-01\n", "2026-02", "--from"),
         ("2026-01", "2026-02\n", r"--to \(to_month\) must be a month"),
-        ("2026-03", "2026-02", r"--from \(from_month\) 2026-03 lies after --to \(to_month\) 2026-02"),
+        ("2026-03", "2026-02", r"--from \(from_month\) 2026-03 is after --to \(to_month\) 2026-02"),
     ],
 )
 def test_months_that_are_none_or_in_no_order_are_a_mistake(from_month: str, to_month: str, named: str) -> None:
@@ -147,7 +147,7 @@ def test_a_now_that_is_yet_to_come_is_refused_before_a_vendor_is_asked(tmp_path:
     account = {"CHARGEHOUSE_DATA": str(tmp_path / "data"), "GREENFLUX_TOKEN": "token"}
     elsewhere = load_settings({**account, "GREENFLUX_BASE_URL": "https://greenflux.invalid"}, tmp_path / ".env")
     for as_of in (datetime.now(UTC) + timedelta(minutes=1), at("2962-11-22")):
-        with pytest.raises(ConfigurationError, match="What greenflux will have until then would count as read"):
+        with pytest.raises(ConfigurationError, match="New data of greenflux up to then would count as read"):
             extract(elsewhere, ["greenflux"], refresh(elsewhere, as_of), "run-1")
     assert not elsewhere.data.exists()
     refuse_the_future(elsewhere, ["greenflux"], run_instant(""))

@@ -168,7 +168,7 @@ def test_a_redirect_of_the_sign_in_is_refused_for_every_line_and_the_other_host_
             faults = list(lines.map(lambda _: fault_of(client), range(4)))
         assert {type(fault) for fault in faults} == {SignInError}
         assert {str(fault) for fault in faults} == {
-            "the sign-in was redirected (HTTP 307), which is refused; check the URL it goes to."
+            "the sign-in was redirected (HTTP 307), which is not allowed; check the sign-in URL."
         }
         assert len(server.requests) == 1
         assert other.requests == []
@@ -373,8 +373,8 @@ def test_a_sign_in_fault_that_may_pass_is_tried_again() -> None:
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        ("http://127.0.0.1:1/token", "the host cannot be reached; check the URL of the sign-in and the network; gave"),
-        ("http://nowhere.invalid/token", "the host is unknown; check the URL of the sign-in; gave up"),
+        ("http://127.0.0.1:1/token", "the host cannot be reached; check the sign-in URL and the network; gave"),
+        ("http://nowhere.invalid/token", "the host is unknown; check the sign-in URL; gave up"),
     ],
 )
 def test_a_sign_in_that_fails_is_told_from_the_api(address: str, said: str) -> None:
@@ -397,7 +397,7 @@ def test_a_sign_in_answered_with_no_object_is_tried_again(answer: str) -> None:
 def test_a_token_that_cannot_stand_in_a_header_is_refused_without_being_quoted(token: object) -> None:
     written = f'"{token}"' if isinstance(token, str) else ("null" if token is None else str(token))
     with serving(response(f'{{"access_token": {written}}}'), GOOD) as server:
-        assert "without a usable token" in str(fault_of(client_of(server, bearer(server))))
+        assert "contains no usable token" in str(fault_of(client_of(server, bearer(server))))
 
 
 def test_an_answer_that_the_vendors_own_rules_refuse_for_good_is_final() -> None:

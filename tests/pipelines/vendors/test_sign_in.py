@@ -147,7 +147,7 @@ def test_refused_credentials_are_not_sent_again() -> None:
 
 def test_an_answer_without_a_token_is_a_fault_that_quotes_nothing() -> None:
     bearer = BearerToken(URL, GRANT)
-    with pytest.raises(ReadingError, match="without a usable token") as caught:
+    with pytest.raises(ReadingError, match="contains no usable token") as caught:
         bearer.headers(lambda url, form: {"access_tokens": "planted"})
     assert "planted" not in str(caught.value)
 

@@ -122,7 +122,7 @@ def test_an_archive_page_that_is_none_is_asked_for_again_and_then_a_fault(wrong:
 
 @pytest.mark.parametrize("cursor", [7, {"a": 1}, ["c"]])
 def test_a_cursor_that_is_no_text_is_a_fault(cursor: object) -> None:
-    with serving(TOKEN, archive(cursor=cursor, more=True)) as server, pytest.raises(ReadingError, match="no text"):
+    with serving(TOKEN, archive(cursor=cursor, more=True)) as server, pytest.raises(ReadingError, match="not text"):
         objects_of(server, "zaptec", "sessions")
 
 

@@ -274,7 +274,7 @@ def test_a_fall_of_more_rows_than_a_page_holds_is_stepped_back_over() -> None:
 def test_a_row_that_stands_on_two_pages_again_and_again_is_no_proof(total: int | None) -> None:
     """The list may just as well have moved under an unchanged total, and hide another row each time."""
     keys = [1, 2, 2, 3]
-    with pytest.raises(ReadingError, match=f"not whole after {limits.PASSES} readings"):
+    with pytest.raises(ReadingError, match=f"incomplete after {limits.PASSES} passes"):
         rows_of(read_numbered_pages(lambda n: NumberedPage(Page(keys[2 * n - 2 : 2 * n], ASKED_AT), total, 2), row))
 
 
@@ -293,7 +293,7 @@ def test_an_empty_numbered_page_in_the_middle_is_no_end() -> None:
 @pytest.mark.parametrize("total", [3, 99])
 def test_numbered_pages_whose_total_is_never_reached_are_refused(total: int) -> None:
     answer = NumberedPage(Page([1, 2], ASKED_AT), total, 1)
-    with pytest.raises(ReadingError, match=f"not whole after {limits.PASSES} readings"):
+    with pytest.raises(ReadingError, match=f"incomplete after {limits.PASSES} passes"):
         rows_of(read_numbered_pages(lambda number: answer, row))
 
 
