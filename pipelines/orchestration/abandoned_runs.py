@@ -55,7 +55,7 @@ def end_abandoned_runs(instance: dg.DagsterInstance, data: Path) -> list[str]:
         # A run records its end before it releases its lock, so this second look shows one that ended meanwhile.
         run = instance.get_run_by_id(run_id)
         if run is not None and run.status in BEGUN:
-            instance.report_run_failed(run, "Its process was ended. The next run does again what was not finished.")
+            instance.report_run_failed(run, "Its process died. The next run repeats what was not finished.")
             ended.append(run_id)
     for path in (data / LOCKS_FOLDER).glob(f"{_lock_of('*')}.lock"):
         known = instance.get_run_by_id(path.stem.removeprefix(_lock_of("")))

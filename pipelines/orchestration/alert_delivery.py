@@ -131,7 +131,7 @@ class MailTarget:
             raise AlertError(f"the mail server {self.place} refused the alert (SMTP {fault.smtp_code}).") from None
         except smtplib.SMTPNotSupportedError:
             raise AlertError(
-                f"the mail server {self.place} lacks STARTTLS or a sign-in; check CHARGEHOUSE_ALERT_SMTP_SECURITY."
+                f"the mail server {self.place} lacks STARTTLS or authentication; check CHARGEHOUSE_ALERT_SMTP_SECURITY."
             ) from None
         except (smtplib.SMTPException, OSError) as fault:
             raise AlertError(f"the mail server {self.place} cannot be used ({_kind(fault)}).") from None

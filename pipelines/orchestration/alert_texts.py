@@ -42,7 +42,7 @@ def run_failure_alert(run: dg.DagsterRun, failed_at: float, events: Sequence[dg.
     return Alert(
         f"Chargehouse: {run.job_name} failed",
         (
-            *_at_most(told or ["It ended outside of any step: the process was ended, or could not be started."]),
+            *_at_most(told or ["It ended outside any step: its process was killed or could not be started."]),
             _advice(causes),
             f"Run {run.run_id[:8]}, {instant:%Y-%m-%d %H:%M} UTC. {_where(run, ui)}",
         ),
@@ -83,18 +83,18 @@ def check_state(evaluation: AssetCheckEvaluation) -> CheckState:
 
 def _told(cause: StepCause) -> str:
     if not cause.is_foreseen:
-        return f"{cause.step}: an unforeseen fault ({cause.kind}); its words stand in the run."
+        return f"{cause.step}: an unexpected error ({cause.kind}); see the run for its message."
     return f"{cause.step}: {' '.join(cause.words.split())}"
 
 
 def _advice(causes: Sequence[StepCause]) -> str:
     if causes and all(cause.is_incomplete for cause in causes):
         return (
-            "To do: nothing, if it passes: what was read is taken in, and the next refresh reads the rest. If it comes "
-            "again: `chargehouse doctor` tries every account, `chargehouse status` lists the gaps."
+            "To do: nothing for now; what was read is kept, and the next refresh reads the rest. If it fails again: "
+            "`chargehouse doctor` tests every account, `chargehouse status` lists the gaps."
         )
     return (
-        "To do: open the run and see which step failed. The last good publication stands; the next run does again "
+        "To do: open the run and see which step failed. The last good publication stays in place; the next run repeats "
         "what was not finished."
     )
 

@@ -87,14 +87,14 @@ def build_alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         for sensor in (
             _sensor(
                 f"alert_failed_runs_by_{target.name}",
-                f"Tells {target.place} of every run that failed: what could not be done, and what to do.",
+                f"Notifies {target.place} of every failed run: what failed, and what to do.",
                 FAILED,
                 tell_failure,
                 target,
             ),
             _sensor(
                 f"alert_checks_by_{target.name}",
-                f"Tells {target.place} of every check that begins to fail, fails in another way, or passes again.",
+                f"Notifies {target.place} of every check that begins to fail, fails in another way, or passes again.",
                 FINISHED,
                 tell_checks,
                 target,
@@ -116,11 +116,11 @@ def _sensor(
         if context.cursor is None:
             newest = _newest_event(context.instance, ends)
             return dg.SensorResult(
-                skip_reason="From now on: what happened before is not told.", cursor=Memory(newest).as_text()
+                skip_reason="Starts now: earlier events are not reported.", cursor=Memory(newest).as_text()
             )
         memory = Memory.from_text(context.cursor)
         told = _tell_of_new_runs(context.instance, ends, tell, target, memory)
-        reason = f"Told {target.place} of {', '.join(told)}." if told else "Nothing new to tell."
+        reason = f"Notified {target.place} of {', '.join(told)}." if told else "Nothing new to report."
         return dg.SensorResult(skip_reason=reason, cursor=memory.as_text())
 
     return alert

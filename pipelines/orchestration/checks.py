@@ -200,8 +200,8 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "one_row_per_session",
         FACT_SESSION,
-        "Every session stands once in fact_session, in whichever month. Blocks the publication: a session that stands "
-        "twice is counted twice.",
+        "No session is in fact_session twice, not even in two months. Blocks the publication: it would be counted "
+        "twice.",
         lambda evidence: one_row_per_session(evidence.quality),
         is_blocking=True,
     ),
@@ -209,18 +209,18 @@ CLAIMS: tuple[Claim, ...] = (
         "slots_add_up_to_the_session",
         FACT_ENERGY,
         "The quarter-hours of every session, over all months, add up to its energy to the millionth of a kWh, and "
-        "there is no quarter-hour without its session. Blocks the publication: kWh by month would be wrong.",
+        "every quarter-hour belongs to a session. Blocks the publication: kWh by month would be wrong.",
         lambda evidence: slots_add_up(evidence.quality),
         is_blocking=True,
     ),
     Claim(
         "nothing_unaccounted",
         LOAD_AUDIT,
-        "Every row received is somewhere. For each run, endpoint and scope: received = new + changed + unchanged. For "
-        "each endpoint over all runs: received = what the readings of the raw log counted. For sessions over all runs: "
-        "received = accepted (in fact_session or open_session) + rejected (in rejected_session) + duplicates (rows of "
-        "a session that was known already, changed or not). Blocks the publication: something was lost, or counted "
-        "twice.",
+        "Every row received is accounted for. For each run, endpoint and scope: received = new + changed + unchanged. "
+        "For each endpoint over all runs: received = the rows recorded for the readings of the raw log. For sessions "
+        "over all runs: received = accepted (in fact_session or open_session) + rejected (in rejected_session) + "
+        "duplicates (rows of a session that was already known, changed or not). Blocks the publication: something was "
+        "lost, or counted twice.",
         lambda evidence: nothing_unaccounted(
             evidence.audit,
             evidence.audited_readings,
@@ -234,10 +234,11 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "months_complete",
         COVERAGE,
-        "Every month of every list was read from end to end. A reading counts as complete only when as many different "
-        "rows came as the vendor's own total says; where the vendor tells none, when its pages tie on to each other or "
-        "came the same twice. gap: a reading failed and none has closed it since; partial: read only in part; never: "
-        "not read. The month that still runs may be partial for a vendor that was not read last.",
+        "Every month of every list was read from end to end. A reading counts as complete only if it returned as many "
+        "distinct rows as the vendor's own total says; if the vendor gives no total, only if its pages connect to each "
+        "other or two passes returned the same rows. gap: a reading failed, and no later one has closed the gap; "
+        "partial: only part was read; never: not read. The current month may be partial for a vendor that was not read "
+        "last.",
         lambda evidence: months_complete(evidence.coverage, month_at(evidence.as_of, evidence.time_zone)),
         (LOAD_AUDIT,),
     ),
@@ -246,8 +247,8 @@ CLAIMS: tuple[Claim, ...] = (
             f"fresh_{vendor}",
             COVERAGE,
             f"{vendor} was read to the end within {FRESH_FOR.days} days, and its newest session ended within "
-            f"{FRESH_FOR.days} days, or within {GAPS_WAITED} times the usual time between two of its sessions where "
-            "these are rare.",
+            f"{FRESH_FOR.days} days or, if its sessions are rare, within {GAPS_WAITED} times the usual interval "
+            "between them.",
             partial(Evidence.fresh, vendor=vendor),
             (LOAD_AUDIT, MONTH_QUALITY),
         )
@@ -256,10 +257,10 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "rejected_share",
         REJECTED_SESSION,
-        f"Of each vendor's sessions of this and the last month not more than {REJECTED_SHARE:.0%} are rejected, or "
-        f"{USUAL_TIMES:g} times the share of the {USUAL_MONTHS} months before where that is more. Fewer than "
-        f"{FEWEST_SESSIONS} sessions are not judged. One without a readable start counts in the month in which it was "
-        "first read, but for those of a vendor's first reading.",
+        f"Of each vendor's sessions of this and the last month, at most {REJECTED_SHARE:.0%} are rejected, or "
+        f"{USUAL_TIMES:g} times the share of the {USUAL_MONTHS} months before if that is more. Not judged with fewer "
+        f"than {FEWEST_SESSIONS} sessions. A session without a readable start counts in the month in which it was "
+        "first read, unless that was the vendor's first reading.",
         lambda evidence: rejected_share(
             evidence.quality_of_today, evidence.undated_rejections, evidence.as_of, evidence.time_zone
         ),
@@ -268,33 +269,33 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "no_new_fields_or_words",
         VOCABULARY,
-        f"In the last {NEWS_FOR.days} days no field appeared that no transform reads, and no status word that none "
-        "knows. What the first reading of an endpoint showed is not new.",
+        f"In the last {NEWS_FOR.days} days, no field appeared that the transforms do not read, and no status word that "
+        "they do not know. Names in the first reading of an endpoint do not count as new.",
         lambda evidence: no_new_names(evidence.vocabulary, evidence.as_of),
         (LOAD_AUDIT,),
     ),
     Claim(
         "volume_as_usual",
         FACT_SESSION,
-        "Sessions and kWh of the newest complete month of each vendor are neither less than "
+        "Sessions and kWh of each vendor's newest complete month are neither less than "
         f"{LEAST_VOLUME:g} times nor more than {MOST_VOLUME:g} times the median of the {USUAL_MONTHS} months before. "
-        f"With fewer than {FEWEST_MONTHS} months before nothing is judged.",
+        f"Not judged with fewer than {FEWEST_MONTHS} earlier months.",
         lambda evidence: volume_as_usual(evidence.quality_of_today, evidence.as_of, evidence.time_zone),
         (LOAD_AUDIT, MONTH_QUALITY),
     ),
     Claim(
         "no_overlaps_on_a_connector",
         FACT_SESSION,
-        "No session begins before an earlier one on the same connector has ended. Where several EVSEs of a station "
-        "have a connector of the same id, as many may run at once. Sessions that name no connector are not judged.",
+        "No session begins before an earlier one on the same connector has ended. If n EVSEs of a station have a "
+        "connector with the same id, n sessions may run on it at once. Sessions without a connector are not judged.",
         lambda evidence: no_overlaps(evidence.quality),
     ),
     Claim(
         "references_resolve",
         FACT_SESSION,
-        "Every session leads to a station in dim_charge_station and a location in dim_location, and every station to a "
-        "location, where the vendor lists them at all. A session of a vendor that follows cars (Jedlix) may have taken "
-        "place at none of its locations.",
+        "Every session refers to a station in dim_charge_station and a location in dim_location, and every station to "
+        "a location, if the vendor lists them at all. With a vendor that follows cars (Jedlix), a session may name no "
+        "location: the car charged elsewhere.",
         lambda evidence: references_resolve(
             evidence.quality,
             evidence.stations,
@@ -313,7 +314,7 @@ def build_checks(settings: Settings, lakes: Lakes) -> list[dg.AssetChecksDefinit
     @dg.multi_asset_check(
         name=STEP,
         specs=[claim.spec for claim in CLAIMS],
-        description="Judges what the run has built by the counts in the operations tables.",
+        description="Checks what the run built, using the counts in the operations tables.",
         can_subset=True,
     )
     def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:

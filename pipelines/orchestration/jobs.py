@@ -59,7 +59,7 @@ def build_jobs(vendors: Sequence[str]) -> list[UnresolvedAssetJobDefinition]:
         _job(
             "backfill",
             "Read the months from_month to to_month again, rebuild what they touch, and publish. Needs both months: "
-            "open the launchpad (beside Materialize all) and fill them in below raw_log.",
+            "open the launchpad (beside Materialize all) and enter them under raw_log.",
             everything,
             vendors,
             # Without the months the run fails and says so; with the default configuration it would be a refresh.
@@ -74,13 +74,13 @@ def build_jobs(vendors: Sequence[str]) -> list[UnresolvedAssetJobDefinition]:
         ),
         _job(
             BUILD_MONTHS,
-            "Build the selected months of the facts from what was read. Asked for by the sensor of the touched months.",
+            "Build the selected months of the facts from what was read. Requested by the sensor touched_months.",
             _assets(*FACT_KEYS).without_checks(),
         ),
         _job(
             PUBLISH,
-            "Judge the tables by the checks, and publish them unless a blocking one fails. Asked for by the sensor of "
-            "the touched months.",
+            "Run the checks on the tables, and publish them unless a blocking check fails. Requested by the sensor "
+            "touched_months.",
             _assets(*PUBLISHED_KEYS) | dg.AssetSelection.checks(*check_keys()),
         ),
     ]
@@ -90,8 +90,8 @@ def build_jobs(vendors: Sequence[str]) -> list[UnresolvedAssetJobDefinition]:
         *jobs,
         _job(
             LOAD,
-            "Pull everything new into the staged tables and the dimensions; fails at its end when something could not "
-            "be read. The facts and the publication follow by the sensor of the touched months.",
+            "Pull everything new into the staged tables and the dimensions; fails at the end if something could not be "
+            "read. The sensor touched_months then requests the facts and the publication.",
             (_assets(*read, *LOADED_KEYS) - dg.AssetSelection.checks(*check_keys())),
             vendors,
             configured(VENDOR_RADAR.name, {"fails_on_gaps": True}),
@@ -99,7 +99,7 @@ def build_jobs(vendors: Sequence[str]) -> list[UnresolvedAssetJobDefinition]:
         _job(
             "backfill_months",
             "Read the selected months again from every vendor, and rebuild them: one run for a range of months. The "
-            "publication follows by the sensor of the touched months.",
+            "sensor touched_months then requests the publication.",
             _assets(MONTH_READING, *FACT_KEYS).without_checks(),
             vendors,
         ),

@@ -42,9 +42,9 @@ def _monthly_facts(settings: Settings, lakes: Lakes, months: dg.MonthlyPartition
         MONTH_READING,
         deps=raw_keys([*ENDPOINTS]),
         description=(
-            "A month read again. Materializing it asks every vendor for the month once more, also where the refresh "
-            "has long passed it, and takes in what differs. Together with the facts (job backfill_months) the month is "
-            "rebuilt from that in the same run."
+            "A month read again. Materializing it requests the month from every vendor again, even if it was read long "
+            "ago, and stages what differs. With the facts selected as well (job backfill_months), the same run also "
+            "rebuilds the month."
         ),
         group_name="operations",
         kinds={"dlt", "parquet"},

@@ -101,7 +101,7 @@ def _counts(each: BuiltMonth, before: tuple[int, float] | None, reason: str | No
     counts: dict[str, Any] = {
         "dagster/partition_row_count": each.rows,
         "rows_change": each.rows - rows,
-        "touched_last_because": reason or "asked for",
+        "touched_last_because": reason or "requested",
     }
     if each.table != REJECTED_SESSION:
         energy = each.energy_kwh or 0.0

@@ -77,7 +77,7 @@ def heat_map(title: str, values: Sequence[float], unit: str) -> str:
     """One square per hour of the week and one row per day; darker means more."""
     most = max(values, default=0.0) or 1.0
     step, height = (WIDTH - LEFT - RIGHT) / HOURS, (HEIGHT - TOP - BOTTOM) / len(DAYS)
-    parts = [_text(LEFT, 18, title, "start", 13), _text(WIDTH - RIGHT, 18, f"most: {_short(most)} {unit}", "end")]
+    parts = [_text(LEFT, 18, title, "start", 13), _text(WIDTH - RIGHT, 18, f"maximum: {_short(most)} {unit}", "end")]
     # One path per shade, not per square, keeps the picture to a few thousand characters.
     shades: dict[int, list[str]] = {}
     for hour, value in enumerate(values):

@@ -58,8 +58,8 @@ def build_radar(settings: Settings, lakes: Lakes) -> dg.AssetsDefinition:
                 CHECK,
                 asset=table_key(VENDOR_RADAR),
                 description=(
-                    f"No vendor removes within {HORIZON.days} days what we have not read, and none has deprecated an "
-                    "endpoint that we read. Error: rows will be lost, or an endpoint ends. Warning: it is deprecated."
+                    f"No vendor removes unread data within {HORIZON.days} days, and none has deprecated an endpoint "
+                    "that we read. Error: rows will be lost, or an endpoint ends. Warning: an endpoint is deprecated."
                 ),
             )
         ],
@@ -121,8 +121,8 @@ def verdict(radar: pl.DataFrame) -> Verdict:
         only_here = numbers["sessions_only_here"]
         return Verdict(
             None,
-            f"Nothing unread disappears within {HORIZON.days} days. {only_here:,} sessions are older than their vendor "
-            "has promised to keep them, and are kept here.",
+            f"No unread data disappears within {HORIZON.days} days. {only_here:,} sessions are older than their vendor "
+            "promises to keep them; they are kept here.",
             numbers,
         )
     left_out = len(sentences) - MOST_NAMED
@@ -135,9 +135,9 @@ def _months_sentence(place: str, row: Mapping[str, object]) -> str:
     rows = row["rows_at_risk"]
     about = "an unknown number of rows" if rows is None else f"about {rows:,} rows"
     return (
-        f"{place}: {row['months_at_risk']} month(s) not read to the end are removed within {HORIZON.days} days "
+        f"{place}: the vendor removes {row['months_at_risk']} incompletely read month(s) within {HORIZON.days} days "
         f"({about}); run `chargehouse refresh`, or `chargehouse backfill --vendor {row['vendor']}` for the months that "
-        "`chargehouse status` names."
+        "`chargehouse status` lists."
     )
 
 

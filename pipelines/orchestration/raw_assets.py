@@ -32,10 +32,11 @@ class Reach(dg.Config):
     """What a run reads. The launchpad of the web UI shows the descriptions."""
 
     kind: Literal["refresh", "reconcile", "backfill"] = Field(
-        "refresh", description="refresh: everything new; reconcile: the last months again too; backfill: some months."
+        "refresh",
+        description="refresh: everything new; reconcile: also the last months again; backfill: the given months again.",
     )
-    as_of: str = Field("", description="The run's now, ISO 8601. Empty: the clock.")
-    months: int = Field(RECONCILED_MONTHS, description="For reconcile: how many months, the current one included.")
+    as_of: str = Field("", description="The run's as-of instant, ISO 8601. Empty: now.")
+    months: int = Field(RECONCILED_MONTHS, description="For reconcile: how many months, including the current one.")
     from_month: str = Field("", description="For backfill: the first month, such as 2026-01.")
     to_month: str = Field("", description="For backfill: the last month, such as 2026-03.")
 
@@ -59,7 +60,7 @@ def build_raw_assets(settings: Settings, progress: Progress) -> dg.AssetsDefinit
         specs=[_spec(endpoint) for endpoint in endpoints],
         check_specs=[
             dg.AssetCheckSpec(
-                CHECK, asset=raw_key(endpoint), description="Every window asked of this list was read to its last page."
+                CHECK, asset=raw_key(endpoint), description="Every requested window of this list was read to the end."
             )
             for endpoint in endpoints
         ],
@@ -171,7 +172,7 @@ def _recorded_verdict(endpoint: Endpoint, recorded: pl.DataFrame) -> dg.AssetChe
     readings = [Reading(**row) for row in last.iter_rows(named=True)]
     if not readings:
         return _verdict(endpoint, readings, f"{endpoint.vendor} was never read. ")
-    return _verdict(endpoint, readings, f"By the last reading, as of {readings[0].as_of:%Y-%m-%d %H:%M:%S} UTC: ")
+    return _verdict(endpoint, readings, f"At the last reading, as of {readings[0].as_of:%Y-%m-%d %H:%M:%S} UTC: ")
 
 
 def _faults(endpoint: Endpoint, readings: Sequence[Reading]) -> list[str]:
@@ -182,10 +183,10 @@ def _faults(endpoint: Endpoint, readings: Sequence[Reading]) -> list[str]:
         reasons = {each.place: each.message or "" for each in failed if _is_of(each, endpoint)}
         return [f"{place}: {reason}" for place, reason in reasons.items()]
     others = sorted({f"{each.vendor} {each.endpoint}" for each in failed})
-    return [f"Nothing was asked of this list, as others could not be read: {', '.join(others)}."] if others else []
+    return [f"This list was not requested, because others could not be read: {', '.join(others)}."] if others else []
 
 
 def _all_well(windows: int) -> str:
     if not windows:
-        return "Nothing was asked of this list."
+        return "This list was not requested."
     return f"All {windows} windows were read to their last page." if windows > 1 else "It was read to its last page."

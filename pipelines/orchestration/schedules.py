@@ -65,7 +65,7 @@ def _schedule(
         # A first reading may take hours: a second one queued behind it would find nothing new.
         same = dg.RunsFilter(job_name=LOAD, tags={READING: name}, statuses=list(UNFINISHED))
         if context.instance.get_runs(same, limit=1):
-            return dg.SkipReason(f"The {name.replace('_', ' ')} before this one has not ended.")
+            return dg.SkipReason(f"The previous {name.replace('_', ' ')} has not ended.")
         return dg.RunRequest(run_config=run_config, tags={READING: name})
 
     return load

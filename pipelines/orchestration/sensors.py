@@ -82,8 +82,8 @@ def build_sensors(
             dg.DefaultSensorStatus.RUNNING if settings.are_schedules_on else dg.DefaultSensorStatus.STOPPED
         ),
         description=(
-            "Builds exactly the months of the facts that a load touched, one run for each stretch of months, and then "
-            "publishes. What failed is tried again, less and less often."
+            "Builds exactly the months of the facts that a load touched, one run for each stretch of consecutive "
+            "months, and then publishes. Retries what failed, with longer and longer pauses."
         ),
     )
     def touched_months(context: dg.SensorEvaluationContext) -> dg.SensorResult:
@@ -93,7 +93,7 @@ def build_sensors(
             return dg.SensorResult(skip_reason=busy)
         lakes = Lakes.below(settings.data)
         if outdated_tables(lakes):
-            return dg.SensorResult(skip_reason="Another version wrote the tables; the next load builds them anew.")
+            return dg.SensorResult(skip_reason="Another version wrote the tables; the next load rebuilds them.")
         pending = pending_news(lakes)
         tasks = build_tasks(pending, set(months.get_partition_keys()))
         if not tasks:
@@ -162,8 +162,8 @@ def _requested(tasks: Sequence[Task], instance: dg.DagsterInstance, zone: ZoneIn
         attempts = _attempts(instance, task)
         if attempts is not None and attempts.next_at > datetime.now(UTC):
             waiting.append(
-                f"{task.what} was tried {attempts.count} time(s), last {_clock(attempts.last_at, zone)}, without "
-                f"success; it is tried again after {_clock(attempts.next_at, zone)}"
+                f"{task.what} was tried {attempts.count} time(s) without success, last at "
+                f"{_clock(attempts.last_at, zone)}; the next attempt is after {_clock(attempts.next_at, zone)}"
             )
             continue
         attempt = attempts.count + 1 if attempts is not None else 1

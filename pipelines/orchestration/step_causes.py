@@ -50,8 +50,8 @@ class StepCause:
 def incomplete(said: str, failures: Sequence[str]) -> dg.Failure:
     """The failure of a run that could not read everything: a line for each fault, and what to do about them."""
     advice = (
-        "The next refresh reads what this one could not; a reconcile or backfill has to be run again. If it fails "
-        "again, `chargehouse doctor` tries every account."
+        "The next refresh reads what this one could not; run a reconcile or backfill again. If it fails again, "
+        "`chargehouse doctor` tests every account."
     )
     return dg.Failure("\n".join([said, *failures, advice]), {_INCOMPLETE: len(failures)}, allow_retries=False)
 

@@ -174,9 +174,9 @@ def _warehouse(settings: Settings, lakes: Lakes, progress: Progress) -> dg.Asset
         key="warehouse",
         deps=[table_key(table) for table in PUBLISHED_TABLES],
         description=(
-            f"`{DATABASE}`: views over the exact files of one version of every table, with comments. Built aside and "
-            "renamed over the old one, so a reader keeps the complete state that it opened. Fails, after publishing "
-            "what there is, when something could not be read."
+            f"`{DATABASE}`: views over the exact files of one version of every table, with comments. Built beside the "
+            "old file and renamed over it, so a reader keeps the complete state that it opened. If something could not "
+            "be read, this step publishes what there is, and then fails."
         ),
         group_name="publication",
         kinds={"duckdb"},

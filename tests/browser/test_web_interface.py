@@ -64,7 +64,7 @@ def test_the_vendor_radar_says_whether_anything_is_about_to_disappear(window: Wi
     window.open(f"/assets/{table_key(VENDOR_RADAR).to_user_string()}?view=checks&checkDetail={RADAR_CHECK}")
     # The page shows its parts as they load.
     window.reads("rows_at_risk")
-    window.reads("Nothing unread disappears within")
+    window.reads("No unread data disappears within")
 
 
 def test_a_month_is_materialized_by_clicking_and_no_other(window: Window, house: Operated) -> None:

@@ -145,7 +145,7 @@ def test_a_failed_run_is_told_once_with_its_cause_and_a_link(
     assert channel.paths == [SECRET_PATH]
     assert text.startswith("*Chargehouse: refresh failed*\n")
     assert UNREAD in text
-    assert "To do: nothing, if it passes" in text
+    assert "To do: nothing for now" in text
     assert f"http://warehouse.lan:3000/runs/{run_id}" in text
     assert "text that is not told" not in text
 
@@ -158,7 +158,7 @@ def test_what_happened_before_the_sensor_was_on_and_runs_that_succeed_are_not_to
     alerting = Alerting(webhook_settings(channel), instance, world)
     world.fault = None
     alerting.run()
-    assert alerting.tick(FAILED) == "Nothing new to tell."
+    assert alerting.tick(FAILED) == "Nothing new to report."
     assert channel.texts == []
 
 
@@ -174,7 +174,7 @@ def test_a_foreseen_fault_is_told_and_the_words_of_any_other_are_not(
     assert "ops__load_audit: fact_energy: the disk is full" in foreseen
     assert "open the run" in foreseen
     for text in (unforeseen, wordless):
-        assert "an unforeseen fault (Person)" in text
+        assert "an unexpected error (Person)" in text
         assert "Nordmann" not in text
 
 
@@ -183,7 +183,7 @@ def test_a_run_whose_process_died_is_told(channel: Channel, instance: dg.Dagster
     run = instance.create_run_for_job(dg.GraphDefinition(name="refresh").to_job(), status=dg.DagsterRunStatus.STARTED)
     instance.report_run_failed(run, "Its process was ended.")
     alerting.tick(FAILED)
-    assert "ended outside of any step" in channel.texts[0]
+    assert "ended outside any step" in channel.texts[0]
 
 
 def test_an_alert_that_cannot_be_delivered_fails_the_tick_and_is_told_later(

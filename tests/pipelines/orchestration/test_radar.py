@@ -173,7 +173,7 @@ def test_the_verdict_names_the_worst_first_and_not_everything() -> None:
     ]
     found = verdict(pl.DataFrame(rows, schema={name: column.dtype for name, column in columns.items()}))
     assert found.fault == dg.AssetCheckSeverity.ERROR
-    assert found.description.startswith("zaptec list6: 1 month(s) not read to the end")
+    assert found.description.startswith("zaptec list6: the vendor removes 1 incompletely read month(s)")
     assert found.description.endswith("And 3 more.")
     assert found.numbers["endpoints_deprecated"] == 7
 

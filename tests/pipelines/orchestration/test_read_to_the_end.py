@@ -19,7 +19,7 @@ def test_a_list_that_was_not_asked_since_another_failed_is_not_read_to_its_end(
     assert not verdicts["zaptec", "installations"].passed
     assert not verdicts["zaptec", "sessions"].passed
     sessions = str(verdicts["zaptec", "sessions"].description)
-    assert "Nothing was asked of this list" in sessions
+    assert "This list was not requested" in sessions
     assert "zaptec installations" in sessions
     assert verdicts["greenflux", "cdrs"].passed
     assert "read to" in str(verdicts["greenflux", "cdrs"].description)
@@ -49,7 +49,7 @@ def test_the_check_alone_judges_by_the_last_reading_and_asks_no_vendor(
     assert not verdicts["zaptec", "sessions"].passed
     assert verdicts["greenflux", "cdrs"].passed
     told = str(verdicts["greenflux", "cdrs"].description)
-    assert told.startswith("By the last reading, as of 2026-04-10 00:00:00 UTC: ")
+    assert told.startswith("At the last reading, as of 2026-04-10 00:00:00 UTC: ")
     assert verdicts["smappee", "sessions"].passed
     assert "smappee was never read" in str(verdicts["smappee", "sessions"].description)
 

@@ -113,5 +113,5 @@ def test_a_load_is_not_asked_for_while_the_one_before_it_runs(
     instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags={READING: "refresh"})
     refresh = evaluate(definitions, "refresh", instance)
     assert not refresh.run_requests
-    assert refresh.skip_message == "The refresh before this one has not ended."
+    assert refresh.skip_message == "The previous refresh has not ended."
     assert evaluate(definitions, "weekly_reconcile", instance).run_requests, "it waits in the queue"

@@ -203,7 +203,7 @@ def test_nothing_is_asked_for_over_tables_of_another_version_and_the_next_load_m
     house.load(FIRST)
     house.settle()
     monkeypatch.setattr("pipelines.tables.upgrade.EDITION", 1_000_000)
-    assert house.tick().skip_message == "Another version wrote the tables; the next load builds them anew."
+    assert house.tick().skip_message == "Another version wrote the tables; the next load rebuilds them."
     assert not house.run("build_months", {"dagster/partition": "2025-02"}).success
     house.load(SECOND)
     assert house.settle() == ["build_months 2025-01..2025-02", "build_months 2025-04", "publish"]
@@ -243,7 +243,7 @@ def test_a_failed_or_cancelled_run_is_tried_again_after_a_while(house: Operated,
     waiting = house.tick()
     assert not waiting.run_requests
     assert waiting.skip_message is not None
-    assert waiting.skip_message.startswith("2025-01 to 2025-02 was tried 1 time(s), last ")
+    assert waiting.skip_message.startswith("2025-01 to 2025-02 was tried 1 time(s) without success, last at ")
     with patch.object(sensors, "PAUSES", (timedelta(0),)):
         assert len(house.tick().run_requests or []) == 2
 
