@@ -40,7 +40,7 @@ def program() -> NoReturn:
     try:
         sys.stdout.flush()
     except OSError as fault:
-        status = status or _complain(f"what was to be printed is lost ({fault.strerror})", INCOMPLETE)
+        status = status or _complain(f"some output was lost ({fault.strerror})", INCOMPLETE)
     os._exit(status)
 
 
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         # If the terminal is gone, there is nobody to tell.
         with suppress(OSError):
-            told = "chargehouse: stopped; the same command, run again, does what was not finished"
+            told = "chargehouse: stopped; run the same command again to finish"
             print(told, file=sys.stderr, flush=True)
         # Threads that wait for a vendor must not keep the process alive: the next run repairs whatever it leaves.
         os._exit(STOPPED)
@@ -94,15 +94,17 @@ def _parser() -> argparse.ArgumentParser:
 
     def add_reading(name: str, text: str, command: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
         added = add(name, text, command)
-        added.add_argument("--as-of", metavar="T", default="", help="the run's now, ISO 8601 (default: the clock)")
+        added.add_argument("--as-of", metavar="T", default="", help="the run's as-of instant, ISO 8601 (default: now)")
         added.add_argument("--vendor", metavar="V", nargs="+", action="extend", default=[], help="only these vendors")
         added.add_argument(
-            "--accept-new-host", action="store_true", help="the vendors' base URLs have changed, the accounts have not"
+            "--accept-new-host",
+            action="store_true",
+            help="confirm that the vendors' base URLs changed, but not the accounts",
         )
         added.add_argument(
             "--accept-new-key",
             action="store_true",
-            help="the pseudonym key is lost, and persons are to be others from now on",
+            help="confirm that the pseudonym key is lost: from now on every person gets a new pseudonym",
         )
         return added
 
@@ -113,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=questions.RECONCILED_MONTHS,
         metavar="N",
-        help=f"how many, the current one included {DEFAULT}",
+        help=f"how many months, including the current one {DEFAULT}",
     )
     backfill = add_reading("backfill", "Read some months again and rebuild them.", _backfill)
     backfill.add_argument("--from", dest="from_month", required=True, metavar="YYYY-MM")
@@ -121,39 +123,41 @@ def _parser() -> argparse.ArgumentParser:
     rebuild = add("rebuild", "Rebuild everything, or some months, from the raw log alone.", _rebuild)
     rebuild.add_argument("--from", dest="from_month", default="", metavar="YYYY-MM")
     rebuild.add_argument("--to", dest="to_month", default="", metavar="YYYY-MM")
-    forget = add("forget", "Erase one person everywhere, and keep them out; the energy stays.", _forget)
+    forget = add("forget", "Erase one person everywhere, and keep them out; their sessions' energy stays.", _forget)
     forget.add_argument("--vendor", metavar="V", required=True)
-    forget.add_argument("--user", metavar="ID", required=True, help="as the vendor writes it (a user, driver or card)")
-    add("status", "The last run, what is covered, gaps, how late rows came, the oldest open session.", _status)
+    forget.add_argument("--user", metavar="ID", required=True, help="the vendor's id of the user, driver or card")
+    add("status", "Show the last run, coverage, gaps, how late rows arrived, the oldest running session.", _status)
     sql = add("sql", "Query the published warehouse, read-only.", _sql)
     sql.add_argument("query", metavar="SELECT")
     add(
         "doctor",
-        "Check configuration and credentials with one small call to each vendor, at Smappee to each park.",
+        "Check configuration and credentials with one small request to each vendor (Smappee: to each park).",
         _doctor,
     )
-    run = add("run", "A refresh and its result; from the sandbox where no vendor is configured.", _run)
-    run.add_argument("--as-of", metavar="T", default="", help="the run's now, ISO 8601 (default: the clock)")
-    interface = add("ui", "The Dagster web UI on this machine.", _ui)
+    run = add("run", "Refresh and show the result; reads the sandbox if no vendor is configured.", _run)
+    run.add_argument("--as-of", metavar="T", default="", help="the run's as-of instant, ISO 8601 (default: now)")
+    interface = add("ui", "Serve the Dagster web UI on this machine.", _ui)
     interface.add_argument("--port", type=int, default=3000, help=DEFAULT)
-    backup = add("backup", "Add a backup of everything that a run goes on from to a folder.", _backup)
+    backup = add("backup", "Add a backup to a folder: everything that a run needs to continue.", _backup)
     backup.add_argument("folder", type=Path, metavar="FOLDER")
-    backup.add_argument("--keep", type=int, metavar="N", help="remove all but the newest N (default: none)")
-    restored = add("restore", "Put a backup back, where there is no data yet, and publish it.", _restore)
-    restored.add_argument("folder", type=Path, metavar="FOLDER", help="of the backups (the newest is taken), or of one")
-    add("daemon", "Dagster's daemon: schedules, sensors, alerts, queued runs. For a service manager.", _daemon)
-    webserver = add("webserver", "Dagster's web server alone. For a service manager.", _webserver)
-    webserver.add_argument("--host", default="127.0.0.1", help="the address it listens on (default: this machine only)")
+    backup.add_argument("--keep", type=int, metavar="N", help="remove all but the newest N (default: keep all)")
+    restored = add("restore", "Restore a backup, if there is no data yet, and publish it.", _restore)
+    restored.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="with backups (restores the newest), or of one backup"
+    )
+    add("daemon", "Run Dagster's daemon: schedules, sensors, alerts, queued runs. For a service manager.", _daemon)
+    webserver = add("webserver", "Run only Dagster's web server. For a service manager.", _webserver)
+    webserver.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     webserver.add_argument("--port", type=int, default=3000, help=DEFAULT)
-    webserver.add_argument("--read-only", action="store_true", help="look, but start nothing")
-    sandbox = add("sandbox", "Play the four vendors' APIs on this machine, with invented data.", _sandbox)
-    sandbox.add_argument("--port", type=int, default=9000, help=f"{DEFAULT}; 0: any that is free")
-    sandbox.add_argument("--seed", type=int, default=7, help=f"of the invented world {DEFAULT}")
-    sandbox.add_argument("--as-of", metavar="T", default="", help="where its clock stands (default: the clock)")
-    sandbox.add_argument("--sessions", type=int, default=6_000, metavar="N", help=f"how many it has {DEFAULT}")
-    sandbox.add_argument("--faults", default="", metavar="F", help="faults to answer with, such as mixed:0.12")
+    webserver.add_argument("--read-only", action="store_true", help="show everything, start nothing")
+    sandbox = add("sandbox", "Simulate the four vendors' APIs on this machine, with invented data.", _sandbox)
+    sandbox.add_argument("--port", type=int, default=9000, help=f"0: any free port {DEFAULT}")
+    sandbox.add_argument("--seed", type=int, default=7, help=f"seed of the invented world {DEFAULT}")
+    sandbox.add_argument("--as-of", metavar="T", default="", help="the sandbox's current time, ISO 8601 (default: now)")
+    sandbox.add_argument("--sessions", type=int, default=6_000, metavar="N", help=f"number of sessions {DEFAULT}")
+    sandbox.add_argument("--faults", default="", metavar="F", help="faults to inject, such as mixed:0.12")
     sandbox.add_argument(
-        "--world", type=Path, metavar="FOLDER", help="a world read from files instead of an invented one"
+        "--world", type=Path, metavar="FOLDER", help="read the world from files instead of inventing one"
     )
     return parser
 
@@ -233,7 +237,7 @@ def _rebuild(options: argparse.Namespace) -> int:
         questions.check_months(options.from_month, options.to_month)
         months = {"from_month": options.from_month, "to_month": options.to_month}
     if RawLog(settings.data).newest_load() is None:
-        print(f"chargehouse: nothing was read into {settings.data} yet: the warehouse is empty", file=sys.stderr)
+        print(f"chargehouse: nothing has been read into {settings.data} yet: the warehouse is empty", file=sys.stderr)
     configuration = {"staged_tables": {"from_raw": True, **months}}
     return _verdict(run_job(settings, "rebuild", Progress.on_stderr(), (), configuration).faults)
 
@@ -252,19 +256,19 @@ def _forget(options: argparse.Namespace) -> int:
     before = counted(settings.data)
     erased = erase_from_raw_log(settings, options.vendor, options.user, tell_of_waiting)
     found = (
-        f"Out of the raw log: the person in {len(erased.session_ids):,} sessions, which stay, and "
+        f"Erased from the raw log: the person in {len(erased.session_ids):,} sessions, which stay, and "
         f"{len(erased.object_ids):,} objects of their own."
         if erased.session_ids or erased.object_ids
-        else "Nothing of this person stands in the raw log; they are kept out from now on."
+        else "The raw log holds nothing about this person; they are kept out from now on."
     )
     print(found, flush=True)
     outcome = run_job(settings, "rebuild", progress, (), {"staged_tables": {"from_raw": True}})
     if outcome.faults:
-        print("The tables still tell of the person: mend the cause, and run this again.", file=sys.stderr)
+        print("The tables still hold data of the person: fix the cause, and run this again.", file=sys.stderr)
         return _verdict(outcome.faults)
     remove_older_versions(settings.data, tell_of_waiting)
     print(f"Before   {before}\nNow      {counted(settings.data)}")
-    print("Backups and copies made before may still hold the person.")
+    print("Backups and copies made earlier may still hold data of the person.")
     return DONE
 
 
@@ -303,9 +307,9 @@ def _run(options: argparse.Namespace) -> int:
     if settings.vendors:
         return _run_and_show(settings, as_of)
     print(
-        "No vendor is configured: this run reads the SANDBOX, which plays all four with invented data.\n"
-        "For your own chargers, copy .env.example to .env and fill in your accounts, and CHARGEHOUSE_DATA: "
-        "this folder is the sandbox's from now on."
+        "No vendor is configured: this run reads the SANDBOX, which simulates all four with invented data.\n"
+        "For your own chargers, copy .env.example to .env, fill in your accounts, and set CHARGEHOUSE_DATA to another "
+        "folder: this one belongs to the sandbox from now on."
     )
     with sandboxed(settings, as_of) as demonstration:
         return _run_and_show(demonstration, as_of)
@@ -331,7 +335,7 @@ def _backup(options: argparse.Namespace) -> int:
 
     backup = back_up(load_settings().data, options.folder.resolve(), options.keep)
     print(
-        f"{backup.folder}: {len(backup.files):,} files, {backup.size_bytes / 1e6:,.1f} MB; of these new "
+        f"{backup.folder}: {len(backup.files):,} files, {backup.size_bytes / 1e6:,.1f} MB; new: "
         f"{backup.new_files:,} files, {backup.new_bytes / 1e6:,.1f} MB"
     )
     return DONE
@@ -342,7 +346,7 @@ def _restore(options: argparse.Namespace) -> int:
 
     settings = load_settings()
     backup = restore(settings.data, options.folder.resolve())
-    print(f"{backup.folder}: {len(backup.files):,} files put back below {settings.data} and published")
+    print(f"{backup.folder}: {len(backup.files):,} files restored to {settings.data} and published")
     return DONE
 
 

@@ -58,7 +58,7 @@ def exclusive(data: Path, name: str, on_wait: Callable[[], None] | None = None) 
         has_told = False
         while not _takes(file):
             if time.monotonic() > deadline:
-                raise AnotherRunError(f"another run has held {name} for an hour; try again later.")
+                raise AnotherRunError(f"another process has held the lock `{name}` for an hour; try again later.")
             if on_wait is not None and not has_told:
                 on_wait()
                 has_told = True
@@ -76,8 +76,8 @@ def sole_daemon(data: Path, *, lasts_as_another_program: bool = False) -> Iterat
     with _opened(data, DAEMON) as file:
         if not _takes(file):
             raise AnotherRunError(
-                f"the schedules and sensors of {data} are run already, by `chargehouse daemon` or `chargehouse ui`. "
-                "End that one first, or call `chargehouse webserver` for the web UI alone."
+                f"`chargehouse daemon` or `chargehouse ui` already runs the schedules and sensors of {data}. "
+                "Stop it first, or use `chargehouse webserver` for the web UI alone."
             )
         os.set_inheritable(file.fileno(), lasts_as_another_program)
         yield

@@ -224,13 +224,13 @@ def _env_file(environment: Mapping[str, str]) -> Path:
     file = Path(environment.get(name, "").strip() or ENV_FILE)
     # Absolute, because processes that are started from here have another working folder.
     if file != ENV_FILE and (not file.is_absolute() or not file.exists() or file.is_dir()):
-        raise ConfigurationError(f"{name} must be the absolute path of a file that exists.")
+        raise ConfigurationError(f"{name} must be the absolute path of an existing file.")
     return file
 
 
 def _in_file(file: Path) -> dict[str, str]:
     if file.is_dir() or (file.is_symlink() and not file.exists()):
-        raise ConfigurationError(f"{file} must be a file, or not be there.")
+        raise ConfigurationError(f"{file} must be a file, or not exist.")
     if not file.is_file():
         return {}
     try:
@@ -290,7 +290,7 @@ def _smappee(variables: Variables) -> SmappeeAccount | None:
         return None
     park_ids = variables.identifiers("SMAPPEE_PARK_IDS")
     if not park_ids:
-        raise ConfigurationError("smappee is only half configured: SMAPPEE_PARK_IDS not set.")
+        raise ConfigurationError("smappee is only half configured: SMAPPEE_PARK_IDS is not set.")
     return SmappeeAccount(
         client_id=variables.text("SMAPPEE_CLIENT_ID"),
         client_secret=variables.required_secret("SMAPPEE_CLIENT_SECRET"),
@@ -306,7 +306,7 @@ def _webhook(variables: Variables) -> Webhook | None:
     name = "CHARGEHOUSE_ALERT_WEBHOOK_URL"
     url = variables.text(name)
     # A query is allowed: some receivers identify the sender by it.
-    fault = url_fault(url.partition("?")[0]) or ("must hold no fragment." if "#" in url else None)
+    fault = url_fault(url.partition("?")[0]) or ("must not contain a fragment." if "#" in url else None)
     if url and (fault or re.search(r"\s", url) or not url.isascii()):
         raise ConfigurationError(f"{name}: {fault or 'must be an https:// address.'}")
     return Webhook(SecretStr(url)) if url else None
@@ -325,17 +325,17 @@ def _mail(variables: Variables) -> Mail | None:
     password = variables.ascii_secret("CHARGEHOUSE_ALERT_SMTP_PASSWORD")
     if bool(username) != (password is not None):
         raise ConfigurationError(
-            "alerting by mail is only half configured: set both CHARGEHOUSE_ALERT_SMTP_USERNAME and _PASSWORD, or none."
+            "alerting by mail is half configured: set both CHARGEHOUSE_ALERT_SMTP_USERNAME and _PASSWORD, or neither."
         )
     if security == "none" and username and not is_this_machine(host):
         raise ConfigurationError(
-            "CHARGEHOUSE_ALERT_SMTP_SECURITY: none would send the password in the clear; use starttls or tls."
+            "CHARGEHOUSE_ALERT_SMTP_SECURITY: `none` would send the password unencrypted; use starttls or tls."
         )
     senders = variables.mail_addresses("CHARGEHOUSE_ALERT_SMTP_SENDER")
     recipients = variables.mail_addresses("CHARGEHOUSE_ALERT_SMTP_RECIPIENTS")
     if len(senders) != 1 or not recipients:
         raise ConfigurationError(
-            "CHARGEHOUSE_ALERT_SMTP_SENDER must be one mail address, CHARGEHOUSE_ALERT_SMTP_RECIPIENTS one or more."
+            "CHARGEHOUSE_ALERT_SMTP_SENDER must be one mail address, and CHARGEHOUSE_ALERT_SMTP_RECIPIENTS one or more."
         )
     return Mail(host, port, security, username, password, senders[0], recipients)
 

@@ -75,7 +75,7 @@ class Variables:
         if fault is not None:
             raise ConfigurationError(f"{name}: {fault}, not {value!r}.")
         if not nearest.is_dir():
-            raise ConfigurationError(f"{name} must be a folder, and {nearest} is a file.")
+            raise ConfigurationError(f"{name} must be a folder, but {nearest} is a file.")
         return path
 
     def seconds(self, name: str, default: float) -> float:
@@ -107,7 +107,7 @@ class Variables:
         """A month (YYYY-MM) of this millennium, None where it is not set."""
         value = self.text(name)
         if value and not MONTH.match(value):
-            raise ConfigurationError(f"{name} must be a month such as 2026-01, none before 2000, not {value!r}.")
+            raise ConfigurationError(f"{name} must be a month such as 2026-01, from 2000 on, not {value!r}.")
         return value or None
 
     def time_zone(self, name: str, default: str) -> str:
@@ -187,7 +187,7 @@ def url_fault(url: str) -> str | None:
     if parts.scheme not in ("https", "http") or not parts.hostname or port == 0 or re.search(r"\s|\\", url):
         return "must be an https:// address."
     if any(mark in url for mark in "@?#"):
-        return "must hold neither user name, password, query nor fragment."
+        return "must not contain a user name, password, query or fragment."
     try:
         address = ipaddress.ip_address(parts.hostname)
     except ValueError:
@@ -195,7 +195,7 @@ def url_fault(url: str) -> str | None:
     # IPv6 has a second spelling of every IPv4 address.
     address = getattr(address, "ipv4_mapped", None) or address
     if parts.scheme == "http" and not is_this_machine(parts.hostname):
-        return "plain http is accepted for this machine (127.0.0.1, localhost) only; use https."
+        return "plain http is accepted only for this machine (127.0.0.1, localhost); use https."
     if address is not None and address.is_link_local:
         return "link-local addresses are refused."
     return None

@@ -83,7 +83,7 @@ def back_up(data: Path, folder: Path, keep: int | None = None) -> Backup:
     if keep is not None and keep < 1:
         raise ConfigurationError(f"--keep must be 1 or more, not {keep}.")
     if folder.is_relative_to(data):
-        raise BackupError(f"{folder} lies inside the data that it is to keep; choose a folder elsewhere.")
+        raise BackupError(f"{folder} is inside the data to be backed up; choose a folder elsewhere.")
     if not (data / RAW_FOLDER).is_dir():
         raise BackupError(f"there is nothing to back up in {data}: no refresh has ever run there.")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -118,13 +118,13 @@ def restore(data: Path, folder: Path) -> Backup:
         if not (aside / MANIFEST).exists():
             existing = [name for name in CONTENT if (data / name).exists()]
             if existing:
-                raise BackupError(f"{data} already holds {', '.join(existing)}; move it away first.")
+                raise BackupError(f"{data} already contains {', '.join(existing)}; move it away first.")
             shutil.rmtree(aside, ignore_errors=True)
             for path, file in backup.files.items():
                 _copy_checked(backup.folder / path, aside / path, file)
             _write_manifest(aside, backup)
         elif _read(aside).made_at != backup.made_at:
-            raise BackupError(f"{aside} holds a restore of another backup that was cut off; finish or remove it first.")
+            raise BackupError(f"{aside} holds an unfinished restore of another backup; finish or remove it first.")
         for name in CONTENT:
             # A file or folder missing here is not in the backup, or was put in place before the restore was cut off.
             if (aside / name).exists():
@@ -209,7 +209,7 @@ def _copy_checked(source: Path, target: Path, file: KeptFile) -> None:
     except FileNotFoundError:
         checksum = ""
     if checksum != file.checksum:
-        raise BackupError(f"{source} is damaged or gone; restore another generation. Nothing was put in place.")
+        raise BackupError(f"{source} is damaged or missing, so nothing was restored; use another generation.")
 
 
 def _generations(folder: Path) -> list[Path]:
@@ -222,7 +222,7 @@ def _chosen(folder: Path) -> Path:
         return folder
     generations = _generations(folder)
     if not generations:
-        raise BackupError(f"{folder} holds no backup.")
+        raise BackupError(f"{folder} contains no backup.")
     return generations[-1]
 
 
@@ -230,7 +230,7 @@ def _read(generation: Path) -> Backup:
     try:
         told = json.loads((generation / MANIFEST).read_text())
         if told["format"] != FORMAT:
-            raise BackupError(f"{generation} was made by another version of Chargehouse, which has to restore it.")
+            raise BackupError(f"{generation} was made by another version of Chargehouse; restore it with that version.")
         files = {path: KeptFile(**file) for path, file in told["files"].items()}
         return Backup(generation, told["made_at"], files)
     except (ValueError, KeyError, TypeError) as fault:

@@ -73,7 +73,7 @@ def _world_of(data: Path, as_of: datetime) -> DemonstrationWorld:
             return DemonstrationWorld(**json.loads(path.read_text()))
         except (ValueError, TypeError):
             raise ConfigurationError(
-                f"{path} is damaged, and says which invented world the data is of. Move {data} away, or set "
+                f"{path} is damaged, so the sandbox cannot recreate the world of this data. Move {data} away, or set "
                 "CHARGEHOUSE_DATA to another folder."
             ) from None
     begins_at, _ = month_bounds(month_after(month_at(as_of, "UTC"), -MONTHS_BEFORE), "UTC")

@@ -42,7 +42,7 @@ def _obstacle(data: Path) -> str | None:
         with TemporaryFile(dir=existing) as file:
             file.write(b"doctor")
     except OSError as fault:
-        return f"{existing} cannot be written ({fault.strerror}); mend that, or set CHARGEHOUSE_DATA to another folder."
+        return f"{existing} is not writable ({fault.strerror}); fix that, or set CHARGEHOUSE_DATA to another folder."
     return None
 
 

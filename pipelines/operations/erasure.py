@@ -47,11 +47,11 @@ def erase_from_raw_log(settings: Settings, vendor: str, person: str, on_wait: Ca
     write. Raises ConfigurationError.
     """
     if vendor not in ENDPOINTS:
-        raise ConfigurationError(f"--vendor {vendor}: there is none. The vendors: {', '.join(ENDPOINTS)}.")
+        raise ConfigurationError(f"--vendor {vendor}: unknown. The vendors: {', '.join(ENDPOINTS)}.")
     if not person.strip():
-        raise ConfigurationError("--user must be the id of a person.")
+        raise ConfigurationError("--user must be the id of a person or card.")
     if settings.zaptec is not None and vendor == "zaptec" and person in settings.zaptec.user_ids:
-        raise ConfigurationError("ZAPTEC_USER_IDS asks for this person's sessions; take the id out of it first.")
+        raise ConfigurationError("ZAPTEC_USER_IDS requests this person's sessions; remove the id from it first.")
     if RawLog(settings.data).newest_load() is None:
         raise ConfigurationError(f"there is nothing to erase in {settings.data}: no refresh has ever run there.")
     pseudonyms = pseudonyms_of(vendor, settings, RawLog(settings.data).positions().origins)

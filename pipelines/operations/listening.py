@@ -17,4 +17,4 @@ def check_can_listen(host: str, port: int) -> None:
         except UnicodeError:
             raise ConfigurationError(f"--host must be an address or a name of this machine, not {host!r}.") from None
         except OSError as error:
-            raise OSError(error.errno, f"port {port} of {host} cannot be opened: {error.strerror}") from error
+            raise OSError(error.errno, f"cannot listen on port {port} of {host}: {error.strerror}") from error

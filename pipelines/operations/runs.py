@@ -94,7 +94,7 @@ def run_job(
     # Steps that failed only because of these are left out: `unread` and `broken` explain it better.
     others = [cause for cause in causes if not (cause.is_incomplete and unread) and not (cause.is_blocked and broken)]
     faults = [*unread, *broken, *(f"{cause.step}: {cause.first_line}" for cause in others)]
-    return RunOutcome(run_id, faults or [f"the run {run_id} did not succeed; what it recorded stands in the web UI."])
+    return RunOutcome(run_id, faults or [f"run {run_id} did not succeed; see its events in the web UI."])
 
 
 def _interruptible(work: Callable[[], Result]) -> Result:

@@ -10,7 +10,7 @@ from pipelines.tables.lakes import Lakes
 from pipelines.vendors import LOOK_BACKS
 from warehouse.tables import COVERAGE, LATENESS, LOAD_AUDIT, OPEN_SESSION
 
-GAPS = "Gaps: the next refresh reads what the last could not; older months are read by `chargehouse backfill`"
+GAPS = "Gaps: the next refresh reads what the last could not; for older months run `chargehouse backfill`"
 
 
 def status_text(data: Path) -> tuple[str, bool]:
@@ -31,7 +31,7 @@ def status_text(data: Path) -> tuple[str, bool]:
     ]
     is_forgetting = (data / FORGETTING).exists()
     if is_forgetting:
-        parts.append("Forgetting a person was begun and not finished: run the same `chargehouse forget` again.")
+        parts.append("A `chargehouse forget` did not finish: run the same command again.")
     return "\n\n".join(parts), gaps.is_empty() and not is_forgetting
 
 
@@ -51,7 +51,7 @@ def _last_run(audit: pl.DataFrame, run_id: str) -> str:
 def _coverage(coverage: pl.DataFrame) -> str:
     """A line for each list: its stretches of months in the same state."""
     if coverage.is_empty():
-        return "Coverage: none of the lists that were read is asked any more."
+        return "Coverage: none of the lists read so far is still in use."
     lines = ["Coverage"]
     merged = (
         coverage.group_by("vendor", "endpoint", "month")
@@ -104,8 +104,8 @@ def _lateness(lateness: pl.DataFrame) -> str:
         .sort("vendor")
     )
     if late.is_empty():
-        return "Late rows: nothing to tell yet; no session has come since the first refresh."
-    lines = ["Late rows: sessions that had ended before the reading before the one that first saw them"]
+        return "Late rows: nothing to report yet; no session has arrived since the first refresh."
+    lines = ["Late rows: sessions that had ended before a reading, but only a later one found them"]
     for vendor, new, count, most in late.iter_rows():
         worst = f", the latest {most / 86_400:.1f} days" if count else ""
         lines.append(f"  {vendor:<10} {count:,} of {new:,}{worst}; {LOOK_BACKS[vendor]}")

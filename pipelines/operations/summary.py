@@ -45,13 +45,13 @@ def _unstaged(raw_log: RawLog, run_id: str, as_of: datetime, vendors: Collection
     """What a run read that ended before it staged any of it."""
     readings = raw_log.readings().filter(pl.col("run_id") == run_id)
     if not readings.is_empty():
-        return f"{readings['rows_received'].sum():,} rows received, kept in the raw log; the next run takes them in."
+        return f"{readings['rows_received'].sum():,} rows received and kept in the raw log; the next run stages them."
     watermarks = raw_log.positions().watermarks
     read_to = max((at for (vendor, _, _), at in watermarks.items() if vendor in vendors), default=as_of)
     if read_to <= as_of:
         return "Nothing was read."
     # Watermarks from a clock that was once wrong must not keep everything out silently.
-    return f"Nothing was read. An earlier run has read up to {read_to:%Y-%m-%d %H:%M:%S} UTC, which is later."
+    return f"Nothing was read: an earlier run already read up to {read_to:%Y-%m-%d %H:%M:%S} UTC, which is later."
 
 
 def healed(data: Path, run_id: str, kind: str) -> str:
@@ -90,7 +90,7 @@ def where_to_look(data: Path) -> str:
     return "\n".join(
         [
             f"  the warehouse      {data / DATABASE}",
-            '  ask it             .venv/bin/chargehouse sql "SELECT * FROM fact_session LIMIT 5"',
+            '  query it           .venv/bin/chargehouse sql "SELECT * FROM fact_session LIMIT 5"',
             "  what is covered    .venv/bin/chargehouse status",
             "  Dagster's web UI   make ui",
             "  what columns mean  docs/data-dictionary.md",

@@ -36,9 +36,9 @@ def serve(settings: Settings, port: int) -> int:
         home = prepare_dagster_home(settings.data, settings.postgres_url)
         environment: Mapping[str, str] = {**os.environ, "CHARGEHOUSE_DATA": str(settings.data)}
         if not settings.vendors and not holds_own_data(settings.data):
-            print("No vendor is configured: the sandbox plays all four while the web UI runs.", flush=True)
+            print("No vendor is configured: the sandbox simulates all four while the web UI runs.", flush=True)
             environment = stack.enter_context(sandbox_environment(settings, run_instant("")))
-        print(f"Dagster web UI: http://{HOST}:{port} (Ctrl-C ends it)", flush=True)
+        print(f"Dagster web UI: http://{HOST}:{port} (Ctrl-C to stop)", flush=True)
         for number in (signal.SIGTERM, signal.SIGHUP):
             # Under nohup SIGHUP is ignored, and must stay so.
             if signal.getsignal(number) != signal.SIG_IGN:

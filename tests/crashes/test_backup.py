@@ -162,7 +162,7 @@ def test_a_damaged_backup_is_refused_and_puts_nothing_in_place(house: House, tmp
     path.unlink()
     if harm != "gone":
         path.write_bytes(content[:-1] if harm == "cut short" else bytes([content[0] ^ 1]) + content[1:])
-    with pytest.raises(BackupError, match="is damaged or gone"):
+    with pytest.raises(BackupError, match="is damaged or missing"):
         restore(tmp_path / "elsewhere", tmp_path / "backups")
     assert not (tmp_path / "elsewhere" / "raw").exists()
 
@@ -170,7 +170,7 @@ def test_a_damaged_backup_is_refused_and_puts_nothing_in_place(house: House, tmp
 def test_data_that_is_there_is_never_overwritten(house: House, tmp_path: Path) -> None:
     back_up(house.data, tmp_path / "backups")
     before = sorted(house.data.rglob("*"))
-    with pytest.raises(BackupError, match="already holds staging, lake, raw"):
+    with pytest.raises(BackupError, match="already contains staging, lake, raw"):
         restore(house.data, tmp_path / "backups")
     assert sorted(house.data.rglob("*")) == before
 
@@ -178,7 +178,7 @@ def test_data_that_is_there_is_never_overwritten(house: House, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("data", "folder", "keep", "fault", "says"),
     [
-        ("data", "data/backups", None, BackupError, "lies inside the data"),
+        ("data", "data/backups", None, BackupError, "is inside the data to be backed up"),
         ("nothing", "backups", None, BackupError, "nothing to back up"),
         ("data", "backups", 0, ConfigurationError, "--keep"),
     ],
@@ -193,7 +193,7 @@ def test_a_backup_that_cannot_be_meant_is_refused(
 
 def test_a_folder_without_a_backup_is_one_line_of_complaint(house: House, tmp_path: Path) -> None:
     status, _, complaint = house.finish(house.start("restore", str(tmp_path / "empty")))
-    assert (status, complaint) == (command.INCOMPLETE, f"chargehouse: {tmp_path / 'empty'} holds no backup.\n")
+    assert (status, complaint) == (command.INCOMPLETE, f"chargehouse: {tmp_path / 'empty'} contains no backup.\n")
 
 
 def test_the_key_of_the_pseudonyms_is_kept_for_its_owner_only(house: House, tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def test_what_was_begun_and_not_finished_is_told_until_it_is(
     erase_from_raw_log(house.settings(), "zaptec", person, lambda: None)
     capsys.readouterr()
     assert house.run("status") == command.INCOMPLETE
-    assert "run the same `chargehouse forget` again" in capsys.readouterr().out
+    assert "A `chargehouse forget` did not finish: run the same command again" in capsys.readouterr().out
     assert house.run("forget", "--vendor", "zaptec", "--user", person) == command.DONE
     assert traces(house.data, person) == []
     assert house.run("status") == command.DONE

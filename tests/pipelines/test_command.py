@@ -108,16 +108,16 @@ def test_a_bad_variable_is_named(variables: dict[str, str], named: str, run: Run
     [
         (["refresh", "--as-of", "yesterday"], "--as-of"),
         (["refresh", "--as-of", "9999-12-31T23:59:59-05:00"], "--as-of"),
-        (["refresh", "--as-of", "2962-11-22"], "--as-of (as_of) 2962-11-22 00:00:00 UTC is yet to come"),
+        (["refresh", "--as-of", "2962-11-22"], "--as-of (as_of) 2962-11-22 00:00:00 UTC is in the future"),
         (["refresh", "--vendor", "tesla"], "--vendor tesla: not configured"),
         (["refresh", "--vendor", "zaptec", "smappee"], "--vendor smappee: not configured"),
         (["reconcile", "--months", "0"], "--months"),
         (["reconcile", "--months", "99999999"], "--months"),
-        (["backfill", "--from", "2026-02", "--to", "2026-01"], "lies after"),
+        (["backfill", "--from", "2026-02", "--to", "2026-01"], "is after --to"),
         (["backfill", "--from", "soon", "--to", "2026-01"], "--from"),
         (
             ["backfill", "--from", "2026-05", "--to", "2026-06", "--as-of", "2026-04-30"],
-            "2026-05 is yet to come",
+            "2026-05 is after the run's as-of instant",
         ),
         (["backfill", "--from", "1000-10", "--to", "1000-11"], "--from"),
         (["backfill", "--from", "2000-01", "--to", "2999-12"], "12000 months; at most 600"),
@@ -180,7 +180,7 @@ def test_a_run_that_fails_outside_its_steps_is_no_success(
 
     monkeypatch.setattr(InProcessExecutor, "execute", gives_up)
     told = complaint(run("refresh", "--as-of", "2026-04-10", **small), command.INCOMPLETE)
-    assert re.search(r"the run [0-9a-f-]{36} did not succeed", told)
+    assert re.search(r"run [0-9a-f-]{36} did not succeed", told)
 
 
 def test_what_was_read_and_not_staged_is_not_told_as_nothing(
@@ -193,7 +193,9 @@ def test_what_was_read_and_not_staged_is_not_told_as_nothing(
         full.setattr(table_assets, "stage", disk_is_full)
         status, told, _ = run("refresh", "--as-of", "2026-04-10", **small)
     assert status == command.INCOMPLETE
-    assert re.search(r"^[1-9]\d* rows received, kept in the raw log; the next run takes them in\.$", told, re.MULTILINE)
+    assert re.search(
+        r"^[1-9]\d* rows received and kept in the raw log; the next run stages them\.$", told, re.MULTILINE
+    )
     assert run("refresh", "--as-of", "2026-04-10", **small)[0] == command.DONE
     assert int(run("sql", "SELECT count(*) AS n FROM fact_session", **small)[1].split()[2]) > 0
 
@@ -252,7 +254,7 @@ def test_status_tells_where_no_list_that_was_read_is_asked_any_more(run: Run, sm
     assert run("rebuild", **ZAPTEC)[0] == command.DONE
     status, told, _ = run("status", **ZAPTEC)
     assert status == command.DONE
-    assert "Coverage: none of the lists that were read is asked any more." in told
+    assert "Coverage: none of the lists read so far is still in use." in told
 
 
 def test_a_fault_of_ours_in_one_vendors_rows_is_told_once_the_others_are_published(
@@ -268,7 +270,7 @@ def test_a_fault_of_ours_in_one_vendors_rows_is_told_once_the_others_are_publish
     status, _, told = run("refresh", "--as-of", "2026-04-10", **{**names, "CHARGEHOUSE_FIRST_MONTH": "2026-03"})
     assert status == command.INCOMPLETE
     assert re.search(
-        r"^chargehouse: smappee open_sessions \(park:.*\): a fault of Chargehouse itself", told, re.MULTILINE
+        r"^chargehouse: smappee open_sessions \(park:.*\): an internal error of Chargehouse", told, re.MULTILINE
     )
     published = run("sql", "SELECT DISTINCT vendor FROM fact_session")[1]
     assert "jedlix" in published
@@ -290,7 +292,7 @@ def test_doctor_names_every_park_that_is_refused(run: Run, small: dict[str, str]
     parks = {"SMAPPEE_PARK_IDS": f"999998,{small['SMAPPEE_PARK_IDS']},999999"}
     status, told, _ = run("doctor", **{**small, **parks})
     assert status == command.INCOMPLETE
-    missing = "not found (HTTP 404); check that it exists, and the base URL."
+    missing = "not found (HTTP 404); check the configured ids and the base URL."
     assert f"smappee     FAILED: park 999998: {missing} park 999999: {missing}\n" in told
 
 
@@ -323,13 +325,13 @@ def test_doctor_tells_that_the_data_folder_cannot_be_written(run: Run, tmp_path:
     # Nobody can create a file there, not even root.
     status, told, _ = run("doctor", CHARGEHOUSE_DATA="/proc/chargehouse")
     assert status == command.INCOMPLETE
-    assert told.startswith("data        FAILED: /proc cannot be written (")
+    assert told.startswith("data        FAILED: /proc is not writable (")
 
 
 def test_a_rebuild_of_nothing_says_so(run: Run) -> None:
     status, _, told = run("rebuild")
     assert status == command.DONE
-    assert re.match(r"chargehouse: nothing was read into .* yet: the warehouse is empty\n", told)
+    assert re.match(r"chargehouse: nothing has been read into .* yet: the warehouse is empty\n", told)
 
 
 @pytest.mark.parametrize("name", ["sql", "status"])
@@ -355,7 +357,7 @@ def test_a_refresh_then_sql_with_and_without_mistakes(run: Run, small: dict[str,
     assert "Gaps: none." in told
     status, told, _ = run("refresh", "--as-of", "2026-04-01", **small)
     assert status == command.DONE, "a now behind the watermarks"
-    assert "Nothing was read. An earlier run has read up to 2026-04-10 00:00:00 UTC" in told
+    assert "Nothing was read: an earlier run already read up to 2026-04-10 00:00:00 UTC" in told
 
 
 def test_a_lost_key_of_the_pseudonyms_is_told_and_no_other_is_made(
@@ -364,7 +366,7 @@ def test_a_lost_key_of_the_pseudonyms_is_told_and_no_other_is_made(
     assert run("refresh", "--as-of", "2026-04-01", **small)[0] == command.DONE
     key = tmp_path / "data" / "pseudonym.key"
     content = key.read_text()
-    for make_bad, said in ((key.unlink, "is gone"), (key.touch, "is empty")):
+    for make_bad, said in ((key.unlink, "is missing"), (key.touch, "is empty")):
         make_bad()
         told = complaint(run("refresh", "--as-of", "2026-04-10", **small), command.MISTAKE)
         assert told.startswith(f"chargehouse: {key} {said}")
@@ -390,10 +392,10 @@ def test_the_status_tells_how_late_sessions_came_once_some_have_come_since_the_f
 ) -> None:
     for _ in range(2):
         assert run("refresh", "--as-of", "2026-03-20", **small)[0] == command.DONE
-        assert "Late rows: nothing to tell yet; no session has come since the first refresh." in run("status")[1]
+        assert "Late rows: nothing to report yet; no session has arrived since the first refresh." in run("status")[1]
     assert run("refresh", "--as-of", "2026-04-10", **small)[0] == command.DONE
     told = run("status")[1]
-    assert "Late rows: sessions that had ended before the reading before the one that first saw them" in told
+    assert "Late rows: sessions that had ended before a reading, but only a later one found them" in told
     assert re.search(r"^  smappee +\d+ of [1-9]\d*", told, re.MULTILINE)
 
 
@@ -424,7 +426,7 @@ def test_what_cannot_be_printed_is_no_success_and_no_traceback(tmp_path: Path) -
             check=False,
         )
     assert process.returncode == command.INCOMPLETE
-    assert process.stderr == "chargehouse: what was to be printed is lost (No space left on device)\n"
+    assert process.stderr == "chargehouse: some output was lost (No space left on device)\n"
 
 
 def begun(arguments: Sequence[str], data: Path, redirection: str = "", **variables: str) -> Told:

@@ -58,7 +58,7 @@ def test_waiting_ends_with_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(locks, "PATIENCE_SECONDS", 0.0)
     with (
         exclusive(tmp_path, "raw"),
-        pytest.raises(AnotherRunError, match="another run has held raw"),
+        pytest.raises(AnotherRunError, match="another process has held the lock `raw`"),
         exclusive(tmp_path, "raw"),
     ):
         pass

@@ -144,7 +144,7 @@ def test_a_file_that_is_a_folder_or_leads_nowhere_is_a_mistake(tmp_path: Path) -
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for name in ("folder", "link"):
-        with pytest.raises(ConfigurationError, match=f"{name} must be a file, or not be there"):
+        with pytest.raises(ConfigurationError, match=f"{name} must be a file, or not exist"):
             load({}, tmp_path / name)
 
 
@@ -189,7 +189,7 @@ def test_a_data_folder_that_engines_cannot_read_is_a_mistake(character: str, tmp
 def test_a_data_folder_that_is_a_file_or_below_one_is_a_mistake(below: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     told = mistake({"CHARGEHOUSE_DATA": str(tmp_path / "file" / below)})
-    assert told == f"CHARGEHOUSE_DATA must be a folder, and {tmp_path / 'file'} is a file."
+    assert told == f"CHARGEHOUSE_DATA must be a folder, but {tmp_path / 'file'} is a file."
 
 
 def test_a_data_folder_that_leads_to_itself_or_to_an_object_store_is_a_mistake(tmp_path: Path) -> None:
@@ -442,7 +442,7 @@ def test_a_mail_port_that_is_none_is_a_mistake_also_without_a_mail_server(port: 
 
 def test_a_password_never_travels_in_the_clear() -> None:
     plain = {**MAIL, **SIGN_IN, "CHARGEHOUSE_ALERT_SMTP_SECURITY": "none"}
-    assert "in the clear" in mistake(plain)
+    assert "unencrypted" in mistake(plain)
     assert load({**plain, "CHARGEHOUSE_ALERT_SMTP_HOST": "127.0.0.1"}).mail is not None
 
 

@@ -70,7 +70,7 @@ def test_a_query_that_is_told_to_stop_ends_in_one_line(
         process.kill()
     assert process.returncode == 130
     assert printed == ""
-    assert told == "chargehouse: stopped; the same command, run again, does what was not finished\n"
+    assert told == "chargehouse: stopped; run the same command again to finish\n"
     assert list(temporary.iterdir()) == []
 
 

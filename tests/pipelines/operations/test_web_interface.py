@@ -109,7 +109,10 @@ def test_a_second_daemon_over_the_same_data_is_refused_and_the_first_goes_on(dat
         for again in (["daemon"], ["ui", "--port", str(port)]):
             second = begin(data, *again)
             _, told = second.communicate(timeout=START_SECONDS)
-            assert told.startswith(f"chargehouse: the schedules and sensors of {data} are run already, by")
+            assert told.startswith(
+                "chargehouse: `chargehouse daemon` or `chargehouse ui` already runs the schedules and sensors of "
+                f"{data}. "
+            )
             assert second.returncode == command.INCOMPLETE
         assert first.poll() is None
         first.terminate()
@@ -124,7 +127,7 @@ def command_of(process: int) -> str:
 def test_nothing_is_started_where_the_port_is_taken(name: str, data: Path, occupied: int) -> None:
     process = begin(data, name, "--port", str(occupied))
     _, told = process.communicate(timeout=START_SECONDS)
-    assert told == f"chargehouse: port {occupied} of 127.0.0.1 cannot be opened: Address already in use\n"
+    assert told == f"chargehouse: cannot listen on port {occupied} of 127.0.0.1: Address already in use\n"
     assert process.returncode == command.INCOMPLETE
     assert not data.exists()
 
