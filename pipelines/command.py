@@ -143,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     backup.add_argument("--keep", type=int, metavar="N", help="remove all but the newest N (default: keep all)")
     restored = add("restore", "Restore a backup, if there is no data yet, and publish it.", _restore)
     restored.add_argument(
-        "folder", type=Path, metavar="FOLDER", help="with backups (restores the newest), or of one backup"
+        "folder", type=Path, metavar="FOLDER", help="folder with backups (restores the newest), or of one backup"
     )
     add("daemon", "Run Dagster's daemon: schedules, sensors, alerts, queued runs. For a service manager.", _daemon)
     webserver = add("webserver", "Run only Dagster's web server. For a service manager.", _webserver)

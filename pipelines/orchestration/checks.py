@@ -200,8 +200,8 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "one_row_per_session",
         FACT_SESSION,
-        "No session is in fact_session twice, not even in two months. Blocks the publication: it would be counted "
-        "twice.",
+        "No session is in fact_session twice, not even in different months. Blocks the publication: it would be "
+        "counted twice.",
         lambda evidence: one_row_per_session(evidence.quality),
         is_blocking=True,
     ),

@@ -50,7 +50,7 @@ class StepCause:
 def incomplete(said: str, failures: Sequence[str]) -> dg.Failure:
     """The failure of a run that could not read everything: a line for each fault, and what to do about them."""
     advice = (
-        "The next refresh reads what this one could not; run a reconcile or backfill again. If it fails again, "
+        "The next refresh reads what this run could not; a reconcile or backfill must be run again. If it fails again, "
         "`chargehouse doctor` tests every account."
     )
     return dg.Failure("\n".join([said, *failures, advice]), {_INCOMPLETE: len(failures)}, allow_retries=False)
