@@ -1,8 +1,8 @@
 """Removes persons and cards from an object before any part of it is written.
 
 Ids become keyed pseudonyms (HMAC-SHA-256, so that a short card number cannot be found by trying them all). Names,
-addresses of people and machines, and whatever looks like an e-mail address are dropped. Only an object's own key, which
-some platforms write as `number@operator`, may look like one.
+addresses of people and machines, and whatever looks like an e-mail address or a signed reading are dropped. Only an
+object's own key, which some platforms write as `number@operator`, may look like an e-mail address.
 """
 
 import hmac
@@ -17,6 +17,9 @@ import orjson
 # One character before the @ is enough to find it; matching more would make the search of a long text far too slow.
 E_MAIL = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
 
+SIGNED_READING = "OCMF|"
+"""How a signed meter reading begins, which may name a card. Source: Open Charge Metering Format (OCMF)."""
+
 PSEUDONYM_DIGITS = 32
 """128 bits: no two persons of a vendor get the same pseudonym."""
 
@@ -26,8 +29,9 @@ PSEUDONYMS_REMEMBERED = 200_000
 """The size of the cache, so that a person who charges every day is not hashed for every session."""
 
 EVERYWHERE_DROPPED = frozenset(
-    {"email", "useremail", "fullname", "userfullname", "firstname", "lastname", "username", "userusername"}
-    | {"phone", "phonenumber", "phone_number", "telephone", "mobile", "mobilenumber"}
+    {"email", "useremail", "emailaddress", "username", "userusername"}
+    | {"fullname", "userfullname", "firstname", "lastname", "givenname", "familyname", "surname"}
+    | {"phone", "phonenumber", "phone_number", "phonenumbers", "telephone", "mobile", "mobilenumber", "mobilephone"}
 )
 """Fields, in lower case, that describe a person whatever the vendor and the object. They are dropped even where no
 document names them."""
@@ -38,12 +42,14 @@ class PersonalData:
     """A vendor's personal fields, by the vendor's names in upper or lower case, at any place in an object.
 
     `pseudonymised` maps a field to the kind of thing it names: user, token or customer. A dotted name (`parent.field`)
-    applies only directly inside `parent`. `dropped` fields are left out. `signed_readings` are dropped too, or kept
+    applies only directly inside `parent`. `persons` are objects of which only the pseudonymised fields are kept; a text
+    in their place is dropped. `dropped` fields are left out. `signed_readings` are dropped too, or kept
     separately if the settings ask for it. `rounded` maps a numeric field to the decimals that it keeps. `measurements`
     are long lists of numbers, which are not searched.
     """
 
     pseudonymised: Mapping[str, str] = field(default_factory=dict)
+    persons: frozenset[str] = frozenset()
     dropped: frozenset[str] = frozenset()
     signed_readings: frozenset[str] = frozenset()
     rounded: Mapping[str, int] = field(default_factory=dict)
@@ -90,6 +96,7 @@ class _Shape:
     """
 
     dropped: tuple[str, ...]
+    persons: tuple[str, ...]
     pseudonymised: tuple[tuple[str, str], ...]
     rounded: tuple[tuple[str, int], ...]
     nested: tuple[tuple[str, str], ...]
@@ -127,6 +134,7 @@ class Cleaner:
         self._pseudonyms = pseudonyms
         self._keep_signed_readings = keep_signed_readings
         self._dropped = EVERYWHERE_DROPPED | _lowered(personal_data.dropped | personal_data.signed_readings)
+        self._persons = _lowered(personal_data.persons)
         self._rounded = {name.lower(): decimals for name, decimals in personal_data.rounded.items()}
         self._measurements = _lowered(personal_data.measurements)
         self._anywhere = {name.lower(): kind for name, kind in personal_data.pseudonymised.items() if "." not in name}
@@ -167,9 +175,9 @@ class Cleaner:
         if id_names is not None and isinstance(cleaned, dict) and cleaned.get("id") is not None:
             cleaned["id"] = self._pseudonyms.of(id_names, cleaned["id"])
         payload = as_json(cleaned)
-        if b"@" in payload:
+        if b"@" in payload or SIGNED_READING.encode() in payload:
             key = cleaned.get(id_field) if id_names is None and isinstance(cleaned, dict) else None
-            cleaned = _without_e_mail_addresses(cleaned)
+            cleaned = _without_personal_texts(cleaned)
             if isinstance(key, str):
                 cleaned[id_field] = key
             payload = as_json(cleaned)
@@ -191,6 +199,9 @@ class Cleaner:
         result = value.copy()
         for name in shape.dropped:
             del result[name]
+        for name in shape.persons:
+            if value[name] is not None and not isinstance(value[name], dict):
+                del result[name]
         for name, kind in shape.pseudonymised:
             inner = value[name]
             # A whole object that names a person is dropped: only a plain value can be pseudonymised.
@@ -200,7 +211,7 @@ class Cleaner:
                 result[name] = self._pseudonyms.of(kind, inner)
         for name, inner_path in shape.nested:
             inner = value[name]
-            if isinstance(inner, (dict, list)):
+            if isinstance(inner, (dict, list)) and name in result:
                 result[name] = self._without_personal_data(inner, inner_path)
         for name, decimals in shape.rounded:
             if not isinstance(value[name], dict | list):
@@ -211,12 +222,14 @@ class Cleaner:
         endpoint, _, inside = path.partition(":")
         parent = inside.rpartition(".")[2].lower()
         kinds = {**self._anywhere, **self._inside.get(parent, {})}
-        dropped = tuple(name for name in names if name.lower() in self._dropped)
-        kept = [(name, name.lower()) for name in names if name.lower() not in self._dropped]
+        unwanted = self._dropped if parent not in self._persons else {name.lower() for name in names} - kinds.keys()
+        dropped = tuple(name for name in names if name.lower() in unwanted)
+        kept = [(name, name.lower()) for name in names if name.lower() not in unwanted]
         plain = [(name, lowered) for name, lowered in kept if lowered not in kinds]
         inner = f"{path}." if inside else path
         shape = _Shape(
             dropped,
+            persons=tuple(name for name, lowered in kept if lowered in self._persons),
             pseudonymised=tuple((name, kinds[lowered]) for name, lowered in kept if lowered in kinds),
             rounded=tuple((name, self._rounded[lowered]) for name, lowered in plain if lowered in self._rounded),
             nested=tuple((name, f"{inner}{name}") for name, lowered in plain if lowered not in self._measurements),
@@ -280,18 +293,19 @@ def _encodable(value: Any) -> Any:
             return value
 
 
-def _without_e_mail_addresses(value: Any) -> Any:
+def _without_personal_texts(value: Any) -> Any:
     match value:
         case dict():
             return {
-                name: _without_e_mail_addresses(inner)
+                name: _without_personal_texts(inner)
                 for name, inner in value.items()
-                if not (isinstance(inner, str) and E_MAIL.search(inner)) and not E_MAIL.search(name)
+                if not _is_personal_text(inner) and not _is_personal_text(name)
             }
         case list():
-            kept = (inner for inner in value if not (isinstance(inner, str) and E_MAIL.search(inner)))
-            return [_without_e_mail_addresses(inner) for inner in kept]
-        case str():
-            return None if E_MAIL.search(value) else value
+            return [_without_personal_texts(inner) for inner in value if not _is_personal_text(inner)]
         case _:
-            return value
+            return None if _is_personal_text(value) else value
+
+
+def _is_personal_text(value: Any) -> bool:
+    return isinstance(value, str) and (E_MAIL.search(value) is not None or SIGNED_READING in value)

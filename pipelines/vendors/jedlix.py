@@ -114,7 +114,7 @@ class Jedlix:
     endpoints: Sequence[Endpoint] = (USERS, VEHICLES, CHARGING_LOCATIONS, SESSIONS, OPEN_SESSIONS)
     personal_data = PersonalData(
         pseudonymised={"userId": "user"},
-        dropped=frozenset({"street", "houseNumber", "postalCode"}),
+        dropped=frozenset({"name", "street", "houseNumber", "postalCode"}),
         rounded={"latitude": 2, "longitude": 2},
     )
 

@@ -77,9 +77,11 @@ class Zaptec:
     endpoints: Sequence[Endpoint] = (INSTALLATIONS, CHARGERS, SESSIONS)
     personal_data = PersonalData(
         pseudonymised={"authorizedUser.id": "user", "tokenName": "token", "UserId": "user", "TokenName": "token"},
+        persons=frozenset({"authorizedUser"}),
         dropped=frozenset({"Pin", "UserUserName", "UserFullName", "UserEmail"}),
         signed_readings=frozenset(
-            {"sessionSignature", "sessionSignatureEichreicht", "SignedSession", "SignedSessionEichrecht"}
+            {"sessionSignature", "sessionSignatureEichreicht", "sessionSignatureEichrecht"}
+            | {"SignedSession", "SignedSessionEichrecht"}
         ),
         measurements=frozenset({"energyDetails", "EnergyDetails"}),
     )

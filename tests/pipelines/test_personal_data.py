@@ -28,7 +28,7 @@ OBJECTS: dict[str, dict[str, Any]] = {
         "id": "session-1",
         "deviceName": "Bay 07",
         "tokenName": "planted card",
-        "authorizedUser": {"id": "planted-user", "email": "planted@example.org", "fullName": "Planted Person"},
+        "authorizedUser": {"id": "planted-user", "email": "planted@example.org", "displayName": "Planted Person"},
         "UserId": "planted-user",
         "UserUserName": "planted",
         "UserFullName": "Planted Person",
@@ -38,11 +38,14 @@ OBJECTS: dict[str, dict[str, Any]] = {
         "energyDetails": [{"timestamp": "2026-03-02T18:00:00+00:00", "energy": 3.3}],
         "sessionSignature": 'OCMF|{"ID":"planted card"}|{}',
         "sessionSignatureEichreicht": 'OCMF|{"ID":"planted card"}|{}',
+        "sessionSignatureEichrecht": "planted",
+        "newField": {"signed": 'OCMF|{"ID":"planted card"}|{}'},
         "SignedSession": "OCMF|planted",
         "SignedSessionEichrecht": "OCMF|planted",
     },
     "jedlix": {
         "id": "location-1",
+        "name": "Home of Planted",
         "userId": "planted-user",
         "coordinates": {"latitude": 52.0907123, "longitude": "5.1214567"},
         "address": {
@@ -216,6 +219,21 @@ def test_signed_readings_are_dropped_or_kept_apart() -> None:
     assert kept.signed_readings is not None
     assert orjson.loads(kept.signed_readings)["sessionSignature"] == item["sessionSignature"]
     assert cleaner("zaptec", keeps=True).clean({"id": "1", "sessionSignature": None}).signed_readings is None
+
+
+@pytest.mark.parametrize(
+    ("person", "kept"),
+    [
+        ({"id": "u", "nickName": "Jane", "car": {"plate": "AB-12"}}, ["id"]),
+        ({"displayName": "Jane"}, []),
+        ("Jane Doe", None),
+        (["Jane Doe"], None),
+        (7, None),
+    ],
+)
+def test_of_an_object_that_describes_a_person_only_the_pseudonym_is_kept(person: Any, kept: list[str] | None) -> None:
+    written = payload("zaptec", {"id": "1", "authorizedUser": person})
+    assert [*written["authorizedUser"]] == kept if kept is not None else written == {"id": "1"}
 
 
 def test_measurements_pass_through_unchanged() -> None:
