@@ -262,6 +262,20 @@ def test_a_server_that_ignores_which_page_is_asked_for_is_not_asked_for_ever() -
     assert next(asked) <= limits.MOST_PAGES_WITHOUT_NEWS + 1 + PAGES_AT_ONCE
 
 
+def test_a_numbered_list_that_never_ends_is_not_taken_for_one_that_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MOST_PAGES", 30)
+    asked = count()
+
+    def fetch(number: int) -> NumberedPage:
+        next(asked)
+        return NumberedPage(Page([2 * number, 2 * number + 1], ASKED_AT), None, number + 1)
+
+    with pytest.raises(ReadingError, match="the list has no end"):
+        rows_of(read_numbered_pages(fetch, row))
+    # Two at once, then as many as may be in turn.
+    assert next(asked) == 2 + 30
+
+
 def test_a_fall_of_more_rows_than_a_page_holds_is_stepped_back_over() -> None:
     """Of 30 rows 6 leave at once; a single page back is not far enough."""
     leave_first_six = [Move("leaves", 0)] * 6

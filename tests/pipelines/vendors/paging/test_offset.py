@@ -164,6 +164,19 @@ def test_an_offset_list_whose_totals_go_to_and_fro_ends() -> None:
     assert moving.fetches < 1_000
 
 
+def test_an_offset_list_that_never_ends_is_not_taken_for_one_that_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MOST_PAGES", 30)
+    asked = count()
+
+    def fetch(offset: int) -> OffsetPage:
+        next(asked)
+        return OffsetPage(Page([offset, offset + 1], ASKED_AT), None, None)
+
+    with pytest.raises(ReadingError, match="the list has no end"):
+        rows_of(read_offset_pages(fetch, row, 2))
+    assert next(asked) == 30
+
+
 @pytest.mark.parametrize("rows", [1, 3, 150])
 def test_a_server_that_ignores_the_offset_is_not_asked_for_ever(rows: int) -> None:
     asked = count()
