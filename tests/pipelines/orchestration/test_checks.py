@@ -300,6 +300,14 @@ def test_a_failed_reading_is_no_reading(data: Path) -> None:
     assert "never read" in str(evaluations["fresh_zaptec"].description)
 
 
+def test_a_vendor_that_is_not_asked_for_its_sessions_is_no_less_fresh(data: Path) -> None:
+    on = house_settings(data)
+    assert on.greenflux is not None
+    without_cdrs = replace(on, greenflux=replace(on.greenflux, cdrs_version=None))
+    judgement = Evidence(without_cdrs, Lakes.below(data), RUN).fresh("greenflux")
+    assert (judgement.passed, judgement.said) == (True, "greenflux is not asked for its sessions.")
+
+
 def test_a_vendor_that_sends_nothing_any_more_is_found(data: Path) -> None:
     newest_end_at = pl.when(pl.col("vendor") == "greenflux").then(AS_OF - timedelta(days=20)).otherwise("newest_end_at")
     spoil(data, MONTH_QUALITY, newest_end_at=newest_end_at.cast(pl.Datetime("us", "UTC")))
