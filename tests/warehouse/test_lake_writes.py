@@ -263,10 +263,12 @@ def test_of_two_writers_of_a_month_the_later_fails(lake, sessions):
 
 
 def test_writers_of_different_months_do_not_disturb_each_other(lake, sessions):
-    lake.append(FACT_SESSION, sessions("old", MARCH, APRIL))
-    beside = WriterBehind(lake.root, lambda: lake.replace_months(FACT_SESSION, sessions("april", APRIL), ["2025-04"]))
-    beside.replace_months(FACT_SESSION, sessions("march", MARCH), ["2025-03"])
+    lake.append(FACT_SESSION, sessions("old", MARCH, APRIL), marks={"march": 1, "april": 1})
+    april = sessions("april", APRIL)
+    beside = WriterBehind(lake.root, lambda: lake.replace_months(FACT_SESSION, april, ["2025-04"], marks={"april": 2}))
+    beside.replace_months(FACT_SESSION, sessions("march", MARCH), ["2025-03"], marks={"march": 2})
     assert ids(lake) == ["april-0", "march-0"]
+    assert lake.marks(FACT_SESSION, ["march", "april"]) == {"march": 2, "april": 2}
 
 
 def test_a_month_filled_meanwhile_is_not_filled_twice(lake, sessions):
