@@ -4,6 +4,7 @@ fails because the machine is slow."""
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck
@@ -32,4 +33,11 @@ def _nothing_from_outside() -> Iterator[None]:
             patch.setenv(name, value)
         # For tests that empty the environment and continue in this process.
         patch.setattr(settings, "ENV_FILE", Path(os.devnull))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _what_a_test_exports_is_undone() -> Iterator[None]:
+    """Preparing Dagster's home, among others, sets variables of this process: the next test is to find none of them."""
+    with patch.dict(os.environ):
         yield

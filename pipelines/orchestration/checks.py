@@ -150,6 +150,8 @@ class Evidence:
             return Judgement(True, f"{vendor} is switched off.")
         in_use = [endpoint.name for endpoint in endpoints_in_use(self._settings) if endpoint.vendor == vendor]
         lists = [name for name in in_use if (vendor, name) in SESSION_LISTS]
+        if not lists:
+            return Judgement(True, f"No session list of {vendor} is in use.")
         return fresh(vendor, lists, self.audit, self.quality, self.as_of, self.time_zone)
 
     def _read(self, table: Table) -> pl.DataFrame:

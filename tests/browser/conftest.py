@@ -1,9 +1,7 @@
 """The real web UI over real data. All tests of a module share one window, because starting both takes long."""
 
-import socket
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,6 +19,7 @@ from tests.browser.window import CHROMIUM, CHROMIUM_DRIVER, Window, browser
 from tests.end_to_end.published import KEY, Chargehouse
 from tests.outside import outside
 from tests.pipelines.orchestration.operated import Operated, operated
+from tests.processes import answers, free_port
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 BEGINS_AT = (NOW.replace(day=1, hour=0, minute=0, second=0) - timedelta(days=100)).replace(day=1)
@@ -72,7 +71,7 @@ def window(environment: Mapping[str, str], folder: Path) -> Iterator[Window]:
 @contextmanager
 def web_interface(environment: Mapping[str, str], log: Path) -> Iterator[str]:
     """`chargehouse ui` as a process of its own, with its daemon, until the end of the block. Yields its address."""
-    port = _free_port()
+    port = free_port()
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "pipelines.command", "ui", "--port", str(port)],
@@ -84,7 +83,7 @@ def web_interface(environment: Mapping[str, str], log: Path) -> Iterator[str]:
     try:
         address = f"http://127.0.0.1:{port}"
         WebDriverWait(process, START_SECONDS, 0.3).until(
-            lambda started: started.poll() is None and _answers(address), f"no web UI at {address}; see {log}"
+            lambda started: started.poll() is None and answers(port), f"no web UI at {address}; see {log}"
         )
         yield address
     finally:
@@ -95,21 +94,6 @@ def web_interface(environment: Mapping[str, str], log: Path) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{address}/server_info", timeout=5) as answer:  # noqa: S310 -- our own server
-            return bool(answer.status == 200)
-    except OSError:
-        return False
 
 
 @pytest.hookimpl(wrapper=True)

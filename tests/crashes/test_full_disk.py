@@ -41,7 +41,6 @@ def test_a_full_disk_ends_the_run_in_one_line_and_the_next_run_converges(
     full = replace(flaw, happening="disk full", flag=str(flag))
     status, _, complaints = house.run_flawed(full, "refresh", "--as-of", REFRESHES[1].isoformat())
     assert flag.is_symlink()
-    print(complaints)
     assert status == command.INCOMPLETE, complaints
     assert "Traceback" not in complaints
     lines = [line for line in complaints.splitlines() if not line.startswith("  ")]

@@ -49,6 +49,8 @@ def test_a_run_that_is_told_to_stop_ends_at_once_and_the_next_one_converges(
     flag.unlink()
     status, printed, complaints = house.finish(process)
     assert time.monotonic() - told_at < AT_ONCE_SECONDS
-    assert status != command.DONE
-    assert "Traceback" not in printed + complaints
+    assert status == command.STOPPED
+    begun, *told = (line for line in (printed + complaints).splitlines() if not line.startswith("  "))
+    assert begun.startswith("refresh as of ")
+    assert told == ["chargehouse: stopped; the same command, run again, does what was not finished"]
     house.assert_converges(REFRESHES[:2])

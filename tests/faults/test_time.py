@@ -117,7 +117,7 @@ def test_f42_a_time_is_one_utc_instant_however_it_is_written_or_it_is_unreadable
     house, session = timed.walk.house, f"{vendor}-{name}"
     if meant is None:
         reasons = house.query(f"SELECT reason FROM rejected_session WHERE session_id = '{session}'")
-        assert reasons in ([("unreadable",)], [("ends_before_start",)])
+        assert reasons == [("unreadable",)]
     else:
         ((started_at,),) = house.query(f"SELECT started_at FROM fact_session WHERE session_id = '{session}'")
         assert iso(started_at) == f"2028-03-01T{meant}Z"

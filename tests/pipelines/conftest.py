@@ -1,5 +1,6 @@
-"""The four APIs on loopback over a small generated world, and settings that point at them."""
+"""The four APIs on loopback over a small generated world, settings that point at them, and the command line."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -7,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.settings import Settings, load_settings
+from pipelines import command
+from pipelines.settings import PREFIXES, Settings, load_settings
 from sandbox.generate import generate_world
 from sandbox.server import Sandbox
+from tests.pipelines.commanded import Run, Told
 from tests.pipelines.orchestration.receivers import Channel, Mailbox, mail_receiver, web_receiver
 from tests.pipelines.orchestration.sound_house import build_house
 
@@ -46,6 +49,32 @@ def sandbox_settings(sandbox: Sandbox, tmp_path: Path) -> SettingsBuilder:
         )
 
     return build
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command in an environment of only the variables given."""
+
+    def call(*arguments: str, **variables: str) -> Told:
+        for name in [name for name in os.environ if name.startswith((*PREFIXES, "DAGSTER_"))]:
+            monkeypatch.delenv(name)
+        # A run sets it for its process; what is set here is undone after the test.
+        monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+        quick = {"CHARGEHOUSE_DATA": str(tmp_path / "data"), "CHARGEHOUSE_RETRY_PAUSE_SECONDS": "0.001"}
+        for name, value in {**quick, **variables}.items():
+            monkeypatch.setenv(name, value)
+        capfd.readouterr()
+        try:
+            status = command.main(arguments)
+        except SystemExit as usage:
+            status = int(usage.code or 0)
+        told = capfd.readouterr()
+        assert "Traceback" not in told.out + told.err
+        assert "planted" not in told.out + told.err
+        assert "sandbox-" not in told.out + told.err, "the sandbox's credentials all begin so"
+        return status, told.out, told.err
+
+    return call
 
 
 @pytest.fixture(scope="module")

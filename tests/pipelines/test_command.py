@@ -5,7 +5,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,40 +21,13 @@ from pipelines.settings import PREFIXES, PROJECT_FOLDER
 from pipelines.vendors.contract import Endpoint
 from sandbox.server import Sandbox
 from tests.outside import outside
+from tests.pipelines.commanded import Run, Told, complaint
 from warehouse.errors import LakeError
 from warehouse.lake import Lake
 from warehouse.publication import publish
 
-Told = tuple[int, str, str]
-Run = Callable[..., Told]
 ZAPTEC = {"ZAPTEC_USERNAME": "operator@example.org", "ZAPTEC_PASSWORD": "planted-password"}
 SMAPPEE_PASSWORD = {"SMAPPEE_PASSWORD": "planted-password"}
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command in an environment of only these variables; returns the exit status, stdout and stderr."""
-
-    def call(*arguments: str, **variables: str) -> Told:
-        for name in [name for name in os.environ if name.startswith((*PREFIXES, "DAGSTER_"))]:
-            monkeypatch.delenv(name)
-        # A run sets it for its process; because it is set here too, it is undone after the test.
-        monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-        quick = {"CHARGEHOUSE_DATA": str(tmp_path / "data"), "CHARGEHOUSE_RETRY_PAUSE_SECONDS": "0.001"}
-        for name, value in {**quick, **variables}.items():
-            monkeypatch.setenv(name, value)
-        capfd.readouterr()
-        try:
-            status = command.main(arguments)
-        except SystemExit as usage:
-            status = int(usage.code or 0)
-        told = capfd.readouterr()
-        assert "Traceback" not in told.out + told.err
-        assert "planted" not in told.out + told.err
-        assert "sandbox-" not in told.out + told.err, "the sandbox's credentials all begin so"
-        return status, told.out, told.err
-
-    return call
 
 
 @pytest.fixture
@@ -62,15 +35,6 @@ def small(sandbox: Sandbox) -> dict[str, str]:
     """The environment of the sandbox's Smappee and its one park, the quickest vendor to refresh from."""
     names = {name: value for name, value in sandbox.environment().items() if name.startswith("SMAPPEE_")}
     return {**names, "CHARGEHOUSE_FIRST_MONTH": "2026-03", "SMAPPEE_PARK_IDS": sandbox.world.parks()[0]}
-
-
-def complaint(told: Told, status: int) -> str:
-    """The one line on stderr with which a command fails."""
-    assert told[0] == status
-    lines = told[2].strip().splitlines()
-    assert len(lines) == 1, told[2]
-    assert lines[0].startswith("chargehouse: ")
-    return lines[0]
 
 
 @pytest.mark.parametrize("name", ["refresh", "reconcile", "backfill"])

@@ -60,6 +60,12 @@ def test_an_evse_without_a_public_id_is_named_by_its_uid(staged_stations: RowsBu
     assert dim_connector(staged_stations({"evses": {"E1": ["1"]}}))["evse_id"].to_list() == ["E1"]
 
 
+def test_an_evse_without_a_uid_is_known_by_its_public_id(staged_stations: RowsBuilder) -> None:
+    connectors = [{"evse_uid": None, "evse_id": "NL*1", "connector_id": "1"}]
+    known = dim_connector(staged_stations({"connectors": connectors}))
+    assert known.select("evse_uid", "evse_id").rows() == [("NL*1", "NL*1")]
+
+
 def test_an_evse_without_connectors_has_no_connector(staged_stations: RowsBuilder) -> None:
     connectors = [{"evse_uid": "E1", "connector_id": None}, {"evse_uid": "E2", "connector_id": "1"}]
     assert dim_connector(staged_stations({"connectors": connectors}))["evse_uid"].to_list() == ["E2"]

@@ -62,6 +62,10 @@ def rows_of(table: Table, *rows: dict[str, Any]) -> pl.DataFrame:
     return frame.with_columns(pl.col(pl.Int64).fill_null(0)) if table == MONTH_QUALITY else frame
 
 
+READ_NOW = rows_of(LOAD_AUDIT, {**LIST, "state": "complete", "as_of": AS_OF})
+"""The audit of a list that was read to its end just now."""
+
+
 @pytest.mark.parametrize(
     ("judge", "column"),
     [
@@ -221,37 +225,33 @@ def test_where_nothing_was_received_no_share_is_told() -> None:
     [(300, 2, True), (300, 3, False), (30, 9, True), (30, 11, False), (0, 3, False)],
 )
 def test_where_sessions_are_rare_they_may_stay_away_longer(sessions_a_month: int, days: int, passes: bool) -> None:
-    audit = pl.DataFrame([{**LIST, "state": "complete", "as_of": AS_OF}], schema=polars_schema(LOAD_AUDIT))
     rows = quality(dict.fromkeys(BEFORE, sessions_a_month)).with_columns(
         newest_end_at=pl.lit(AS_OF - timedelta(days=days)).cast(INSTANT)
     )
-    assert fresh("zaptec", ["sessions"], audit, rows, AS_OF, "UTC").passed == passes
+    assert fresh("zaptec", ["sessions"], READ_NOW, rows, AS_OF, "UTC").passed == passes
 
 
 @pytest.mark.parametrize("month", ["2025-11", "2027-03"], ids=["by its end alone", "wholly"])
 def test_a_session_with_a_clock_that_is_ahead_is_not_news_until_then(month: str) -> None:
-    audit = pl.DataFrame([{**LIST, "state": "complete", "as_of": AS_OF}], schema=polars_schema(LOAD_AUDIT))
     ends = {month: AS_OF + timedelta(days=430), "2025-12": AS_OF - timedelta(days=12)}
     rows = quality(dict.fromkeys(ends, 1)).with_columns(
         newest_end_at=pl.col("month").replace_strict(ends, return_dtype=INSTANT)
     )
-    assert fresh("zaptec", ["sessions"], audit, rows, AS_OF, "UTC").said.endswith("ended 12.0 days ago.")
+    assert fresh("zaptec", ["sessions"], READ_NOW, rows, AS_OF, "UTC").said.endswith("ended 12.0 days ago.")
 
 
 def test_a_session_of_this_month_with_a_clock_that_is_ahead_has_come() -> None:
-    audit = pl.DataFrame([{**LIST, "state": "complete", "as_of": AS_OF}], schema=polars_schema(LOAD_AUDIT))
     rows = quality({"2026-01": 1}).with_columns(newest_end_at=pl.lit(AS_OF + timedelta(days=430)).cast(INSTANT))
-    assert fresh("zaptec", ["sessions"], audit, rows, AS_OF, "UTC").passed
+    assert fresh("zaptec", ["sessions"], READ_NOW, rows, AS_OF, "UTC").passed
 
 
 def test_a_session_of_last_month_with_a_clock_that_is_ahead_came_by_the_end_of_that_month() -> None:
-    audit = rows_of(LOAD_AUDIT, {**LIST, "state": "complete", "as_of": AS_OF})
     rows = quality({"2025-12": 1}).with_columns(newest_end_at=pl.lit(AS_OF + timedelta(days=430)).cast(INSTANT))
-    assert fresh("zaptec", ["sessions"], audit, rows, AS_OF, "UTC").said.endswith("ended 9.0 days ago.")
-    assert fresh("zaptec", ["sessions"], audit, rows, AS_OF, "Asia/Tokyo").said.endswith("ended 9.4 days ago.")
+    assert fresh("zaptec", ["sessions"], READ_NOW, rows, AS_OF, "UTC").said.endswith("ended 9.0 days ago.")
+    assert fresh("zaptec", ["sessions"], READ_NOW, rows, AS_OF, "Asia/Tokyo").said.endswith("ended 9.4 days ago.")
     # The end of this month is in the future, too.
     rows = quality({"2026-01": 1}).with_columns(newest_end_at=pl.lit(AS_OF + timedelta(days=430)).cast(INSTANT))
-    assert fresh("zaptec", ["sessions"], audit, rows, AS_OF, "UTC").numbers["hours_since_newest_session"] == 0
+    assert fresh("zaptec", ["sessions"], READ_NOW, rows, AS_OF, "UTC").numbers["hours_since_newest_session"] == 0
 
 
 def test_rejected_sessions_without_a_month_are_no_sign_of_life() -> None:
@@ -268,11 +268,10 @@ def test_a_run_behind_the_newest_reading_has_read_just_now() -> None:
 
 
 def test_what_is_usual_between_sessions_is_taken_from_six_months_that_are_over() -> None:
-    audit = rows_of(LOAD_AUDIT, {**LIST, "state": "complete", "as_of": AS_OF})
     months = dict(zip(months_before("2026-01", 7), (900, 30, 30, 30, 0, 0, 0), strict=True))
 
     def tolerated(instant: datetime, time_zone: str) -> float:
-        judgement = fresh("zaptec", ["sessions"], audit, quality({**months, "2026-01": 999}), instant, time_zone)
+        judgement = fresh("zaptec", ["sessions"], READ_NOW, quality({**months, "2026-01": 999}), instant, time_zone)
         return float(judgement.numbers["hours_tolerated_since_newest_session"])
 
     # Six months of 30 days, 90 sessions: one every two days.
@@ -296,9 +295,8 @@ def test_a_vendor_is_as_fresh_as_the_list_that_was_read_longest_ago() -> None:
 
 
 def test_a_vendor_without_any_session_is_fresh_once_read() -> None:
-    audit = pl.DataFrame([{**LIST, "state": "complete", "as_of": AS_OF}], schema=polars_schema(LOAD_AUDIT))
-    assert fresh("zaptec", ["sessions"], audit, quality({}), AS_OF, "UTC").passed
-    assert not fresh("jedlix", ["sessions"], audit, quality({}), AS_OF, "UTC").passed
+    assert fresh("zaptec", ["sessions"], READ_NOW, quality({}), AS_OF, "UTC").passed
+    assert not fresh("jedlix", ["sessions"], READ_NOW, quality({}), AS_OF, "UTC").passed
 
 
 @pytest.mark.parametrize(("endpoint", "passes"), [("chargers", False), ("sessions", True)])

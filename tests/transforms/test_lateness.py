@@ -59,6 +59,13 @@ def test_what_ended_after_it_was_first_seen_was_running_then_and_is_not_counted(
     assert (row["sessions_new"], row["sessions_late"]) == (1, 1)
 
 
+def test_what_ends_at_the_very_instant_of_a_reading_is_seen_by_it_and_not_late_for_it() -> None:
+    first_seen = _first_seen(timedelta(), FIRST - SECOND, as_of=SECOND)
+    [row] = lateness(first_seen, _readings(FIRST, SECOND)).rows(named=True)
+    assert (row["sessions_new"], row["sessions_late"]) == (2, 0)
+    assert late_sessions(first_seen, _readings(FIRST, SECOND)).is_empty()
+
+
 @pytest.mark.parametrize(
     "between",
     [

@@ -4,6 +4,7 @@ from random import Random
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
@@ -36,6 +37,24 @@ def test_the_location_of_a_station_is_that_of_its_newest_version(staged_stations
         {"location_id": "new", "version_at": FEBRUARY}, {"location_id": "old", "version_at": JANUARY}
     )
     assert station_locations(stations).rows() == [("greenflux", "S1", "new")]
+
+
+@pytest.mark.parametrize("newest", [{"version_at": FEBRUARY, "requested_at": JANUARY}, {"requested_at": FEBRUARY}])
+def test_the_newest_version_is_that_of_the_vendors_clock_and_then_the_last_requested(
+    staged_stations: RowsBuilder, newest: dict[str, datetime]
+) -> None:
+    older = {"version_at": JANUARY, "requested_at": FEBRUARY if "version_at" in newest else JANUARY}
+    links = station_links(
+        staged_stations(
+            {"station_id": "A", "evses": {"E": ["1"]}, **older},
+            {"station_id": "B", "evses": {"E": ["1"]}, **older, **newest},
+        )
+    )
+    assert links.rows() == [("greenflux", "E", "B")]
+    locations = station_locations(
+        staged_stations({"location_id": "L1", **older}, {"location_id": "L2", **older, **newest})
+    )
+    assert locations.rows() == [("greenflux", "S1", "L2")]
 
 
 def test_a_session_gets_its_station_through_the_evse_and_its_location_through_the_station(

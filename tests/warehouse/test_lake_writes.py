@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
+from itertools import count, islice
 from pathlib import Path
 
 import dataframely as dy
 import polars as pl
 import pytest
 from deltalake import DeltaTable
-from deltalake.exceptions import CommitFailedError
 
 from warehouse import columns, commits, data_files
 from warehouse import lake as lake_module
@@ -241,7 +241,7 @@ def test_a_table_begun_anew_after_its_last_commit_was_seen_is_not_taken_for_the_
 
 
 class WriterBehind(Lake):
-    """A lake in which another writer replaces the same month after this one has read its version."""
+    """A lake in which others do something each time that this one has looked at the version of a table."""
 
     def __init__(self, root, meanwhile):
         super().__init__(root)
@@ -263,10 +263,12 @@ def test_of_two_writers_of_a_month_the_later_fails(lake, sessions):
 
 
 def test_writers_of_different_months_do_not_disturb_each_other(lake, sessions):
-    lake.append(FACT_SESSION, sessions("old", MARCH, APRIL))
-    beside = WriterBehind(lake.root, lambda: lake.replace_months(FACT_SESSION, sessions("april", APRIL), ["2025-04"]))
-    beside.replace_months(FACT_SESSION, sessions("march", MARCH), ["2025-03"])
+    lake.append(FACT_SESSION, sessions("old", MARCH, APRIL), marks={"march": 1, "april": 1})
+    april = sessions("april", APRIL)
+    beside = WriterBehind(lake.root, lambda: lake.replace_months(FACT_SESSION, april, ["2025-04"], marks={"april": 2}))
+    beside.replace_months(FACT_SESSION, sessions("march", MARCH), ["2025-03"], marks={"march": 2})
     assert ids(lake) == ["april-0", "march-0"]
+    assert lake.marks(FACT_SESSION, ["march", "april"]) == {"march": 2, "april": 2}
 
 
 def test_a_month_filled_meanwhile_is_not_filled_twice(lake, sessions):
@@ -304,21 +306,35 @@ def test_rows_that_another_writer_adds_meanwhile_are_not_doubled(lake):
     assert rows == [("run a", "late"), ("run b", "new"), ("run c", "new")]
 
 
-def test_a_commit_that_others_always_come_before_gives_up(lake, sessions, monkeypatch):
-    lake.append(FACT_SESSION, sessions("old", MARCH))
-    attempts = []
+def commit_behind(lake, others):
+    """Commit an event, while one of the commits of `others` follows each look at the version that is to be followed."""
 
-    def others_first(*_, **__):
-        attempts.append(1)
-        raise CommitFailedError("another commit\ncame first")
+    def others_first(_):
+        for number in islice(others, 1):
+            lake.append(EVENT, events("run b"), marks={"others": number})
+        return False
 
-    monkeypatch.setattr(DeltaTable, "create_write_transaction", others_first)
-    with pytest.raises(
-        LakeError, match=r"not written, the stored version is unchanged; run again \(another commit came first"
-    ):
-        lake.append(FACT_SESSION, sessions("late", APRIL))
-    assert len(attempts) == commits.MOST_ATTEMPTS
-    assert ids(lake) == ["old-0"]
+    delta = DeltaTable(str(lake.folder(EVENT)))
+    commits.commit(EVENT, lake.folder(EVENT), delta, events("run c", "new"), others_first, {"mine": 1})
+
+
+def test_a_commit_that_others_come_before_for_a_while_follows_theirs(lake):
+    lake.append(EVENT, events("run a", "new"))
+    commit_behind(lake, iter(range(5)))
+    assert sorted(lake.scan(EVENT).collect().rows()) == [("run a", "new"), ("run c", "new")]
+    assert lake.marks(EVENT, ["others", "mine"]) == {"others": 4, "mine": 1}
+
+
+def test_a_commit_that_others_always_come_before_gives_up(lake):
+    lake.append(EVENT, events("run a", "new"))
+    others = count()
+    with pytest.raises(LakeError, match="event: not written, the stored version is unchanged; run again") as fault:
+        commit_behind(lake, others)
+    assert str(fault.value).isprintable()
+    # At each attempt, and between each two.
+    assert next(others) == 2 * commits.MOST_ATTEMPTS - 1
+    assert lake.scan(EVENT).collect().rows() == [("run a", "new")]
+    assert lake.mark(EVENT, "mine") is None
 
 
 def test_two_writers_may_create_a_table_at_once(lake, sessions):

@@ -3,8 +3,7 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,9 +19,9 @@ from sandbox.server import Sandbox
 from tests.faults.scene import Scene
 from tests.outside import outside
 from tests.pipelines.orchestration.operated import Operated, operated, two_vendors
+from tests.processes import wait_until
 from warehouse.tables import FACT_ENERGY, FACT_SESSION
 
-PATIENCE_SECONDS = 120
 HOUR = timedelta(hours=1)
 NOW = datetime.now(UTC).replace(microsecond=0)
 LAST_MONTH = (NOW.replace(day=1) - timedelta(days=10)).strftime("%Y-%m")
@@ -69,13 +68,6 @@ def daemon(house: Operated, environment: Mapping[str, str]) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, 9)
             process.wait()
-
-
-def wait_until(is_done: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not is_done():
-        assert time.monotonic() < deadline, f"in vain: {what}"
-        time.sleep(0.2)
 
 
 def jobs_run(house: Operated) -> list[str]:

@@ -4,14 +4,12 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from configparser import ConfigParser
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from shutil import which
-from socket import create_server
 
 import dagster as dg
 import psycopg2
@@ -29,11 +27,11 @@ from tests.end_to_end.published import Chargehouse
 from tests.outside import outside
 from tests.pipelines.conftest import NOW
 from tests.pipelines.orchestration.postgresql import PASSWORD, postgresql_server
+from tests.processes import answers, free_port, wait_until
 
 DEPLOY = PROJECT_FOLDER / "deploy"
 SERVICES = sorted(path.name for path in (DEPLOY / "systemd").glob("*.service"))
 UNITS = sorted(path.name for path in (DEPLOY / "systemd").iterdir())
-PATIENCE_SECONDS = 90
 
 
 def unit(name: str) -> ConfigParser:
@@ -163,14 +161,6 @@ def test_the_two_instances_differ_in_their_storage_alone() -> None:
     assert storage == {"postgres": {"postgres_url": {"env": "CHARGEHOUSE_POSTGRES_URL"}}}
 
 
-@pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Undo after the test what preparing the instance sets in the environment."""
-    for name in ("DAGSTER_HOME", "CHARGEHOUSE_POSTGRES_URL"):
-        monkeypatch.setenv(name, "before")
-
-
-@pytest.mark.usefixtures("environment")
 def test_dagster_takes_the_configuration_of_postgresql(tmp_path: Path) -> None:
     pytest.importorskip("dagster_postgres", reason="the extra `postgres` is not installed")
     url = "postgresql://chargehouse:secret@127.0.0.1/chargehouse"
@@ -184,7 +174,6 @@ def test_dagster_takes_the_configuration_of_postgresql(tmp_path: Path) -> None:
     assert "postgres" not in str(dagster_instance_config(str(home))[0].get("storage"))
 
 
-@pytest.mark.usefixtures("environment")
 def test_without_the_extra_postgresql_is_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.orchestration.instance.find_spec", lambda name: None)
     settings = load_settings({"CHARGEHOUSE_POSTGRES_URL": "postgresql://h/d"}, tmp_path / ".env")
@@ -215,31 +204,11 @@ def service(variables: Mapping[str, str], *arguments: str) -> "Iterator[subproce
             process.wait()
 
 
-def wait_until(is_so: "object", what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not is_so():  # type: ignore[operator]
-        assert time.monotonic() < deadline, what
-        time.sleep(0.5)
-
-
-def free_port() -> int:
-    with create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
-
-
-def answers(port: int) -> bool:
-    try:
-        return urllib3.request("GET", f"http://127.0.0.1:{port}/server_info", retries=False, timeout=2).status == 200
-    except urllib3.exceptions.HTTPError:
-        return False
-
-
 def test_the_two_services_run_over_sqlite(tmp_path: Path) -> None:
     variables = {"CHARGEHOUSE_DATA": str(tmp_path / "data")}
     port = free_port()
     with service(variables, "daemon"), service(variables, "webserver", "--port", str(port)):
-        wait_until(lambda: answers(port), "the web server never answered")
+        wait_until(lambda: answers(port), "an answer of the web server")
         home = tmp_path / "data" / "dagster"
 
         def beats() -> bool:
@@ -247,7 +216,7 @@ def test_the_two_services_run_over_sqlite(tmp_path: Path) -> None:
                 return "SENSOR" in instance.get_daemon_heartbeats()
 
         os.environ.setdefault("DAGSTER_HOME", str(home))
-        wait_until(beats, "the daemon never gave a sign of life")
+        wait_until(beats, "a sign of life of the daemon")
 
 
 def test_runs_daemon_and_web_server_share_a_real_postgresql(tmp_path: Path, sandbox: Sandbox) -> None:
@@ -260,10 +229,10 @@ def test_runs_daemon_and_web_server_share_a_real_postgresql(tmp_path: Path, sand
         assert list((tmp_path / "data" / "dagster").rglob("*.db")) == []
         port = free_port()
         with service(variables, "daemon"), service(variables, "webserver", "--port", str(port)):
-            wait_until(lambda: answers(port), "the web server never answered")
+            wait_until(lambda: answers(port), "an answer of the web server")
             wait_until(
                 lambda: ("SENSOR",) in rows(url, "SELECT daemon_type FROM daemon_heartbeats"),
-                "the daemon never gave a sign of life",
+                "a sign of life of the daemon",
             )
             query = {"query": "{ runsOrError { ... on Runs { results { status jobName } } } }"}
             answer = urllib3.request("POST", f"http://127.0.0.1:{port}/graphql", json=query).json()

@@ -6,19 +6,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import urllib3
 
 from pipelines import command
 from pipelines.settings import PROJECT_FOLDER
 from tests.outside import outside
-
-# Far longer than needed: a code server that got no signal ends by itself, once nothing contacts it any more.
-START_SECONDS, END_SECONDS = 120, 120
+from tests.processes import PATIENCE_SECONDS, answers, free_port, wait_until
 
 
 @pytest.fixture
@@ -67,48 +63,33 @@ def begin(data: Path, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-def wait_until(is_so: Callable[[], bool], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.2)
-
-
-def answers(port: int) -> bool:
-    try:
-        return urllib3.request("GET", f"http://127.0.0.1:{port}/server_info", retries=False, timeout=2).status == 200
-    except urllib3.exceptions.HTTPError:
-        return False
-
-
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found as Linux shows them")
 @pytest.mark.parametrize(
     "sent", [signal.SIGHUP, pytest.param(signal.SIGKILL, marks=pytest.mark.long)], ids=lambda sent: sent.name
 )
 def test_the_servers_end_with_the_command_that_started_them(sent: signal.Signals, data: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     process = begin(data, "ui", "--port", str(port))
     assert process.stderr is not None
     with process.stderr:
-        wait_until(lambda: process.poll() is not None or answers(port), START_SECONDS, "the web UI never answered")
+        wait_until(lambda: process.poll() is not None or answers(port), "an answer of the web UI")
         assert len(processes_of(data)) >= 5, "the command, Dagster, web server, daemon, code server"
         process.send_signal(sent)
-        wait_until(lambda: processes_of(data) == [], END_SECONDS, "servers went on without the command")
+        # A code server that heard nothing ends by itself, once nobody asks for it.
+        wait_until(lambda: processes_of(data) == [], "the end of the servers without the command")
     assert process.wait() == (-sent if sent == signal.SIGKILL else command.DONE)
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found as Linux shows them")
 def test_a_second_daemon_over_the_same_data_is_refused_and_the_first_goes_on(data: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     first = begin(data, "daemon")
     assert first.stderr is not None
     with first.stderr:
-        wait_until(lambda: "dagster._daemon" in command_of(first.pid), START_SECONDS, "the daemon never began")
+        wait_until(lambda: "dagster._daemon" in command_of(first.pid), "the daemon")
         for again in (["daemon"], ["ui", "--port", str(port)]):
             second = begin(data, *again)
-            _, told = second.communicate(timeout=START_SECONDS)
+            _, told = second.communicate(timeout=PATIENCE_SECONDS)
             assert told.startswith(
                 "chargehouse: `chargehouse daemon` or `chargehouse ui` already runs the schedules and sensors of "
                 f"{data}. "
@@ -116,7 +97,7 @@ def test_a_second_daemon_over_the_same_data_is_refused_and_the_first_goes_on(dat
             assert second.returncode == command.INCOMPLETE
         assert first.poll() is None
         first.terminate()
-        first.wait(END_SECONDS)
+        first.wait(PATIENCE_SECONDS)
 
 
 def command_of(process: int) -> str:
@@ -126,7 +107,7 @@ def command_of(process: int) -> str:
 @pytest.mark.parametrize("name", ["ui", "webserver"])
 def test_nothing_is_started_where_the_port_is_taken(name: str, data: Path, occupied: int) -> None:
     process = begin(data, name, "--port", str(occupied))
-    _, told = process.communicate(timeout=START_SECONDS)
+    _, told = process.communicate(timeout=PATIENCE_SECONDS)
     assert told == f"chargehouse: cannot listen on port {occupied} of 127.0.0.1: Address already in use\n"
     assert process.returncode == command.INCOMPLETE
     assert not data.exists()
@@ -136,6 +117,6 @@ def test_nothing_is_started_where_the_port_is_taken(name: str, data: Path, occup
 @pytest.mark.parametrize("port", ["0", "-1", "99999"])
 def test_what_is_no_port_is_a_mistake(name: str, port: str, data: Path) -> None:
     process = begin(data, name, f"--port={port}")
-    _, told = process.communicate(timeout=START_SECONDS)
+    _, told = process.communicate(timeout=PATIENCE_SECONDS)
     assert told == f"chargehouse: --port must be from 1 to 65535, not {port}.\n"
     assert process.returncode == command.MISTAKE

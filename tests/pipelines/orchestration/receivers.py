@@ -28,10 +28,11 @@ SECRET_PATH = "/services/T00/B00/very-secret"  # noqa: S105 -- of a test
 
 @dataclass
 class Channel:
-    """What was posted. The server answers with `status`, which a test may change."""
+    """What was posted. The server answers with `status`, which a test may change; with 503 once it has `most` texts."""
 
     url: str = ""
     status: int = 200
+    most: int | None = None
     texts: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
 
@@ -45,10 +46,12 @@ def web_receiver() -> Iterator[Channel]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             channel.paths.append(self.path)
-            if channel.status == 200:
+            is_full = channel.most is not None and len(channel.texts) >= channel.most
+            status = 503 if is_full else channel.status
+            if status == 200:
                 channel.texts.append(json.loads(body)["text"])
-            self.send_response(channel.status)
-            if channel.status == 302:
+            self.send_response(status)
+            if status == 302:
                 self.send_header("Location", "/elsewhere")
             self.send_header("Content-Length", "0")
             self.end_headers()

@@ -16,7 +16,7 @@ from dagster._core.workspace.load_target import PythonFileTarget
 from dagster._daemon.sensor import execute_sensor_iteration
 
 from pipelines.faults import AlertError
-from pipelines.orchestration.alerts import build_alert_sensors
+from pipelines.orchestration.alerts import RUNS_AT_ONCE, build_alert_sensors
 from pipelines.orchestration.step_causes import incomplete
 from pipelines.settings import PROJECT_FOLDER, Settings
 from tests.pipelines.orchestration.receivers import (
@@ -204,16 +204,32 @@ def test_an_alert_that_cannot_be_delivered_fails_the_tick_and_is_told_later(
 
 
 def test_what_was_told_before_the_receiver_failed_is_not_told_again(
-    channel: Channel, instance: dg.DagsterInstance, world: World, monkeypatch: pytest.MonkeyPatch
+    channel: Channel, instance: dg.DagsterInstance, world: World
 ) -> None:
     alerting = Alerting(webhook_settings(channel), instance, world)
-    for number in range(7):
+    for number in range(3):
         world.fault = dg.Failure(f"fault number {number}")
         alerting.run()
+    channel.most = 2
     alerting.tick(FAILED)
-    assert len(channel.texts) == 5
+    assert len(channel.texts) == 2
+    with pytest.raises(AlertError, match="HTTP 503"):
+        alerting.tick(FAILED)
+    channel.most = None
     alerting.tick(FAILED)
-    assert [f"fault number {number}" in text for number, text in enumerate(channel.texts)] == [True] * 7
+    assert [f"fault number {number}" in text for number, text in enumerate(channel.texts)] == [True] * 3
+
+
+def test_of_many_failed_runs_the_oldest_are_told_in_one_tick_and_the_others_in_the_next(
+    channel: Channel, instance: dg.DagsterInstance, world: World
+) -> None:
+    alerting = Alerting(webhook_settings(channel), instance, world)
+    for number in range(RUNS_AT_ONCE + 2):
+        world.fault = dg.Failure(f"fault number {number}")
+        alerting.run()
+    for told in (RUNS_AT_ONCE, RUNS_AT_ONCE + 2):
+        alerting.tick(FAILED)
+        assert [f"fault number {number}" in text for number, text in enumerate(channel.texts)] == [True] * told
 
 
 def test_a_deleted_run_does_not_hold_the_others_up(

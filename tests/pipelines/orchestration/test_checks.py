@@ -241,14 +241,28 @@ def test_the_month_that_still_runs_may_be_partial_but_have_no_gap(data: Path) ->
     assert only_failed(data, "months_complete")["months_gap"] == 1
 
 
-def test_the_month_that_still_runs_is_that_of_the_configured_zone(data: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "number", "in_utc", "in_berlin"),
+    [
+        ("months_complete", "months_missing", 0, 1),
+        ("volume_as_usual", "month", "2026-03", "2026-04"),
+        # One of March and April, or of April alone.
+        ("rejected_share", "zaptec_share", round(1 / 39, 4), 1 / 10),
+        # Ten times the gap of six months: April has few sessions yet.
+        ("fresh_zaptec", "hours_tolerated_since_newest_session", 248.28, 280.52),
+    ],
+)
+def test_the_month_that_still_runs_is_that_of_the_configured_zone(
+    data: Path, name: str, number: str, in_utc: object, in_berlin: object
+) -> None:
+    """An hour before May, which has begun in Berlin."""
     is_it = (pl.col("endpoint") == "cdrs") & (pl.col("month") == "2026-04")
     spoil(data, COVERAGE, state=where(is_it, "partial", "state"))
     spoil(data, LOAD_AUDIT, as_of=pl.lit(datetime(2026, 4, 30, 23, tzinfo=UTC)).cast(pl.Datetime("us", "UTC")))
-    [claim] = [claim for claim in CLAIMS if claim.name == "months_complete"]
-    for time_zone, passes in (("UTC", True), ("Europe/Berlin", False)):
+    [claim] = [claim for claim in CLAIMS if claim.name == name]
+    for time_zone, expected in (("UTC", in_utc), ("Europe/Berlin", in_berlin)):
         settings = replace(house_settings(data), time_zone=time_zone)
-        assert claim.judge(Evidence(settings, Lakes.below(data), RUN)).passed == passes
+        assert claim.judge(Evidence(settings, Lakes.below(data), RUN)).numbers[number] == expected
 
 
 @pytest.mark.parametrize(("hours", "is_fresh"), [(48, True), (49, False)])
@@ -284,6 +298,14 @@ def test_a_failed_reading_is_no_reading(data: Path) -> None:
     evaluations = checked(data)
     assert failed(evaluations) == {"fresh_zaptec"}
     assert "never read" in str(evaluations["fresh_zaptec"].description)
+
+
+def test_a_vendor_that_is_not_asked_for_its_sessions_is_no_less_fresh(data: Path) -> None:
+    on = house_settings(data)
+    assert on.greenflux is not None
+    without_cdrs = replace(on, greenflux=replace(on.greenflux, cdrs_version=None))
+    judgement = Evidence(without_cdrs, Lakes.below(data), RUN).fresh("greenflux")
+    assert (judgement.passed, judgement.said) == (True, "greenflux is not asked for its sessions.")
 
 
 def test_a_vendor_that_sends_nothing_any_more_is_found(data: Path) -> None:
@@ -387,6 +409,21 @@ def test_a_vendor_that_is_switched_off_may_reject_what_it_did_and_send_nothing(d
 
     rewrite(data, MONTH_QUALITY, add)
     assert failed(checked(data)) == set()
+
+
+def test_a_vendor_that_is_switched_off_is_not_judged_by_what_it_sent_without_a_start(data: Path) -> None:
+    def first_read_long_ago(rows: pl.DataFrame) -> pl.DataFrame:
+        long_ago = pl.lit(AS_OF - timedelta(days=60)).cast(pl.Datetime("us", "UTC"))
+        off = rows.filter(pl.col("vendor") == "zaptec").with_columns(vendor=pl.lit("smappee"), as_of=long_ago)
+        return pl.concat([rows, off])
+
+    rewrite(data, LOAD_AUDIT, first_read_long_ago)
+    undated = {"vendor": "smappee", "reason": "unreadable", "payload": "{}", "read_at": AS_OF}
+    rejected = [{**undated, "session_id": f"undated-{number}"} for number in range(30)]
+    Lakes.below(data).published.append(REJECTED_SESSION, pl.DataFrame(rejected, schema=polars_schema(REJECTED_SESSION)))
+    [found] = checked(data, "rejected_share").values()
+    assert found.passed
+    assert "smappee_share" not in numbers(found)
 
 
 def test_two_sessions_on_one_connector_are_found(data: Path) -> None:

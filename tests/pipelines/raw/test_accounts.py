@@ -1,7 +1,6 @@
 """A data folder belongs to the sandbox or to the accounts it was read from: others are refused before any reading."""
 
 import os
-import socket
 import subprocess
 import sys
 from datetime import timedelta
@@ -21,11 +20,10 @@ from pipelines.raw.raw_log import READINGS, RawLog
 from pipelines.raw.readings import readings_table
 from pipelines.settings import load_settings
 from sandbox.server import Sandbox
+from tests.pipelines.commanded import Run, complaint
 from tests.pipelines.conftest import NOW, SettingsBuilder
 from tests.pipelines.orchestration.operated import operated
-from tests.pipelines.test_command import Run, complaint, run
-
-__all__ = ["run"]
+from tests.processes import free_port
 
 DAY = timedelta(days=1)
 
@@ -128,12 +126,6 @@ def test_what_is_set_of_accounts_that_are_off_is_not_asked_of_the_sandbox(
         assert settings.greenflux is not None
         assert settings.greenflux.cdrs_version == "1.0"
         assert settings.time_zone == "Europe/Oslo"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
 
 
 def test_the_web_ui_shows_the_data_of_accounts_that_are_not_configured_without_the_sandbox(

@@ -26,11 +26,9 @@ from pipelines.raw.questions import refresh
 from pipelines.raw.raw_log import READINGS, RawLog
 from pipelines.raw.readings import READING_SCHEMA, readings_table
 from sandbox.server import Sandbox
+from tests.pipelines.commanded import Run, complaint
 from tests.pipelines.conftest import NOW, SettingsBuilder
-from tests.pipelines.test_command import Run, complaint, run
 from warehouse.durable_files import flush
-
-__all__ = ["run"]
 
 DAY = timedelta(days=1)
 

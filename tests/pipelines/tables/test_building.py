@@ -20,6 +20,8 @@ from pipelines.tables.building import (
 )
 from pipelines.tables.lakes import NEWS, Lakes
 from tests.pipelines.orchestration.sound_house import AS_OF, RUN, house_settings, rewrite
+from warehouse.data_files import now_milliseconds
+from warehouse.lake import RETENTION_HOURS
 from warehouse.query import query
 from warehouse.tables import (
     COVERAGE,
@@ -103,6 +105,21 @@ def test_a_list_of_what_runs_now_is_whole_whatever_bounds_it_was_asked_with(data
     before = covered(data, lakes).filter(pl.col("vendor") == "smappee", pl.col("month") < "2026-03")
     states = before.group_by("endpoint").agg(pl.col("state").unique()).sort("endpoint").rows()
     assert states == [("open_sessions", ["complete"]), ("sessions", ["never"])]
+
+
+def test_the_files_of_the_publication_before_stay_for_those_who_have_it_open(
+    data: Path, lakes: Lakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_warehouse(lakes, data)
+    [file] = [Path(file.path) for file in lakes.published.files(OPEN_SESSION)]
+    # Replaced for longer than any version stays readable by itself.
+    weeks_ago = now_milliseconds() - 3 * RETENTION_HOURS * 3_600_000
+    monkeypatch.setattr("warehouse.snapshot.now_milliseconds", lambda: weeks_ago)
+    rewrite(data, OPEN_SESSION, lambda rows: rows.clear())
+    publish_warehouse(lakes, data)
+    assert file.exists()
+    publish_warehouse(lakes, data)
+    assert not file.exists(), "no publication names it any more"
 
 
 def test_what_has_changed_since_the_publication_is_told(data: Path, lakes: Lakes) -> None:

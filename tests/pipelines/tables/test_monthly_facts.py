@@ -71,10 +71,12 @@ def test_a_month_touched_twice_is_built_up_to_the_newer(lakes: Lakes) -> None:
     assert pending_news(lakes) == {"2026-02": 2}
 
 
-def test_batches_of_months_vouch_each_for_its_own(lakes: Lakes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_of_months_vouch_each_for_its_own(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If a run is cut off between two batches, the months of the later ones stay pending."""
+    lakes = Lakes.below(data)
     touch(lakes, 1, "2026-01", "2026-02")
-    monkeypatch.setattr(monthly_facts, "month_batches", lambda months, *_: [[month] for month in months])
+    # More sessions than one of these months has, and fewer than both.
+    monkeypatch.setattr(monthly_facts, "SESSIONS_AT_ONCE", 100)
     slots, is_second = monthly_facts._slots, iter([False, True])
 
     def killed_at_the_second(*arguments: Any) -> pl.DataFrame:

@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 
 from pipelines.personal_data import Cleaner, PersonalData, Pseudonyms
+from pipelines.raw.fields import fields_table
 from pipelines.raw.positions import Positions
-from pipelines.raw.raw_log import READINGS, RawLog
+from pipelines.raw.raw_log import FIELDS, READINGS, RawLog
 from pipelines.raw.raw_rows import raw_rows
 from pipelines.raw.readings import Reading, readings_table
 from pipelines.tables.lakes import CONSUMED, Lakes
@@ -18,7 +19,14 @@ from pipelines.tables.staging import stage
 from pipelines.vendors import ENDPOINTS
 from pipelines.vendors.paging.pages import Page
 from tests.faults.scene import iso
-from warehouse.tables import LATENESS, LOAD_AUDIT, STAGED_CHARGE_STATION, STAGED_SESSION, TOUCHED_MONTH
+from warehouse.tables import (
+    LATENESS,
+    LOAD_AUDIT,
+    STAGED_CHARGE_STATION,
+    STAGED_SESSION,
+    TOUCHED_MONTH,
+    VOCABULARY,
+)
 
 AT = datetime(2026, 4, 1, 6, tzinfo=UTC)
 JANUARY, FEBRUARY, MARCH = (datetime(2026, month, 19, 8, tzinfo=UTC) for month in (1, 2, 3))
@@ -48,7 +56,8 @@ class Staged:
         rows = raw_rows([Page(objects, as_of)], endpoint, scope, cleaner, as_of, self.run_id).table
         place = (endpoint.vendor, endpoint.name, scope)
         reading = Reading(self.run_id, as_of, *place, kind, "complete", JANUARY, FEBRUARY, rows_received=len(objects))
-        tables = {table: [rows], READINGS: [readings_table([reading])]}
+        fields = fields_table(endpoint.vendor, cleaner.take_new_fields(), as_of, self.run_id)
+        tables = {table: [rows], READINGS: [readings_table([reading])], FIELDS: [fields]}
         self.raw_log.append(tables, Positions(), [endpoint.vendor])
         if stages:
             stage(self.raw_log, self.lakes, "UTC", as_of, self.run_id)
@@ -66,6 +75,10 @@ class Staged:
         """The months that the newest run touched, and why."""
         rows = self.lakes.published.scan(TOUCHED_MONTH).filter(pl.col("run_id") == self.run_id)
         return set(rows.select("month", "reason").collect().iter_rows())
+
+    def vocabulary(self) -> dict[str, datetime]:
+        """The names that are noted, each with when it was first seen."""
+        return dict(self.lakes.published.scan(VOCABULARY).select("name", "first_seen_at").collect().iter_rows())
 
     def counted(self, run: int) -> dict[str, int]:
         """The counts of a run that are not zero: the rows received, and what became of them."""
@@ -189,6 +202,31 @@ def test_a_charger_that_moves_touches_the_months_of_its_sessions(staged: Staged)
     staged.load("zaptec_sessions", zaptec("a", FEBRUARY), zaptec("b", MARCH, chargerId="other"))
     staged.load("zaptec_chargers", charger("c", "new"), charger("other"))
     assert staged.touched() == {("2026-02", "station")}
+
+
+def test_a_charger_that_moves_touches_no_session_that_names_its_own_location(staged: Staged) -> None:
+    staged.load("zaptec_chargers", charger("c"))
+    staged.load("zaptec_sessions", zaptec("a", FEBRUARY), scope="installation:i")
+    staged.load("zaptec_chargers", charger("c", "new"))
+    assert staged.touched() == set()
+
+
+def test_fields_and_words_are_noted_once_each_with_when_it_was_first_seen(staged: Staged) -> None:
+    staged.load("jedlix_sessions", {"id": "a", "status": "Paused"}, {"id": "b", "status": "Complete"})
+    staged.load("jedlix_sessions", {"id": "a", "status": "Paused", "battery": {"level": 7}})
+    first, second = AT + timedelta(hours=1), AT + timedelta(hours=2)
+    assert staged.vocabulary() == {
+        **dict.fromkeys(("id", "status", "status=Paused"), first),
+        **dict.fromkeys(("battery", "battery.level"), second),
+    }
+
+
+def test_a_vocabulary_that_was_lost_knows_again_when_each_field_was_first_seen(staged: Staged) -> None:
+    staged.load("jedlix_sessions", {"id": "a", "status": "Complete"})
+    before = staged.vocabulary()
+    staged.lakes.published.forget(VOCABULARY)
+    staged.load("jedlix_sessions", {"id": "b", "status": "Complete"})
+    assert staged.vocabulary() == before
 
 
 def test_a_backfill_touches_what_it_asked_for_also_where_nothing_differs(staged: Staged) -> None:

@@ -27,6 +27,12 @@ def test_a_cursor_that_leads_to_the_same_pages_under_ever_new_names_is_not_follo
     assert next(numbers) <= limits.MOST_PAGES_WITHOUT_NEWS + cycle + 1
 
 
+def test_a_cursor_is_followed_through_any_number_of_repeated_pages_that_news_comes_between() -> None:
+    pages = limits.MOST_PAGES_WITHOUT_NEWS * 3
+    answers = iter([CursorPage(Page([n // 2], ASKED_AT), f"c{n}", n < pages) for n in range(pages + 1)])
+    assert set(rows_of(read_cursor_pages(lambda _: next(answers)))) == set(range(pages // 2 + 1))
+
+
 @given(SIZES, PAGE_SIZES, scripts(LEAVES))
 def test_a_cursor_loses_no_row(rows: int, size: int, script: list[list[Move]]) -> None:
     moving = MovingList(rows, script)

@@ -146,10 +146,13 @@ def test_a_numbered_list_without_a_total_or_whose_last_row_is_not_known_is_read_
     assert set(rows_of(read_but_for(moving, ended, ended, 10, tells_total=tells_total))) == set(range(100))
 
 
-def test_a_known_row_that_does_not_stand_in_the_list_hides_no_other() -> None:
+@pytest.mark.parametrize(("running", "fetches"), [(99, 2), (55, 12)])
+def test_a_known_row_that_does_not_stand_in_the_list_hides_no_other(running: int, fetches: int) -> None:
     moving = MovingList(100)
-    ended = set(range(99))
-    assert 99 in rows_of(read_but_for(moving, ended, {*ended, 1_000}, 10))
+    ended = set(range(100)) - {running}
+    assert running in rows_of(read_but_for(moving, ended, {*ended, 1_000}, 10))
+    # The first page and the last, once; then, where these did not show it, all the others and one beyond the end.
+    assert moving.fetches == fetches
 
 
 def test_a_list_without_totals_is_read_though_it_moves_in_every_second_reading() -> None:
@@ -262,12 +265,28 @@ def test_a_server_that_ignores_which_page_is_asked_for_is_not_asked_for_ever() -
     assert next(asked) <= limits.MOST_PAGES_WITHOUT_NEWS + 1 + PAGES_AT_ONCE
 
 
+def test_a_numbered_list_that_never_ends_is_not_taken_for_one_that_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MOST_PAGES", 30)
+    asked = count()
+
+    def fetch(number: int) -> NumberedPage:
+        next(asked)
+        return NumberedPage(Page([2 * number, 2 * number + 1], ASKED_AT), None, number + 1)
+
+    with pytest.raises(ReadingError, match="the list has no end"):
+        rows_of(read_numbered_pages(fetch, row))
+    # Two at once, then as many as may be in turn.
+    assert next(asked) == 2 + 30
+
+
 def test_a_fall_of_more_rows_than_a_page_holds_is_stepped_back_over() -> None:
     """Six of the rows leave at once; a single page back is not far enough."""
     leave_first_six = [Move("leaves", 0)] * 6
     moving = MovingList(30, [[], [Move("leaves", 0)], *[[]] * 12, leave_first_six])
     got = rows_of(read_numbered_pages(lambda number: moving.numbered(number, 3), row))
     assert moving.stayed == set(range(7, 30)) <= set(got)
+    # Ten at once; four in turn, and the fifth, under which they leave; then from the third to the new end, the eighth.
+    assert moving.fetches == 10 + 5 + 6, "no row was missed, so that nothing was read again"
 
 
 @pytest.mark.parametrize("total", [4, None])

@@ -62,6 +62,14 @@ def test_offset_pages_without_totals_lose_no_row_when_one_at_a_time_goes_to_the_
     assert got is None or moving.stayed <= set(got)
 
 
+@pytest.mark.parametrize("fetches_before", [1, 2, 3])
+def test_rows_given_one_at_a_time_without_a_total_are_read_until_two_readings_agree(fetches_before: int) -> None:
+    # Nothing ties such pages together: that a row behind the one that leaves was passed over, none of them shows.
+    moving = MovingList(5, [*[[]] * fetches_before, [Move("leaves", 0)]])
+    got = rows_of(read_offset_pages(lambda at: moving.offset(at, 1, tells_total=False), row, 100))
+    assert moving.stayed == {1, 2, 3, 4} <= set(got)
+
+
 @given(SIZES, PAGE_SIZES, scripts(LEAVES, ENTERS), st.integers(-5, 9))
 def test_offset_pages_lose_no_row_to_a_total_that_lies(rows: int, cap: int, script: list[list[Move]], lie: int) -> None:
     moving = MovingList(rows, script if cap > 1 else ())
@@ -114,6 +122,13 @@ def test_a_server_that_caps_its_pages_below_the_limit_is_read_to_the_end(cap: in
     assert sorted(set(got)) == list(range(23))
 
 
+@pytest.mark.parametrize("told", [9, 13, 17])
+def test_a_total_that_is_told_where_a_capped_page_ends_hides_no_row_behind_it(told: int) -> None:
+    moving = MovingList(30)
+    got = rows_of(read_offset_pages(lambda at: moving.offset(at, 5, lie=told - 30), row, 100))
+    assert sorted(set(got)) == list(range(30))
+
+
 def test_a_short_offset_list_with_a_total_takes_one_request() -> None:
     moving = MovingList(23)
     assert rows_of(read_offset_pages(lambda at: moving.offset(at, 100), row, 100)) == list(range(23))
@@ -162,6 +177,19 @@ def test_an_offset_list_whose_totals_go_to_and_fro_ends() -> None:
     got = got_or_refused(lambda: read_offset_pages(lambda at: moving.offset(at, 1, lie=-(next(totals) % 2)), row, 1))
     assert got is None or set(got) == set(range(40))
     assert moving.fetches < 1_000
+
+
+def test_an_offset_list_that_never_ends_is_not_taken_for_one_that_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MOST_PAGES", 30)
+    asked = count()
+
+    def fetch(offset: int) -> OffsetPage:
+        next(asked)
+        return OffsetPage(Page([offset, offset + 1], ASKED_AT), None, None)
+
+    with pytest.raises(ReadingError, match="the list has no end"):
+        rows_of(read_offset_pages(fetch, row, 2))
+    assert next(asked) == 30
 
 
 @pytest.mark.parametrize("rows", [1, 3, 150])

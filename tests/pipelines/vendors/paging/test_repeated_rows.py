@@ -44,6 +44,12 @@ def test_two_versions_of_a_row_that_a_list_holds_for_good_are_both_read() -> Non
     assert set(rows_of(got)) == set(versions)
 
 
+def test_a_row_that_ties_two_pages_together_is_received_again_where_it_was_edited_in_between() -> None:
+    listed = {0: [2, 4], 1: [5, 6], 2: [6]}
+    got = read_offset_pages(lambda at: OffsetPage(Page(listed[at], ASKED_AT), 3, None), version_of, 2)
+    assert rows_of(got) == [2, 4, 5, 6]
+
+
 @given(SIZES, PAGE_SIZES, scripts(ENTERS_AT_THE_HEAD, LEAVES), st.booleans(), st.none() | st.integers())
 def test_numbered_pages_lose_no_version_of_a_row(
     rows: int, size: int, script: list[list[Move]], tells_total: bool, seed: int | None
