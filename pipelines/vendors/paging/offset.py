@@ -69,7 +69,7 @@ def _offset_pass(
             offset, has_anchor, is_at_end = _offset_behind(answer, offset), False, False
             continue
         empty_pages = 0
-        if objects and offset > 0 and not has_anchor:
+        if offset > 0 and not has_anchor and not is_at_end:
             reading.is_anchored = False
         # As full as pages get here: more rows may follow it, whatever the total says.
         is_full = len(objects) >= limit or (offset > 0 and len(objects) >= largest)
