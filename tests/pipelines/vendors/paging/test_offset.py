@@ -230,3 +230,14 @@ def test_an_empty_page_whose_link_does_not_lead_on_is_refused(next_offset: int |
 def test_a_list_of_empty_pages_that_link_on_for_ever_is_given_up() -> None:
     with pytest.raises(ReadingError, match="no end"):
         list(read_offset_pages(lambda offset: OffsetPage(Page([], ASKED_AT), None, True, offset + 2), row, 2))
+
+
+def test_a_row_pulled_forward_over_the_end_of_a_list_of_one_row_a_page_is_read() -> None:
+    rows = [0, 1, 2]
+
+    def fetch(offset: int) -> OffsetPage:
+        if len(rows) > 1:
+            rows.pop(0)
+        return OffsetPage(Page(rows[offset : offset + 1], ASKED_AT), None, None)
+
+    assert 2 in [item for page in read_offset_pages(fetch, row, 5) for item in page.objects]
