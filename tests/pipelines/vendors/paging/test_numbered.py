@@ -117,6 +117,16 @@ def test_numbered_pages_show_every_row_that_has_not_ended_whatever_the_order(
     assert got is None or moving.stayed - ended <= set(got)
 
 
+def test_known_rows_are_no_rest_where_the_last_page_holds_more_than_the_total_leaves_for_it() -> None:
+    rows, told, size = range(10), 7, 2
+
+    def fetch(number: int) -> NumberedPage:
+        return NumberedPage(Page(rows[(number - 1) * size : number * size], ASKED_AT), told, -(-told // size))
+
+    pages = list(read_numbered_pages(fetch, row, KnownRows(frozenset(range(1, 7)), lambda total: True)))
+    assert {item for page in pages for item in page.objects} == {*rows}
+
+
 @given(SIZES, PAGE_SIZES, scripts(st.one_of(ENTERS_AT_THE_HEAD, LEAVES)), st.integers(-2, 2), st.data())
 def test_numbered_pages_show_every_row_that_has_not_ended_while_rows_move_and_totals_lie(
     rows: int, size: int, script: list[list[Move]], lie: int, data: st.DataObject
