@@ -1,5 +1,6 @@
 """How much of each month has been read, from the records of the readings."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
@@ -102,7 +103,9 @@ def _add(place: _Place, row: dict[str, Any]) -> None:
         return
     from_at = BEGINNING_OF_TIME if is_whole else row["from_at"]
     place.intervals.append((from_at, row["to_at"]))
-    place.rows[first] += row["rows_received"]
+    for month, rows in json.loads(row["rows_by_month"] or "{}").items() or [(first, row["rows_received"])]:
+        # It was counted in the time zone of its reading, in which the window may have begun or ended in another month.
+        place.rows[min(max(month, first), last)] += rows
     if is_whole:
         place.whole_read_at = row["as_of"]
         place.failures.clear()

@@ -32,6 +32,7 @@ from pipelines.raw.questions import refuse_the_future
 from pipelines.raw.raw_log import FIELDS, READINGS, RawLog
 from pipelines.raw.raw_rows import RawRows, raw_rows
 from pipelines.raw.readings import Reading, readings_table
+from pipelines.raw.rows_by_month import rows_by_month
 from pipelines.settings import Settings
 from pipelines.vendors import open_vendor
 from pipelines.vendors.contract import Endpoint, Line, Question, Vendor, Window
@@ -153,7 +154,8 @@ def extract(
             forgotten = forgotten_of(name, pseudonyms, settings.data)
             origin = Origin(address_of(settings, name), pseudonyms.key_fingerprint)
             ahead = deepcopy(positions)
-            extractions.append(_VendorExtraction(vendor, origin, cleaner, forgotten, question, run_id, ahead, progress))
+            share = (vendor, origin, cleaner, forgotten, question, settings.time_zone, run_id, ahead, progress)
+            extractions.append(_VendorExtraction(*share))
         readings = _append_as_they_come(extractions, raw_log, positions, vendors, progress)
     give_back()
     return readings
@@ -225,6 +227,7 @@ class _VendorExtraction:
     cleaner: Cleaner
     forgotten: Forgotten
     question: Question
+    time_zone: str
     run_id: str
     positions: Positions
     progress: Progress
@@ -309,6 +312,7 @@ class _VendorExtraction:
             from_at=window.from_at,
             to_at=window.to_at,
             rows_received=0 if rows is None else rows.table.num_rows,
+            rows_by_month=None if rows is None else rows_by_month(rows.table, line.endpoint, window, self.time_zone),
             requests=tally.requests,
             retries=tally.retries,
             bytes_received=tally.bytes_received,

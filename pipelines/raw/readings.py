@@ -22,6 +22,7 @@ READING_SCHEMA = pa.schema(
         pa.field("from_at", INSTANT),
         pa.field("to_at", INSTANT),
         pa.field("rows_received", pa.int64(), nullable=False),
+        pa.field("rows_by_month", pa.string()),
         pa.field("requests", pa.int64(), nullable=False),
         pa.field("retries", pa.int64(), nullable=False),
         pa.field("bytes_received", pa.int64(), nullable=False),
@@ -42,6 +43,7 @@ def place_in_words(vendor: str, endpoint: str, scope: str) -> str:
 class Reading:
     """One window: complete with all its rows, or failed with none. Its bounds are on the endpoint's own clock.
 
+    `rows_by_month`: the rows received, by month of that clock, as JSON; None where all count in the first month.
     `deprecated_at`, `sunset_at`, `retirement_url`: what the answers' headers said about the endpoint's retirement.
     """
 
@@ -55,6 +57,7 @@ class Reading:
     from_at: datetime | None
     to_at: datetime | None
     rows_received: int = 0
+    rows_by_month: str | None = None
     requests: int = 0
     retries: int = 0
     bytes_received: int = 0

@@ -72,7 +72,7 @@ def build_dimension(lakes: Lakes, table: Table) -> int:
 
 def build_coverage(settings: Settings, lakes: Lakes, raw_log: RawLog, as_of: datetime) -> int:
     """Build the coverage from the records of every reading. Returns the number of rows."""
-    snapshots = [endpoint.table for each in ENDPOINTS.values() for endpoint in each if not endpoint.is_windowed]
+    snapshots = [endpoint.table for each in ENDPOINTS.values() for endpoint in each if endpoint.clock is None]
     is_snapshot = pl.concat_str("vendor", pl.lit("_"), "endpoint").is_in(snapshots)
     # A list of objects that exist or sessions that run now is complete once read, whatever bounds were requested.
     readings = raw_log.readings().with_columns(pl.when(~is_snapshot).then("from_at").alias("from_at"))

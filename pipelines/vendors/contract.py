@@ -17,11 +17,11 @@ USER_SCOPE = "user:"
 class Endpoint:
     """A list of objects of one kind.
 
-    `id_field` and the `*_field`s are the vendor's names of the object's key and times, dots for nesting. `is_windowed`:
-    a reading covers a stretch of the endpoint's own clock, the time that its list is filtered by; otherwise it is a
-    snapshot. `is_open` tells a running session from a closed one, where objects are sessions that may be running.
-    `id_names` is the kind of person that the object's own id identifies, if any. `is_personal`: the object is a
-    person's own (the user, a vehicle, a home); `belongings` are the fields of a session that refer to such objects.
+    `id_field` and the `*_field`s are the vendor's names of the object's key and times, dots for nesting. `clock` is the
+    time that the list is filtered by: a reading covers a stretch of it; without one, a reading is a snapshot. `is_open`
+    tells a running session from a closed one, where objects are sessions that may be running. `id_names` is the kind of
+    person that the object's own id identifies, if any. `is_personal`: the object is a person's own (the user, a
+    vehicle, a home); `belongings` are the fields of a session that refer to such objects.
     """
 
     vendor: str
@@ -32,7 +32,7 @@ class Endpoint:
     started_field: str | None = None
     ended_field: str | None = None
     modified_field: str | None = None
-    is_windowed: bool = True
+    clock: Literal["started", "ended", "modified"] | None = None
     is_open: Callable[[Any], bool] | None = None
     id_names: str | None = None
     is_personal: bool = False

@@ -52,6 +52,7 @@ LOCATIONS = Endpoint(
     DOCUMENTATION,
     id_field="id",
     modified_field="modified",
+    clock="modified",
 )
 CHARGE_STATIONS = Endpoint(
     "greenflux",
@@ -60,6 +61,7 @@ CHARGE_STATIONS = Endpoint(
     DOCUMENTATION,
     id_field="charge_station_id",
     modified_field="modified",
+    clock="modified",
 )
 CDRS = Endpoint(
     "greenflux",
@@ -70,6 +72,7 @@ CDRS = Endpoint(
     started_field="start_date_time",
     ended_field="stop_date_time",
     modified_field="last_updated",
+    clock="modified",
 )
 
 

@@ -59,7 +59,6 @@ USERS = Endpoint(
     "Users of the tenant, as received.",
     DOCUMENTATION,
     id_field="id",
-    is_windowed=False,
     id_names="user",
     is_personal=True,
 )
@@ -69,7 +68,6 @@ VEHICLES = Endpoint(
     "Vehicles of the tenant, as received.",
     DOCUMENTATION,
     id_field="id",
-    is_windowed=False,
     is_personal=True,
 )
 CHARGING_LOCATIONS = Endpoint(
@@ -79,7 +77,6 @@ CHARGING_LOCATIONS = Endpoint(
     DOCUMENTATION,
     id_field="id",
     modified_field="updatedAt",
-    is_windowed=False,
     is_personal=True,
 )
 SESSIONS = Endpoint(
@@ -90,6 +87,7 @@ SESSIONS = Endpoint(
     id_field="id",
     started_field="startTime",
     ended_field="endTime",
+    clock="ended",
     is_open=_is_open,
     belongings=("vehicleId", "chargingLocationId"),
 )
@@ -101,7 +99,6 @@ OPEN_SESSIONS = Endpoint(
     id_field="id",
     started_field="startTime",
     ended_field="endTime",
-    is_windowed=False,
     is_open=_is_open,
     belongings=("vehicleId", "chargingLocationId"),
 )

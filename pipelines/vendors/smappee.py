@@ -54,6 +54,7 @@ SESSIONS = Endpoint(
     id_field="id",
     started_field="from",
     ended_field="to",
+    clock="started",
     is_open=_is_open,
 )
 OPEN_SESSIONS = Endpoint(
@@ -64,7 +65,6 @@ OPEN_SESSIONS = Endpoint(
     id_field="id",
     started_field="from",
     ended_field="to",
-    is_windowed=False,
     is_open=_is_open,
 )
 

@@ -48,7 +48,6 @@ INSTALLATIONS = Endpoint(
     "Installations the account can list, as received.",
     "https://docs.zaptec.com/reference/api_installation_get",
     id_field="Id",
-    is_windowed=False,
 )
 CHARGERS = Endpoint(
     "zaptec",
@@ -56,7 +55,6 @@ CHARGERS = Endpoint(
     "Chargers the account can list, as received.",
     "https://docs.zaptec.com/reference/api_chargers_get",
     id_field="Id",
-    is_windowed=False,
 )
 SESSIONS = Endpoint(
     "zaptec",
@@ -67,6 +65,7 @@ SESSIONS = Endpoint(
     started_field="startDateTime",
     ended_field="endDateTime",
     modified_field="recognizedDateTime",
+    clock="ended",
 )
 
 

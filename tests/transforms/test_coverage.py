@@ -14,6 +14,7 @@ SCHEMA = {
     **dict.fromkeys(("vendor", "endpoint", "scope", "kind", "state", "message"), pl.String),
     **dict.fromkeys(("as_of", "from_at", "to_at"), pl.Datetime("us", "UTC")),
     "rows_received": pl.Int64,
+    "rows_by_month": pl.String,
 }
 
 
@@ -90,12 +91,26 @@ def test_a_month_read_before_the_first_has_a_row() -> None:
 
 
 @pytest.mark.parametrize(("time_zone", "month"), [("UTC", "2026-01"), ("Europe/Oslo", "2026-02")])
-def test_rows_are_counted_in_the_month_where_their_window_begins_in_the_configured_zone(
-    time_zone: str, month: str
-) -> None:
+def test_rows_of_a_window_in_one_month_count_in_that_month_of_the_configured_zone(time_zone: str, month: str) -> None:
     begins_at = datetime(2026, 1, 31, 23, 30, tzinfo=UTC)
     rows = _covered([_reading(begins_at, _day(2, 2), _day(2, 2), rows=5)], _day(2, 2), time_zone)
     assert {row["month"]: row["rows_received"] for row in rows if row["rows_received"]} == {month: 5}
+
+
+@pytest.mark.parametrize(
+    ("by_month", "expected"),
+    [
+        ('{"2026-01":2,"2026-03":3}', {"2026-01": 2, "2026-03": 3}),
+        # The months began elsewhere when these rows were read.
+        ('{"2025-12":2,"2026-04":3}', {"2026-01": 2, "2026-03": 3}),
+    ],
+)
+def test_rows_of_a_window_of_several_months_count_in_the_months_of_their_clock(
+    by_month: str, expected: dict[str, int]
+) -> None:
+    reading = {**_reading(_day(1), _day(3, 5), _day(3, 5), rows=5), "rows_by_month": by_month}
+    rows = _covered([reading], _day(3, 5))
+    assert {row["month"]: row["rows_received"] for row in rows if row["rows_received"]} == expected
 
 
 def test_what_is_left_of_a_failed_reading_stays_a_gap_once_another_has_read_a_part_of_it() -> None:

@@ -48,7 +48,7 @@ class Coverage(dy.Schema):
         nullable=False,
     )
     rows_received = columns.count(
-        "Rows received by readings whose window begins in this month, including rows received before."
+        "Rows received that belong to this month by the endpoint's clock; a row counts each time it is received."
     )
     read_at = columns.instant("As-of instant of the last complete reading. NULL if there was none.")
     message = columns.text("Cause of the last failed reading. NULL unless state is gap.")
