@@ -122,7 +122,7 @@ def test_f07_an_expired_token_is_renewed_once_and_the_request_replayed_once(reco
     assert recovered.differences(7) == {}
 
 
-def test_f10_a_page_an_empty_body_or_null_in_place_of_a_list_is_not_taken_for_no_data(recovered: Recovered) -> None:
+def test_f10_html_an_empty_body_or_null_is_not_taken_for_an_empty_list(recovered: Recovered) -> None:
     assert recovered.happened(10)
     assert recovered.differences(10) == {}
 
@@ -221,7 +221,7 @@ def refused(tmp_path_factory: pytest.TempPathFactory, elsewhere: Sandbox) -> Ite
 
 
 @pytest.mark.parametrize("vendor", ["zaptec", "jedlix", "greenflux", "smappee"])
-def test_f08_whatever_stayed_out_is_in_after_the_next_refresh_that_is_let_in(refused: Refused, vendor: str) -> None:
+def test_f08_what_was_refused_is_loaded_by_the_next_refresh_that_is_allowed(refused: Refused, vendor: str) -> None:
     assert refused.walk.differences(vendors=[vendor], leaving_out=READ_FIRST) == {}
 
 
@@ -245,7 +245,7 @@ def test_f09_a_charger_that_was_removed_is_a_gap_after_one_request(refused: Refu
 
 
 @pytest.mark.parametrize("place", ["greenflux locations", "greenflux charge_stations", "jedlix vehicles"])
-def test_f10_what_stays_no_list_is_an_error_and_never_no_data(refused: Refused, place: str) -> None:
+def test_f10_what_never_becomes_a_list_is_a_gap_and_not_an_empty_list(refused: Refused, place: str) -> None:
     assert "gave up after" in refused.gaps[f"{place} all"]
     assert refused.walk.requests(*place.split())[0].status == 200
 
