@@ -240,21 +240,25 @@ def _dimension(table: Table, raw_log: RawLog, lakes: Lakes, time_zone: str) -> _
     attributes = [name for name in known.columns if name not in ("vendor", key, *VERSION_COLUMNS)]
     received = pl.concat([staged for _, staged in pieces])
     fresh = distinct_versions(known, received, ["vendor", key], attributes)
-    first_versions = (
-        fresh.join(known.select("vendor", key).unique(), on=["vendor", key], how="anti")
-        .group_by("vendor", key)
-        .agg(pl.col("requested_at").min())
-        .with_columns(pl.lit("new").alias("outcome"))
-    )
-    changes = fresh.select("vendor", key, "requested_at", pl.lit("changed").alias("change")).unique()
-    on = ["vendor", key, "requested_at"]
     rows = pl.concat([raw.select(*_RECEIPT, pl.col("object_id").alias(key), "requested_at") for raw, _ in pieces])
+    # An answer may show an object more often than it has new versions of it.
+    on = ["vendor", key, "requested_at"]
+    nth = pl.int_range(pl.len()).over(on).alias("nth")
+    is_first = pl.int_range(pl.len()).over("vendor", key) == 0
+    is_new = is_first & pl.col("is_known").is_null()
+    versions = (
+        fresh.sort("requested_at", maintain_order=True)
+        .join(
+            known.select("vendor", key, is_known=True).unique(), on=["vendor", key], how="left", maintain_order="left"
+        )
+        .select(*on, nth, pl.when(is_new).then(pl.lit("new")).otherwise(pl.lit("changed")).alias("outcome"))
+    )
     receipts = (
-        rows.join(first_versions, on=on, how="left")
-        .join(changes, on=on, how="left")
+        rows.with_columns(nth)
+        .join(versions, on=[*on, "nth"], how="left")
         .select(
             *_RECEIPT,
-            pl.coalesce("outcome", "change", pl.lit("unchanged")).alias("outcome"),
+            pl.col("outcome").fill_null("unchanged"),
             pl.col(key).is_null().alias("is_rejected"),
         )
     )

@@ -188,6 +188,11 @@ def test_objects_of_a_list_are_counted_by_what_they_were_before(staged: Staged) 
     ]
 
 
+def test_an_object_that_an_answer_shows_twice_is_new_once(staged: Staged) -> None:
+    staged.load("zaptec_chargers", charger("a"), charger("b"), charger("a"))
+    assert staged.counted(1) == {"received": 3, "new": 2, "unchanged": 1}
+
+
 def test_a_station_that_becomes_known_touches_the_months_of_its_sessions(staged: Staged) -> None:
     staged.load("greenflux_charge_stations", station("known", "e-1"))
     staged.load("greenflux_cdrs", cdr("a", FEBRUARY, "e-9"), cdr("b", MARCH, "e-1"))
