@@ -241,28 +241,26 @@ def _dimension(table: Table, raw_log: RawLog, lakes: Lakes, time_zone: str) -> _
     received = pl.concat([staged for _, staged in pieces])
     fresh = distinct_versions(known, received, ["vendor", key], attributes)
     rows = pl.concat([raw.select(*_RECEIPT, pl.col("object_id").alias(key), "requested_at") for raw, _ in pieces])
-    # An answer may show an object more often than it has new versions of it.
-    on = ["vendor", key, "requested_at"]
-    nth = pl.int_range(pl.len()).over(on).alias("nth")
-    is_first = pl.int_range(pl.len()).over("vendor", key) == 0
-    is_new = is_first & pl.col("is_known").is_null()
-    versions = (
-        fresh.sort("requested_at", maintain_order=True)
-        .join(
-            known.select("vendor", key, is_known=True).unique(), on=["vendor", key], how="left", maintain_order="left"
-        )
-        .select(*on, nth, pl.when(is_new).then(pl.lit("new")).otherwise(pl.lit("changed")).alias("outcome"))
-    )
-    receipts = (
-        rows.with_columns(nth)
-        .join(versions, on=[*on, "nth"], how="left")
-        .select(
-            *_RECEIPT,
-            pl.col("outcome").fill_null("unchanged"),
-            pl.col(key).is_null().alias("is_rejected"),
-        )
+    receipts = _with_outcome(rows, known, fresh, key).select(
+        *_RECEIPT, "outcome", pl.col(key).is_null().alias("is_rejected")
     )
     return _Intake(table, fresh, receipts)
+
+
+def _with_outcome(rows: pl.DataFrame, known: pl.DataFrame, fresh: pl.DataFrame, key: str) -> pl.DataFrame:
+    """The received rows of a dimension with `outcome`. Of an object's rows in one answer as many are `new` or `changed`
+    as there are `fresh` versions among them; the others are `unchanged`."""
+    on = ["vendor", key, "requested_at"]
+    nth = pl.int_range(pl.len()).over(on).alias("nth")
+    objects = known.select("vendor", key, is_known=pl.lit(True)).unique()
+    is_new = pl.col("is_known").is_null() & (pl.int_range(pl.len()).over("vendor", key) == 0)
+    versions = (
+        fresh.sort("requested_at", maintain_order=True)
+        .join(objects, on=["vendor", key], how="left", maintain_order="left")
+        .select(*on, nth, pl.when(is_new).then(pl.lit("new")).otherwise(pl.lit("changed")).alias("outcome"))
+    )
+    outcomes = rows.with_columns(nth).join(versions, on=[*on, "nth"], how="left", maintain_order="left")
+    return outcomes.with_columns(pl.col("outcome").fill_null("unchanged"))
 
 
 def _sessions(raw_log: RawLog, lakes: Lakes, time_zone: str) -> tuple[_Intake | None, pl.DataFrame]:
