@@ -31,6 +31,7 @@ from warehouse.tables import (
 from warehouse.tables.table import Table
 
 RUN = "6c7a3c1e-0000-4000-8000-000000000001"
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 AS_OF = datetime(2026, 4, 10, tzinfo=UTC)
 MONTHS = months_between("2025-08", "2026-04")
 DAYS_A_MONTH = 28

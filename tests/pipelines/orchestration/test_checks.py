@@ -1,6 +1,6 @@
 """Every check both ways: a sound warehouse passes all; a planted defect fails the one that claims its absence."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,20 +12,18 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from pipelines.layout import DATABASE
 from pipelines.locks import exclusive
 from pipelines.orchestration import checks
-from pipelines.orchestration.checks import CLAIMS, Claim, Evidence, broken_claims, build_checks, check_keys, markdown
+from pipelines.orchestration.checks import CLAIMS, Claim, Evidence, build_checks, check_keys, markdown
 from pipelines.orchestration.table_specs import table_key
 from pipelines.raw.positions import Positions
 from pipelines.raw.raw_log import READINGS, RawLog
 from pipelines.raw.readings import Reading, readings_table
-from pipelines.settings import Settings
-from pipelines.tables.building import publish_warehouse
 from pipelines.tables.lakes import MONTHLY_FACTS, Lakes
 from pipelines.vendors import ENDPOINTS
 from tests.pipelines.orchestration.sound_house import (
     AS_OF,
+    QUIET,
     RUN,
     SESSIONS,
     house_settings,
@@ -36,7 +34,6 @@ from tests.pipelines.orchestration.sound_house import (
 from transforms.judgements.judgement import MOST_LISTED
 from warehouse.column_types import polars_schema
 from warehouse.lake import Lake
-from warehouse.query import query
 from warehouse.tables import (
     COVERAGE,
     DIM_CHARGE_STATION,
@@ -45,7 +42,6 @@ from warehouse.tables import (
     LOAD_AUDIT,
     MONTH_QUALITY,
     OPEN_SESSION,
-    PUBLISHED_TABLES,
     REJECTED_SESSION,
     TOUCHED_MONTH,
     VOCABULARY,
@@ -53,7 +49,6 @@ from warehouse.tables import (
 from warehouse.tables.table import Table
 
 BLOCKING = {"one_row_per_session", "slots_add_up_to_the_session", "nothing_unaccounted"}
-QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 Evaluations = Mapping[str, dg.AssetCheckEvaluation]
 
 
@@ -512,96 +507,3 @@ def test_a_long_list_is_cut(data: Path) -> None:
     text = markdown(pl.DataFrame({"month": [f"{number}|x" for number in range(MOST_LISTED + 3)]}))
     assert text.count("\\|x |") == MOST_LISTED
     assert text.endswith("and 3 more.")
-
-
-# --- in a run ---
-
-
-def _assets(settings: Settings) -> list[dg.AssetsDefinition]:
-    """The tables, which are already built; the monthly facts, in partitions; and the publication of them all."""
-    months = dg.MonthlyPartitionsDefinition("2025-08", fmt="%Y-%m")
-    monthly = (FACT_SESSION, FACT_ENERGY, REJECTED_SESSION)
-
-    @dg.multi_asset(specs=[dg.AssetSpec(table_key(table)) for table in PUBLISHED_AND_NEW if table not in monthly])
-    def tables() -> Any:
-        for table in PUBLISHED_AND_NEW:
-            if table not in monthly:
-                yield dg.MaterializeResult(asset_key=table_key(table))
-
-    @dg.multi_asset(specs=[dg.AssetSpec(table_key(table)) for table in monthly], partitions_def=months)
-    def facts() -> Any:
-        for table in monthly:
-            yield dg.MaterializeResult(asset_key=table_key(table))
-
-    @dg.asset(key="warehouse", deps=[table_key(table) for table in PUBLISHED_AND_NEW])
-    def warehouse() -> None:
-        publish_warehouse(Lakes.below(settings.data), settings.data)
-
-    return [tables, facts, warehouse]
-
-
-PUBLISHED_AND_NEW = tuple(dict.fromkeys([*PUBLISHED_TABLES, MONTH_QUALITY, VOCABULARY]))
-UNPARTITIONED = [table for table in PUBLISHED_AND_NEW if not table.partitioned_by_month]
-
-
-def ran(data: Path) -> tuple[dg.ExecuteInProcessResult, list[str]]:
-    """A run of all but the facts, which are partitioned and cannot share a run with the rest; and the failed checks."""
-    settings = house_settings(data)
-    keys = [*map(table_key, UNPARTITIONED), dg.AssetKey("warehouse")]
-    definitions = dg.Definitions(
-        assets=_assets(settings),
-        asset_checks=build_checks(settings, Lakes.below(settings.data)),
-        jobs=[
-            dg.define_asset_job(
-                "refresh",
-                dg.AssetSelection.assets(*keys) | dg.AssetSelection.checks(*check_keys()),
-                executor_def=dg.in_process_executor,
-            )
-        ],
-    )
-    job = definitions.resolve_job_def("refresh")
-    # Narrowed in the way that `chargehouse refresh --vendor` narrows a run.
-    chosen = job.get_subset(asset_selection=set(keys), asset_check_selection=set(check_keys()))
-    with dg.DagsterInstance.ephemeral() as instance:
-        result = chosen.execute_in_process(instance=instance, raise_on_error=False, run_id=RUN, run_config=QUIET)
-        return result, broken_claims(result.get_asset_check_evaluations())
-
-
-def _rows_published(data: Path) -> int:
-    [[count]] = query(data / DATABASE, "SELECT count(*) FROM fact_session").rows
-    return int(count)
-
-
-SPOILED: dict[str, Callable[[Path], None]] = {
-    "fact_session one_row_per_session": lambda data: rewrite(
-        data, FACT_SESSION, lambda rows: pl.concat([rows, rows.head(1)])
-    ),
-    "fact_energy slots_add_up_to_the_session": lambda data: rewrite(data, FACT_ENERGY, lambda rows: rows.tail(-1)),
-    "ops/load_audit nothing_unaccounted": lambda data: rewrite(data, OPEN_SESSION, lambda rows: rows.head(1)),
-}
-
-
-@pytest.mark.parametrize("broken", SPOILED)
-def test_a_broken_claim_keeps_the_last_good_publication_and_fails_the_run(data: Path, broken: str) -> None:
-    result, faults = ran(data)
-    assert result.success
-    assert faults == []
-    good = (data / DATABASE).stat()
-    SPOILED[broken](data)
-    measure_again(data)
-    result, faults = ran(data)
-    assert not result.success
-    assert any(fault.startswith(f"{broken}: ") for fault in faults)
-    assert dg.AssetKey("warehouse") not in {event.asset_key for event in result.get_asset_materialization_events()}
-    assert (data / DATABASE).stat().st_ino == good.st_ino
-    assert _rows_published(data) == SESSIONS
-
-
-def test_a_warning_keeps_nothing_from_being_published(data: Path) -> None:
-    is_it = (pl.col("endpoint") == "cdrs") & (pl.col("month") == "2026-01")
-    spoil(data, COVERAGE, state=where(is_it, "gap", "state"))
-    result, faults = ran(data)
-    assert result.success
-    assert faults == []
-    assert "months_complete" in {each.check_name for each in result.get_asset_check_evaluations() if not each.passed}
-    assert _rows_published(data) == SESSIONS
