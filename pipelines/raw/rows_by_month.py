@@ -15,8 +15,8 @@ def rows_by_month(rows: pa.Table, endpoint: Endpoint, window: Window, time_zone:
     """The number of rows (in RAW_SCHEMA) by month, as a JSON object; None where the window lies in one month, or has no
     lower bound.
 
-    A row counts in the window that it came with: where its clock is unreadable, or lies outside, in the month next to
-    it.
+    Every row counts inside its window: one whose clock lies outside in the nearest month, one whose clock is unreadable
+    in the first.
     """
     if endpoint.clock is None or window.from_at is None:
         return None

@@ -40,7 +40,7 @@ def test_a_row_counts_in_the_month_of_its_clock_in_the_configured_zone() -> None
     assert counted(*started, time_zone="Europe/Amsterdam") == {"2026-02": 2, "2026-03": 1}
 
 
-def test_a_row_without_a_clock_inside_its_window_counts_at_the_end_next_to_it() -> None:
+def test_a_row_without_a_clock_inside_its_window_counts_in_the_first_or_the_nearest_month() -> None:
     assert counted(None, "soon", "2020-01-01T00:00:00Z") == {"2026-01": 3}
     assert counted("2026-03-31T22:00:00Z", "2030-01-01T00:00:00Z", time_zone="Europe/Amsterdam") == {"2026-03": 2}
 
