@@ -250,11 +250,11 @@ def _forget(options: argparse.Namespace) -> int:
 
     settings, progress = load_settings(), Progress.on_stderr()
 
-    def tell_of_waiting() -> None:
+    def report_waiting() -> None:
         progress.on_stage("waiting for another run that reads or writes")
 
     before = counted(settings.data)
-    erased = erase_from_raw_log(settings, options.vendor, options.user, tell_of_waiting)
+    erased = erase_from_raw_log(settings, options.vendor, options.user, report_waiting)
     found = (
         f"Erased from the raw log: the person in {len(erased.session_ids):,} sessions, which stay, and "
         f"{len(erased.object_ids):,} objects of their own."
@@ -266,7 +266,7 @@ def _forget(options: argparse.Namespace) -> int:
     if outcome.faults:
         print("The tables still hold data of the person: fix the cause, and run this again.", file=sys.stderr)
         return _verdict(outcome.faults)
-    remove_older_versions(settings.data, tell_of_waiting)
+    remove_older_versions(settings.data, report_waiting)
     print(f"Before   {before}\nNow      {counted(settings.data)}")
     print("Backups and copies made earlier may still hold data of the person.")
     return DONE

@@ -13,7 +13,7 @@ import dagster as dg
 
 from pipelines.definitions import build_definitions
 from pipelines.locks import account_lock, is_held
-from pipelines.orchestration.abandoned_runs import end_abandoned_runs, hold_run, let_go_of_run
+from pipelines.orchestration.abandoned_runs import end_abandoned_runs, hold_run, release_run
 from pipelines.orchestration.checks import broken_claims
 from pipelines.orchestration.instance import history_fault, is_history_fault, prepare_dagster_home
 from pipelines.orchestration.step_causes import failed_readings, step_cause
@@ -72,7 +72,7 @@ def run_job(
                     tags={**REPOSITORY, PROCESS: str(os.getpid())},
                 )
             finally:
-                let_go_of_run(settings.data, run_id)
+                release_run(settings.data, run_id)
 
     busy = [vendor for vendor in vendors if is_held(settings.data, account_lock(vendor))]
     if busy:

@@ -35,7 +35,7 @@ def hold_run(data: Path, run_id: str) -> None:
     _held[path] = descriptor
 
 
-def let_go_of_run(data: Path, run_id: str) -> None:
+def release_run(data: Path, run_id: str) -> None:
     """Remove the lock of a run that has ended while its process goes on."""
     path = _lock_path(data, run_id)
     descriptor = _held.pop(path, None)

@@ -37,7 +37,7 @@ class CheckState:
 def run_failure_alert(run: dg.DagsterRun, failed_at: float, events: Sequence[dg.DagsterEvent], ui: str | None) -> Alert:
     """The alert for a failed run. `events` are its step failures; `failed_at` is in seconds since 1970."""
     causes = [step_cause(event) for event in events if event.is_step_failure]
-    told = [_told(cause) for cause in causes]
+    told = [_cause_line(cause) for cause in causes]
     instant = datetime.fromtimestamp(failed_at, UTC)
     return Alert(
         f"Chargehouse: {run.job_name} failed",
@@ -81,7 +81,7 @@ def check_state(evaluation: AssetCheckEvaluation) -> CheckState:
     return CheckState(name, f"{severity} {NUMBERS.sub('#', description)}"[:LONGEST_LINE], line)
 
 
-def _told(cause: StepCause) -> str:
+def _cause_line(cause: StepCause) -> str:
     if not cause.is_foreseen:
         return f"{cause.step}: an unexpected error ({cause.kind}); see the run for its message."
     return f"{cause.step}: {' '.join(cause.words.split())}"

@@ -65,12 +65,12 @@ Tell = Callable[[dg.DagsterInstance, _EndedRun, Memory, Target], bool]
 def build_alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     """Two sensors for each target, on from the start; none if no target is configured."""
 
-    def tell_failure(instance: dg.DagsterInstance, ended: _EndedRun, memory: Memory, target: Target) -> bool:
+    def report_failure(instance: dg.DagsterInstance, ended: _EndedRun, memory: Memory, target: Target) -> bool:
         failures = _events(instance, ended.run, dg.DagsterEventType.STEP_FAILURE)
         target.deliver(run_failure_alert(ended.run, ended.ended_at, failures, settings.ui_url))
         return True
 
-    def tell_checks(instance: dg.DagsterInstance, ended: _EndedRun, memory: Memory, target: Target) -> bool:
+    def report_checks(instance: dg.DagsterInstance, ended: _EndedRun, memory: Memory, target: Target) -> bool:
         states = _check_states(instance, ended.run)
         failing = [state for state in states if state.fault and memory.failing.get(state.check) != state.fault]
         passing = [state for state in states if not state.fault and state.check in memory.failing]
@@ -89,14 +89,14 @@ def build_alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
                 f"alert_failed_runs_by_{target.name}",
                 f"Notifies {target.place} of every failed run: what failed, and what to do.",
                 FAILED,
-                tell_failure,
+                report_failure,
                 target,
             ),
             _sensor(
                 f"alert_checks_by_{target.name}",
                 f"Notifies {target.place} of every check that begins to fail, fails in another way, or passes again.",
                 FINISHED,
-                tell_checks,
+                report_checks,
                 target,
             ),
         )
@@ -119,14 +119,14 @@ def _sensor(
                 skip_reason="Starts now: earlier events are not reported.", cursor=Memory(newest).as_text()
             )
         memory = Memory.from_text(context.cursor)
-        told = _tell_of_new_runs(context.instance, ends, tell, target, memory)
+        told = _report_new_runs(context.instance, ends, tell, target, memory)
         reason = f"Notified {target.place} of {', '.join(told)}." if told else "Nothing new to report."
         return dg.SensorResult(skip_reason=reason, cursor=memory.as_text())
 
     return alert
 
 
-def _tell_of_new_runs(
+def _report_new_runs(
     instance: dg.DagsterInstance,
     ends: Sequence[RunStatusChangeEventType],
     tell: Tell,

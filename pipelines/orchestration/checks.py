@@ -188,7 +188,7 @@ class Claim:
             asset_key=table_key(self.table),
             check_name=self.name,
             severity=dg.AssetCheckSeverity.ERROR if self.is_blocking else dg.AssetCheckSeverity.WARN,
-            description=judgement.said,
+            description=judgement.description,
             metadata={**judgement.numbers, **listed},
         )
 

@@ -6,7 +6,7 @@ import dagster as dg
 
 from pipelines.locks import LAKE, exclusive
 from pipelines.orchestration.abandoned_runs import hold_run
-from pipelines.orchestration.month_metadata import log_months, metadata_by_month, month_totals, touched_in_words
+from pipelines.orchestration.month_metadata import log_months, metadata_by_month, month_totals, touched_and_why
 from pipelines.orchestration.previews import table_preview
 from pipelines.orchestration.raw_assets import raw_key, raw_keys, raw_metadata_of
 from pipelines.orchestration.step_causes import failed_readings, incomplete
@@ -145,7 +145,7 @@ def _touched_months(settings: Settings, lakes: Lakes, progress: Progress) -> dg.
             TOUCHED_MONTH,
             row_count(lakes.published, TOUCHED_MONTH),
             months_built=", ".join(months) or "none",
-            months_touched_and_why=touched_in_words(lakes, context.run.run_id),
+            months_touched_and_why=touched_and_why(lakes, context.run.run_id),
         )
         yield table_result(
             MONTH_QUALITY,

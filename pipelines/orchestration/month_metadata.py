@@ -77,7 +77,7 @@ def log_months(context: dg.AssetExecutionContext, built: Sequence[BuiltMonth], d
         )
 
 
-def touched_in_words(lakes: Lakes, run_id: str) -> dg.MarkdownMetadataValue:
+def touched_and_why(lakes: Lakes, run_id: str) -> dg.MarkdownMetadataValue:
     """The months that the run's rows touched and why, as a table."""
     touched = lakes.published.scan(TOUCHED_MONTH).filter(pl.col("run_id") == run_id)
     months = touched.group_by("month").agg(pl.col("reason").sort().str.join(", ")).sort("month").collect()

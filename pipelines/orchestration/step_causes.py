@@ -12,7 +12,7 @@ import polars as pl
 from dagster_shared.error import SerializableErrorInfo
 
 from pipelines.faults import AnotherRunError, ConfigurationError, ReadingError, SignInError
-from pipelines.raw.readings import place_in_words
+from pipelines.raw.readings import place_name
 from pipelines.tables.lakes import Lakes
 from warehouse.errors import LakeError, PublicationError
 from warehouse.tables import LOAD_AUDIT
@@ -47,13 +47,13 @@ class StepCause:
         return next(iter(self.words.splitlines()), self.kind)
 
 
-def incomplete(said: str, failures: Sequence[str]) -> dg.Failure:
+def incomplete(summary: str, failures: Sequence[str]) -> dg.Failure:
     """The failure of a run that could not read everything: a line for each fault, and what to do about them."""
     advice = (
         "The next refresh reads what this run could not; a reconcile or backfill must be run again. If it fails again, "
         "`chargehouse doctor` tests every account."
     )
-    return dg.Failure("\n".join([said, *failures, advice]), {_INCOMPLETE: len(failures)}, allow_retries=False)
+    return dg.Failure("\n".join([summary, *failures, advice]), {_INCOMPLETE: len(failures)}, allow_retries=False)
 
 
 def failed_readings(lakes: Lakes, run_id: str) -> list[str]:
@@ -65,7 +65,7 @@ def failed_readings(lakes: Lakes, run_id: str) -> list[str]:
         .collect()
     )
     return [
-        f"{place_in_words(vendor, endpoint, scope)}: {message}"
+        f"{place_name(vendor, endpoint, scope)}: {message}"
         for vendor, endpoint, scope, message in failed.sort("vendor", "endpoint", "scope").iter_rows()
     ]
 
@@ -73,10 +73,10 @@ def failed_readings(lakes: Lakes, run_id: str) -> list[str]:
 def step_cause(event: dg.DagsterEvent) -> StepCause:
     """The cause of a failed step, from the event that records it."""
     step, failure = event.step_key or "", event.step_failure_data
-    said = failure.user_failure_data
-    if said is not None and said.description:
-        is_incomplete = _INCOMPLETE in said.metadata
-        return StepCause(step, "Failure", said.description, is_foreseen=True, is_incomplete=is_incomplete)
+    foreseen = failure.user_failure_data
+    if foreseen is not None and foreseen.description:
+        is_incomplete = _INCOMPLETE in foreseen.metadata
+        return StepCause(step, "Failure", foreseen.description, is_foreseen=True, is_incomplete=is_incomplete)
     errors = _chain(failure.error)
     for error in errors:
         kind = error.cls_name or "unknown"
@@ -99,5 +99,5 @@ def _chain(error: SerializableErrorInfo | None) -> list[SerializableErrorInfo]:
 def _words(error: SerializableErrorInfo) -> str:
     """The fault's message, without the class name that Dagster puts before it."""
     text = error.message.strip()
-    _, mark, said = text.partition(f"{error.cls_name}: ")
-    return said if mark else text
+    _, mark, message = text.partition(f"{error.cls_name}: ")
+    return message if mark else text

@@ -8,7 +8,7 @@ import polars as pl
 from pipelines.layout import DATABASE
 from pipelines.locks import LAKE, exclusive
 from pipelines.orchestration.abandoned_runs import hold_run
-from pipelines.orchestration.month_metadata import touched_in_words
+from pipelines.orchestration.month_metadata import touched_and_why
 from pipelines.orchestration.previews import preview, table_preview
 from pipelines.orchestration.raw_assets import raw_keys
 from pipelines.orchestration.step_causes import failed_readings, incomplete
@@ -101,7 +101,7 @@ def _staged_tables(settings: Settings, lakes: Lakes, progress: Progress) -> dg.A
             LOAD_AUDIT,
             row_count(lakes.published, LOAD_AUDIT),
             months_touched=", ".join(outcome.touched_months) or "none",
-            months_touched_and_why=touched_in_words(lakes, run_id),
+            months_touched_and_why=touched_and_why(lakes, run_id),
             preview=table_preview(lakes.published.scan(LOAD_AUDIT).filter(pl.col("run_id") == run_id)),
         )
         for table in (LATENESS, VOCABULARY):

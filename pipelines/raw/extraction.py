@@ -294,7 +294,7 @@ class _VendorExtraction:
             message = str(fault)
             may_be_too_long = tally.answers == 0 and may_ask_too_much(fault)
         except Exception as fault:  # noqa: BLE001 -- recorded like any other, so that it stops nothing else
-            message = _told(fault)
+            message = _internal_error(fault)
         reading = self._record(line, window, tally, rows, message)
         # Where nothing was answered, new fields are from other lines, and would be lost if this record is dropped.
         new_fields = () if may_be_too_long else self.cleaner.take_new_fields()
@@ -323,7 +323,7 @@ class _VendorExtraction:
         )
 
 
-def _told(fault: Exception) -> str:
+def _internal_error(fault: Exception) -> str:
     """The message for an unforeseen fault: its type and where it arose, without its own text, which may quote a row."""
     origin = traceback.extract_tb(fault.__traceback__)[-1]
     where = f"{Path(origin.filename).name}, line {origin.lineno}"

@@ -98,7 +98,7 @@ class RawLog:
 
         A file is whole at every instant, either old or new. The caller prevents concurrent appends.
         """
-        self._clear_away_what_was_cut_off()
+        self._remove_unfinished_loads()
         for abandoned in self._folder.glob(f"*/.*{UNFINISHED}"):
             abandoned.unlink()
         for path in sorted(self._folder.glob("[!_]*/*.parquet")):
@@ -179,7 +179,7 @@ class RawLog:
         state. So the folder is removed first, and the rows of that run are read again.
         """
         self._data.mkdir(parents=True, exist_ok=True)
-        self._clear_away_what_was_cut_off()
+        self._remove_unfinished_loads()
         pipeline = dlt.pipeline(
             PIPELINE,
             pipelines_dir=str(self._data / DLT_FOLDER),
@@ -190,7 +190,7 @@ class RawLog:
         logging.getLogger("dlt").setLevel(logging.CRITICAL)
         return pipeline
 
-    def _clear_away_what_was_cut_off(self) -> None:
+    def _remove_unfinished_loads(self) -> None:
         if (self._data / DLT_FOLDER).exists():
             shutil.rmtree(self._data / DLT_FOLDER)
         if self._folder.exists() and not _is_whole(self._folder / "init"):

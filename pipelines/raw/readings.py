@@ -34,7 +34,7 @@ READING_SCHEMA = pa.schema(
 )
 
 
-def place_in_words(vendor: str, endpoint: str, scope: str) -> str:
+def place_name(vendor: str, endpoint: str, scope: str) -> str:
     """Vendor, endpoint and scope, as people read them."""
     return f"{vendor} {endpoint}" + ("" if scope == "all" else f" ({scope})")
 
@@ -69,7 +69,7 @@ class Reading:
     @property
     def place(self) -> str:
         """Vendor, endpoint and scope, as people read them."""
-        return place_in_words(self.vendor, self.endpoint, self.scope)
+        return place_name(self.vendor, self.endpoint, self.scope)
 
 
 def readings_table(readings: list[Reading]) -> pa.Table:

@@ -143,13 +143,13 @@ def test_half_and_twice_the_median_are_the_bounds_of_the_usual(newest: int, pass
 def test_two_months_are_no_history_three_are() -> None:
     assert volume(1, 100, 100).passed
     assert not volume(1, 100, 100, 100).passed
-    assert volume_as_usual(quality({}), AS_OF, "UTC").said == "There is no complete month yet."
+    assert volume_as_usual(quality({}), AS_OF, "UTC").description == "There is no complete month yet."
 
 
 def test_the_month_that_still_runs_is_not_judged() -> None:
     months = dict.fromkeys(BEFORE, 100)
     assert volume_as_usual(quality({**months, "2026-01": 1}), AS_OF, "UTC").passed
-    assert volume_as_usual(quality({"2026-01": 1}), AS_OF, "UTC").said == "There is no complete month yet."
+    assert volume_as_usual(quality({"2026-01": 1}), AS_OF, "UTC").description == "There is no complete month yet."
 
 
 def test_the_history_of_a_vendor_begins_with_its_first_session() -> None:
@@ -157,7 +157,10 @@ def test_the_history_of_a_vendor_begins_with_its_first_session() -> None:
     rows = quality({"2025-10": 100, "2025-11": 100, "2025-12": 1}, rejected_before)
     judgement = volume_as_usual(rows, AS_OF, "UTC")
     assert judgement.passed
-    assert judgement.said == "The volume of 2025-12 is as usual. Not judged, with fewer than 3 earlier months: zaptec."
+    assert (
+        judgement.description
+        == "The volume of 2025-12 is as usual. Not judged, with fewer than 3 earlier months: zaptec."
+    )
 
 
 def test_what_is_usual_is_the_median_of_six_months_those_without_a_session_among_them() -> None:
@@ -213,7 +216,7 @@ def test_where_nothing_was_received_no_share_is_told() -> None:
         ]
     )
     judgement = rejected_share(counts, NONE_UNDATED, AS_OF, "UTC")
-    assert judgement.said == "More sessions than usual are rejected: zaptec."
+    assert judgement.description == "More sessions than usual are rejected: zaptec."
     assert judgement.numbers == {"rejected": 30, "zaptec_share": round(30 / 130, 4), "smappee_share": 0.0}
     assert judgement.listed["vendor"].to_list() == ["zaptec", "jedlix", "smappee"]
     assert judgement.listed["usual_share"].to_list() == [None] * 3
@@ -237,7 +240,7 @@ def test_a_session_with_a_clock_that_is_ahead_is_not_news_until_then(month: str)
     rows = quality(dict.fromkeys(ends, 1)).with_columns(
         newest_end_at=pl.col("month").replace_strict(ends, return_dtype=INSTANT)
     )
-    assert fresh("zaptec", ["sessions"], READ_NOW, rows, AS_OF, "UTC").said.endswith("ended 12.0 days ago.")
+    assert fresh("zaptec", ["sessions"], READ_NOW, rows, AS_OF, "UTC").description.endswith("ended 12.0 days ago.")
 
 
 def test_a_session_of_this_month_with_a_clock_that_is_ahead_has_come() -> None:
@@ -247,8 +250,10 @@ def test_a_session_of_this_month_with_a_clock_that_is_ahead_has_come() -> None:
 
 def test_a_session_of_last_month_with_a_clock_that_is_ahead_came_by_the_end_of_that_month() -> None:
     rows = quality({"2025-12": 1}).with_columns(newest_end_at=pl.lit(AS_OF + timedelta(days=430)).cast(INSTANT))
-    assert fresh("zaptec", ["sessions"], READ_NOW, rows, AS_OF, "UTC").said.endswith("ended 9.0 days ago.")
-    assert fresh("zaptec", ["sessions"], READ_NOW, rows, AS_OF, "Asia/Tokyo").said.endswith("ended 9.4 days ago.")
+    assert fresh("zaptec", ["sessions"], READ_NOW, rows, AS_OF, "UTC").description.endswith("ended 9.0 days ago.")
+    assert fresh("zaptec", ["sessions"], READ_NOW, rows, AS_OF, "Asia/Tokyo").description.endswith(
+        "ended 9.4 days ago."
+    )
     # The end of this month is in the future, too.
     rows = quality({"2026-01": 1}).with_columns(newest_end_at=pl.lit(AS_OF + timedelta(days=430)).cast(INSTANT))
     assert fresh("zaptec", ["sessions"], READ_NOW, rows, AS_OF, "UTC").numbers["hours_since_newest_session"] == 0
@@ -257,13 +262,13 @@ def test_a_session_of_last_month_with_a_clock_that_is_ahead_came_by_the_end_of_t
 def test_rejected_sessions_without_a_month_are_no_sign_of_life() -> None:
     audit = rows_of(LOAD_AUDIT, {**LIST, "state": "complete", "as_of": AS_OF - timedelta(hours=47)})
     judgement = fresh("zaptec", ["sessions"], audit, quality({}, {"none": 3}), AS_OF, "UTC")
-    assert judgement.said == "Read to the end 47.0 hours ago; no session so far."
+    assert judgement.description == "Read to the end 47.0 hours ago; no session so far."
 
 
 def test_a_run_behind_the_newest_reading_has_read_just_now() -> None:
     audit = rows_of(LOAD_AUDIT, {**LIST, "state": "complete", "as_of": AS_OF + timedelta(days=1)})
     judgement = fresh("zaptec", ["sessions"], audit, quality({}), AS_OF, "UTC")
-    assert judgement.said == "Read to the end 0.0 hours ago; no session so far."
+    assert judgement.description == "Read to the end 0.0 hours ago; no session so far."
     assert judgement.numbers["hours_since_read"] == 0
 
 
@@ -289,9 +294,9 @@ def test_a_vendor_is_as_fresh_as_the_list_that_was_read_longest_ago() -> None:
     for newer, older, never in [(read[0], long_ago[1], failed[1]), (read[1], long_ago[0], failed[0])]:
         judgement = fresh("zaptec", lists, pl.concat([newer, older]), quality({}), AS_OF, "UTC")
         assert not judgement.passed
-        assert judgement.said.startswith("Read to the end 3.0 days ago")
+        assert judgement.description.startswith("Read to the end 3.0 days ago")
         judgement = fresh("zaptec", lists, pl.concat([newer, never]), quality({}), AS_OF, "UTC")
-        assert judgement.said == "zaptec was never read to the end."
+        assert judgement.description == "zaptec was never read to the end."
 
 
 def test_a_vendor_without_any_session_is_fresh_once_read() -> None:
@@ -363,7 +368,7 @@ def test_rows_of_the_audit_that_do_not_add_up_and_lists_unlike_the_raw_log_are_l
         ("zaptec", "sessions", "r1", 3, 4),
         ("zaptec", "sessions", "r2", 5, 3),
     ]
-    assert judgement.said.startswith(
+    assert judgement.description.startswith(
         "2 row(s) of the audit do not add up (received = new + changed + unchanged); 1 list(s)"
     )
 
@@ -374,7 +379,7 @@ def test_fewer_rows_than_were_received_are_files_that_are_gone(received: int, is
     audit = rows_of(LOAD_AUDIT, {"run_id": "r", "vendor": "zaptec", "endpoint": "sessions", "scope": "all", **counts})
     nothing = StoredSessions(fact=0, open=0, rejected=0)
     judgement = nothing_unaccounted(audit, audit, [("zaptec", "sessions")], nothing, ["2026-01"])
-    assert ("Files below `raw` are missing" in judgement.said) == is_less_there
+    assert ("Files below `raw` are missing" in judgement.description) == is_less_there
 
 
 def test_months_that_are_not_read_are_told_by_list_and_state() -> None:
@@ -393,7 +398,7 @@ def test_months_that_are_not_read_are_told_by_list_and_state() -> None:
         month("2026-01", "a", "partial"),
     )
     judgement = months_complete(coverage, "2026-01")
-    assert judgement.said == "5 month(s) of 2 list(s) were not read from end to end."
+    assert judgement.description == "5 month(s) of 2 list(s) were not read from end to end."
     assert judgement.numbers["months"] == 6
     columns = ("scope", "state", "first_month", "last_month", "months", "message")
     assert judgement.listed.select(columns).rows() == [

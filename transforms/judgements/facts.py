@@ -203,18 +203,18 @@ def volume_as_usual(quality: pl.DataFrame, as_of: datetime, time_zone: str) -> J
         has_history, _is_unusual("sessions", "usual_sessions") | _is_unusual("energy_kwh", "usual_energy_kwh")
     )
     too_short = judged.filter(~has_history).get_column("vendor").to_list()
-    said = (
+    description = (
         f"The volume of {newest} is unusual: {', '.join(unusual['vendor'])}."
         if unusual.height
         else f"The volume of {newest} is as usual."
     )
     if too_short:
-        said += f" Not judged, with fewer than {FEWEST_MONTHS} earlier months: {', '.join(too_short)}."
+        description += f" Not judged, with fewer than {FEWEST_MONTHS} earlier months: {', '.join(too_short)}."
     if judged.is_empty():
-        said = "There is no complete month yet."
+        description = "There is no complete month yet."
     return Judgement(
         unusual.is_empty(),
-        said,
+        description,
         {"month": newest, "vendors_unusual": unusual.height, "vendors_with_too_little_history": len(too_short)},
         judged,
     )

@@ -17,7 +17,7 @@ class Judgement:
     """Whether a claim holds, a sentence that says so, the numbers behind it, and the rows to look at first."""
 
     passed: bool
-    said: str
+    description: str
     numbers: Mapping[str, int | float | str] = field(default_factory=dict)
     listed: pl.DataFrame = field(default_factory=pl.DataFrame)
 

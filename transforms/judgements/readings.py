@@ -76,16 +76,16 @@ def nothing_unaccounted(
         * bool(unaccounted),
     ]
     found = "; ".join(filter(None, faults))
-    said = f"{found[:1].upper()}{found[1:]}." if found else "Everything received is accounted for."
+    description = f"{found[:1].upper()}{found[1:]}." if found else "Everything received is accounted for."
     if total(unbalanced, "rows_received") > unbalanced.select(outcomes.sum()).item():
-        said += (
+        description += (
             " Files below `raw` are missing: restore them from a backup, or read everything again into an empty folder."
         )
     if waiting_months:
-        said += f" {len(waiting_months)} month(s) wait to be built; sessions are checked after that."
+        description += f" {len(waiting_months)} month(s) wait to be built; sessions are checked after that."
     return Judgement(
         not found,
-        said,
+        description,
         {
             "rows_received": total(audit, "rows_received"),
             "sessions_received": received,

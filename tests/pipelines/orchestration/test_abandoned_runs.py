@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.locks import is_held
 from pipelines.orchestration import abandoned_runs
-from pipelines.orchestration.abandoned_runs import end_abandoned_runs, hold_run, let_go_of_run
+from pipelines.orchestration.abandoned_runs import end_abandoned_runs, hold_run, release_run
 from pipelines.settings import PROJECT_FOLDER
 
 HOLDER = """
@@ -93,7 +93,7 @@ def test_a_run_that_succeeds_while_it_is_looked_at_stays_a_success(
     def ends_before_the_look(data: Path, name: str) -> bool:
         if status(instance, run_id) == dg.DagsterRunStatus.STARTED:
             instance.report_dagster_event(success(), run_id)
-            let_go_of_run(tmp_path, run_id)
+            release_run(tmp_path, run_id)
         return is_held(data, name)
 
     monkeypatch.setattr(abandoned_runs, "is_held", ends_before_the_look)
@@ -109,7 +109,7 @@ def test_a_run_that_is_deleted_while_it_is_looked_at_is_no_run_any_more(
 
     def is_deleted_before_the_look(data: Path, name: str) -> bool:
         instance.delete_run(run_id)
-        let_go_of_run(tmp_path, run_id)
+        release_run(tmp_path, run_id)
         return is_held(data, name)
 
     monkeypatch.setattr(abandoned_runs, "is_held", is_deleted_before_the_look)
@@ -132,7 +132,7 @@ def test_a_run_that_is_looked_at_while_it_takes_its_lock_lives_on(
     hold_run(tmp_path, run_id)
     assert ended == []
     assert is_held(tmp_path, f"run-{run_id}")
-    let_go_of_run(tmp_path, run_id)
+    release_run(tmp_path, run_id)
     assert list((tmp_path / "locks").iterdir()) == []
 
 
@@ -140,5 +140,5 @@ def test_the_lock_of_a_run_that_is_about_to_begin_stays(instance: dg.DagsterInst
     hold_run(tmp_path, "about-to-begin")
     end_abandoned_runs(instance, tmp_path)
     assert (tmp_path / "locks" / "run-about-to-begin.lock").exists()
-    let_go_of_run(tmp_path, "about-to-begin")
+    release_run(tmp_path, "about-to-begin")
     assert not (tmp_path / "locks" / "run-about-to-begin.lock").exists()

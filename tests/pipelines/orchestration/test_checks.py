@@ -300,7 +300,7 @@ def test_a_vendor_that_is_not_asked_for_its_sessions_is_no_less_fresh(data: Path
     assert on.greenflux is not None
     without_cdrs = replace(on, greenflux=replace(on.greenflux, cdrs_version=None))
     judgement = Evidence(without_cdrs, Lakes.below(data), RUN).fresh("greenflux")
-    assert (judgement.passed, judgement.said) == (True, "No session list of greenflux is in use.")
+    assert (judgement.passed, judgement.description) == (True, "No session list of greenflux is in use.")
 
 
 def test_a_vendor_that_sends_nothing_any_more_is_found(data: Path) -> None:
