@@ -52,5 +52,5 @@ def test_a_run_that_is_told_to_stop_ends_at_once_and_the_next_one_converges(
     assert status == command.STOPPED
     begun, *told = (line for line in (printed + complaints).splitlines() if not line.startswith("  "))
     assert begun.startswith("refresh as of ")
-    assert told == ["chargehouse: stopped; the same command, run again, does what was not finished"]
+    assert told == ["chargehouse: stopped; run the same command again to finish"]
     house.assert_converges(REFRESHES[:2])
