@@ -14,11 +14,11 @@ from typing import Any
 
 import orjson
 
-# One character before the @ is enough to find it; matching more would make the search of a long text far too slow.
-E_MAIL = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
-
-SIGNED_READING = "OCMF|"
-"""How a signed meter reading begins, which may name a card. Source: Open Charge Metering Format (OCMF)."""
+# One character before the @ is enough to find an address; matching more would make the search of a long text far too
+# slow.
+PERSONAL_TEXT = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]|OCMF\|")
+"""An e-mail address, or the beginning of a signed meter reading, which may name a card. Source: Open Charge Metering
+Format (OCMF)."""
 
 PSEUDONYM_DIGITS = 32
 """128 bits: no two persons of a vendor get the same pseudonym."""
@@ -92,11 +92,12 @@ class CleanObject:
 class _Shape:
     """What to do with objects that have the same field names, decided once instead of for each object.
 
-    `nested`: the fields that may hold objects or lists, each with the path of those.
+    `persons` and `nested`: the fields that may hold an object that describes a person, and other objects or lists, each
+    with the path of those.
     """
 
     dropped: tuple[str, ...]
-    persons: tuple[str, ...]
+    persons: tuple[tuple[str, str], ...]
     pseudonymised: tuple[tuple[str, str], ...]
     rounded: tuple[tuple[str, int], ...]
     nested: tuple[tuple[str, str], ...]
@@ -175,7 +176,7 @@ class Cleaner:
         if id_names is not None and isinstance(cleaned, dict) and cleaned.get("id") is not None:
             cleaned["id"] = self._pseudonyms.of(id_names, cleaned["id"])
         payload = as_json(cleaned)
-        if b"@" in payload or SIGNED_READING.encode() in payload:
+        if b"@" in payload or b"OCMF|" in payload:
             key = cleaned.get(id_field) if id_names is None and isinstance(cleaned, dict) else None
             cleaned = _without_personal_texts(cleaned)
             if isinstance(key, str):
@@ -199,8 +200,11 @@ class Cleaner:
         result = value.copy()
         for name in shape.dropped:
             del result[name]
-        for name in shape.persons:
-            if value[name] is not None and not isinstance(value[name], dict):
+        for name, inner_path in shape.persons:
+            inner = value[name]
+            if isinstance(inner, dict):
+                result[name] = self._without_personal_data(inner, inner_path)
+            elif inner is not None:
                 del result[name]
         for name, kind in shape.pseudonymised:
             inner = value[name]
@@ -211,7 +215,7 @@ class Cleaner:
                 result[name] = self._pseudonyms.of(kind, inner)
         for name, inner_path in shape.nested:
             inner = value[name]
-            if isinstance(inner, (dict, list)) and name in result:
+            if isinstance(inner, (dict, list)):
                 result[name] = self._without_personal_data(inner, inner_path)
         for name, decimals in shape.rounded:
             if not isinstance(value[name], dict | list):
@@ -227,12 +231,13 @@ class Cleaner:
         kept = [(name, name.lower()) for name in names if name.lower() not in unwanted]
         plain = [(name, lowered) for name, lowered in kept if lowered not in kinds]
         inner = f"{path}." if inside else path
+        unsearched = self._measurements | self._persons
         shape = _Shape(
             dropped,
-            persons=tuple(name for name, lowered in kept if lowered in self._persons),
+            persons=tuple((name, f"{inner}{name}") for name, lowered in kept if lowered in self._persons),
             pseudonymised=tuple((name, kinds[lowered]) for name, lowered in kept if lowered in kinds),
             rounded=tuple((name, self._rounded[lowered]) for name, lowered in plain if lowered in self._rounded),
-            nested=tuple((name, f"{inner}{name}") for name, lowered in plain if lowered not in self._measurements),
+            nested=tuple((name, f"{inner}{name}") for name, lowered in plain if lowered not in unsearched),
         )
         if len(self._shapes) < MOST_SHAPES:
             self._shapes[path, names] = shape
@@ -308,4 +313,4 @@ def _without_personal_texts(value: Any) -> Any:
 
 
 def _is_personal_text(value: Any) -> bool:
-    return isinstance(value, str) and (E_MAIL.search(value) is not None or SIGNED_READING in value)
+    return isinstance(value, str) and PERSONAL_TEXT.search(value) is not None

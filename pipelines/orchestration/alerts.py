@@ -58,7 +58,7 @@ class _EndedRun:
     ended_at: float
 
 
-Tell = Callable[[dg.DagsterInstance, _EndedRun, Memory, Target], bool]
+Report = Callable[[dg.DagsterInstance, _EndedRun, Memory, Target], bool]
 """Sends the alert for one run, if there is one, and remembers it; returns whether there was. Raises AlertError."""
 
 
@@ -104,7 +104,7 @@ def build_alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
 
 
 def _sensor(
-    name: str, description: str, ends: Sequence[RunStatusChangeEventType], tell: Tell, target: Target
+    name: str, description: str, ends: Sequence[RunStatusChangeEventType], report: Report, target: Target
 ) -> dg.SensorDefinition:
     @dg.sensor(
         name=name,
@@ -119,8 +119,8 @@ def _sensor(
                 skip_reason="Starts now: earlier events are not reported.", cursor=Memory(newest).as_text()
             )
         memory = Memory.from_text(context.cursor)
-        told = _report_new_runs(context.instance, ends, tell, target, memory)
-        reason = f"Notified {target.place} of {', '.join(told)}." if told else "Nothing new to report."
+        reported = _report_new_runs(context.instance, ends, report, target, memory)
+        reason = f"Notified {target.place} of {', '.join(reported)}." if reported else "Nothing new to report."
         return dg.SensorResult(skip_reason=reason, cursor=memory.as_text())
 
     return alert
@@ -129,7 +129,7 @@ def _sensor(
 def _report_new_runs(
     instance: dg.DagsterInstance,
     ends: Sequence[RunStatusChangeEventType],
-    tell: Tell,
+    report: Report,
     target: Target,
     memory: Memory,
 ) -> list[str]:
@@ -137,20 +137,20 @@ def _report_new_runs(
 
     Raises AlertError if not even the first alert could be delivered.
     """
-    told: list[str] = []
+    reported: list[str] = []
     for record in _ends_after(instance, ends, memory.event):
         run = instance.get_run_by_id(record.run_id)
         try:
             # There is nothing to report about a run that was deleted.
-            if run is not None and tell(instance, _EndedRun(run, record.timestamp), memory, target):
-                told.append(record.run_id[:8])
+            if run is not None and report(instance, _EndedRun(run, record.timestamp), memory, target):
+                reported.append(record.run_id[:8])
         except AlertError:
-            if not told:
+            if not reported:
                 raise
             # Keep the progress, so that nothing is sent twice: the next tick begins with this run.
-            return told
+            return reported
         memory.event = record.storage_id
-    return told
+    return reported
 
 
 def _ends_after(

@@ -151,11 +151,19 @@ def extract(
                 keep_signed_readings=settings.keep_signed_readings,
                 known_fields=known_fields.get(name, ()),
             )
-            forgotten = forgotten_of(name, pseudonyms, settings.data)
-            origin = Origin(address_of(settings, name), pseudonyms.key_fingerprint)
-            ahead = deepcopy(positions)
-            share = (vendor, origin, cleaner, forgotten, question, settings.time_zone, run_id, ahead, progress)
-            extractions.append(_VendorExtraction(*share))
+            extractions.append(
+                _VendorExtraction(
+                    vendor=vendor,
+                    origin=Origin(address_of(settings, name), pseudonyms.key_fingerprint),
+                    cleaner=cleaner,
+                    forgotten=forgotten_of(name, pseudonyms, settings.data),
+                    question=question,
+                    time_zone=settings.time_zone,
+                    run_id=run_id,
+                    positions=deepcopy(positions),
+                    progress=progress,
+                )
+            )
         readings = _append_as_they_come(extractions, raw_log, positions, vendors, progress)
     give_back()
     return readings
