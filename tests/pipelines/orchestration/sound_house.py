@@ -116,6 +116,16 @@ def rewrite(data: Path, table: Table, change: Callable[[pl.DataFrame], pl.DataFr
         lake.replace(table, rows, {} if mark is None else {CONSUMED: mark})
 
 
+def spoil(data: Path, table: Table, **changes: pl.Expr) -> None:
+    """Give columns of the table other values, and change nothing else."""
+    rewrite(data, table, lambda rows: rows.with_columns(**changes))
+
+
+def where(condition: pl.Expr, value: object, column: str) -> pl.Expr:
+    """The column, with this value where the condition holds."""
+    return pl.when(condition).then(pl.lit(value)).otherwise(pl.col(column))
+
+
 def measure_again(data: Path) -> None:
     measure_months(Lakes.below(data), MONTHS, "UTC")
 

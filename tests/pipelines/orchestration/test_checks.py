@@ -29,7 +29,9 @@ from tests.pipelines.orchestration.sound_house import (
     house_settings,
     measure_again,
     rewrite,
+    spoil,
     vocabulary,
+    where,
 )
 from transforms.judgements.judgement import MOST_LISTED
 from warehouse.column_types import polars_schema
@@ -79,14 +81,6 @@ def only_failed(data: Path, name: str) -> dict[str, Any]:
     evaluations = checked(data)
     assert failed(evaluations) == {name}, {each: evaluations[each].description for each in failed(evaluations)}
     return numbers(evaluations[name])
-
-
-def spoil(data: Path, table: Table, **changes: pl.Expr) -> None:
-    rewrite(data, table, lambda rows: rows.with_columns(**changes))
-
-
-def where(condition: pl.Expr, value: object, column: str) -> pl.Expr:
-    return pl.when(condition).then(pl.lit(value)).otherwise(pl.col(column))
 
 
 def test_a_sound_warehouse_passes_every_check_and_tells_numbers(data: Path) -> None:

@@ -14,7 +14,16 @@ from pipelines.orchestration.table_specs import table_key
 from pipelines.settings import Settings
 from pipelines.tables.building import publish_warehouse
 from pipelines.tables.lakes import Lakes
-from tests.pipelines.orchestration.sound_house import QUIET, RUN, SESSIONS, house_settings, measure_again, rewrite
+from tests.pipelines.orchestration.sound_house import (
+    QUIET,
+    RUN,
+    SESSIONS,
+    house_settings,
+    measure_again,
+    rewrite,
+    spoil,
+    where,
+)
 from warehouse.query import query
 from warehouse.tables import (
     COVERAGE,
@@ -109,8 +118,7 @@ def test_a_broken_claim_keeps_the_last_good_publication_and_fails_the_run(data: 
 
 def test_a_warning_keeps_nothing_from_being_published(data: Path) -> None:
     is_it = (pl.col("endpoint") == "cdrs") & (pl.col("month") == "2026-01")
-    state = pl.when(is_it).then(pl.lit("gap")).otherwise(pl.col("state"))
-    rewrite(data, COVERAGE, lambda rows: rows.with_columns(state=state))
+    spoil(data, COVERAGE, state=where(is_it, "gap", "state"))
     result, faults = ran(data)
     assert result.success
     assert faults == []
