@@ -24,10 +24,7 @@ def rows_by_month(rows: pa.Table, endpoint: Endpoint, window: Window, time_zone:
     if month_at(window.from_at, time_zone) == month_at(last_at, time_zone):
         return None
     written = pl.Series("clock", rows.column(f"vendor_{endpoint.clock}"), dtype=pl.String).to_frame()
-    clock = written.select(instant_from_iso(pl.col("clock")).alias("clock"))
-    if clock.get_column("clock").null_count():
-        epoch = written.select(instant_from_epoch_milliseconds(pl.col("clock")).alias("clock"))
-        clock = clock.select(pl.col("clock").fill_null(epoch.get_column("clock")))
-    inside = pl.col("clock").fill_null(window.from_at).clip(window.from_at, last_at)
-    months = clock.select(month_of(inside, time_zone)).to_series()
+    clock = pl.coalesce(instant_from_iso(pl.col("clock")), instant_from_epoch_milliseconds(pl.col("clock")))
+    inside = clock.fill_null(window.from_at).clip(window.from_at, last_at)
+    months = written.select(month_of(inside, time_zone).alias("month")).to_series()
     return orjson.dumps(dict(sorted(months.value_counts().iter_rows()))).decode()
