@@ -16,18 +16,15 @@ def decode_objects(payload: pl.Series, fields: pl.Struct, essential: Collection[
 
     `payload` holds one JSON object per row; `fields` declares the fields to read, every leaf as pl.String, since
     vendors write the same number sometimes as a number, sometimes as text. Fields that are absent are NULL, fields that
-    are not declared are ignored. A field in another shape than declared (an object where text is expected) is NULL too,
-    unless it is `essential`.
+    are not declared are ignored. A field in another shape than declared (an object where text is expected) is NULL too.
 
-    Columns: the fields, and `is_decodable`, which is False where the payload is not a JSON object or holds an essential
-    field in another shape; all fields of such a row are NULL. One row per payload, in the same order.
+    Columns: the fields, and `is_decodable`, which is False where the payload is not a JSON object (all fields are NULL)
+    or holds an `essential` field in another shape. One row per payload, in the same order.
     """
     shape = _Shape(fields, frozenset(essential))
     rows = payload.fill_null("null").rename("payload").to_frame().with_row_index("row")
-    objects = pl.concat(
-        [pl.Series("object", [], dtype=fields), *_decoded(list(rows.iter_slices(_ROWS_AT_ONCE)), shape)]
-    )
-    return objects.to_frame().select(pl.col("object").struct.unnest(), is_decodable=pl.col("object").is_not_null())
+    decoded = pl.concat([_nothing_decoded(fields), *_decoded(list(rows.iter_slices(_ROWS_AT_ONCE)), shape)])
+    return decoded.select(pl.col("object").struct.unnest(), "is_decodable")
 
 
 @dataclass(frozen=True)
@@ -38,12 +35,19 @@ class _Shape:
     essential: frozenset[str]
 
 
-def _decoded(pieces: list[pl.DataFrame], shape: _Shape) -> list[pl.Series]:
-    """The decoded objects, in order. A piece that cannot be decoded is decoded again without the misshapen fields; if
-    that fails too, it is halved until only the offending rows are left."""
-    parts: list[pl.Series] = []
+def _nothing_decoded(fields: pl.Struct) -> pl.DataFrame:
+    return pl.DataFrame(schema={"object": fields, "is_decodable": pl.Boolean})
+
+
+def _decoded(pieces: list[pl.DataFrame], shape: _Shape) -> list[pl.DataFrame]:
+    """`object` and `is_decodable` of the rows of all pieces, in order. A piece that cannot be decoded is decoded again
+    without the misshapen fields."""
+    parts: list[pl.DataFrame] = []
     for piece, objects in zip(pieces, _decoded_together(pieces, shape.fields), strict=True):
-        parts.extend(_repaired(piece, shape) if objects is None else [objects])
+        if objects is None:
+            parts.extend(_decoded_in_halves(_repaired(piece, shape), shape.fields))
+        else:
+            parts.append(objects.to_frame().select("object", is_decodable=pl.col("object").is_not_null()))
     return parts
 
 
@@ -68,33 +72,42 @@ def _decoded_together(pieces: list[pl.DataFrame], fields: pl.Struct) -> list[pl.
     ]
 
 
-def _repaired(piece: pl.DataFrame, shape: _Shape) -> list[pl.Series]:
-    payloads = [_without_misfits(payload, shape) for payload in piece.get_column("payload")]
-    repaired = piece.with_columns(payload=pl.Series(payloads, dtype=pl.String))
-    [objects] = _decoded_together([repaired], shape.fields)
-    if objects is not None:
-        return [objects]
-    if piece.height == 1:
-        return [pl.Series("object", [None], dtype=shape.fields)]
-    middle = piece.height // 2
-    return _decoded([repaired[:middle], repaired[middle:]], shape)
+def _repaired(piece: pl.DataFrame, shape: _Shape) -> pl.DataFrame:
+    """The piece without misshapen fields, and `is_whole`, which is False where one of those is essential."""
+    repaired = [_without_misfits(payload, shape) for payload in piece.get_column("payload")]
+    return piece.with_columns(
+        payload=pl.Series([payload for payload, _ in repaired], dtype=pl.String),
+        is_whole=pl.Series([is_whole for _, is_whole in repaired], dtype=pl.Boolean),
+    )
 
 
-def _without_misfits(payload: str, shape: _Shape) -> str:
-    """The object without its fields in another shape; `null` if one of these is essential, or if it is no object."""
+def _without_misfits(payload: str, shape: _Shape) -> tuple[str, bool]:
+    """The object without its fields in another shape (`null` if it is no object), and whether none of those is
+    essential."""
     try:
         item = orjson.loads(payload)
         if not isinstance(item, dict):
-            return "null"
+            return "null", False
         declared = [field for field in shape.fields.fields if field.name in item]
         misfits = {field.name for field in declared if not _fits(item[field.name], field.dtype)}
         if not misfits:
-            return payload
-        if misfits & shape.essential:
-            return "null"
-        return orjson.dumps({field.name: item[field.name] for field in declared if field.name not in misfits}).decode()
+            return payload, True
+        fitting = {field.name: item[field.name] for field in declared if field.name not in misfits}
+        return orjson.dumps(fitting).decode(), not misfits & shape.essential
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
-        return "null"
+        return "null", False
+
+
+def _decoded_in_halves(piece: pl.DataFrame, fields: pl.Struct) -> list[pl.DataFrame]:
+    """`object` and `is_decodable` of the rows of a repaired piece, halved until only the offending rows are left."""
+    [objects] = _decoded_together([piece], fields)
+    if objects is not None:
+        is_decodable = pl.col("object").is_not_null() & piece.get_column("is_whole")
+        return [objects.to_frame().select("object", is_decodable=is_decodable)]
+    if piece.height == 1:
+        return [_nothing_decoded(fields).clear(1).with_columns(is_decodable=pl.lit(False))]
+    middle = piece.height // 2
+    return [*_decoded_in_halves(piece[:middle], fields), *_decoded_in_halves(piece[middle:], fields)]
 
 
 def _fits(value: object, dtype: pl.DataType | DataTypeClass) -> bool:

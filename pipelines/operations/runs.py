@@ -15,7 +15,7 @@ from pipelines.definitions import build_definitions
 from pipelines.locks import account_lock, is_held
 from pipelines.orchestration.abandoned_runs import end_abandoned_runs, hold_run, release_run
 from pipelines.orchestration.checks import broken_claims
-from pipelines.orchestration.instance import history_fault, is_history_fault, prepare_dagster_home
+from pipelines.orchestration.instance import history_fault, is_history_fault, open_instance, prepare_dagster_home
 from pipelines.orchestration.step_causes import failed_readings, step_cause
 from pipelines.raw.progress import Progress
 from pipelines.settings import Settings
@@ -60,7 +60,7 @@ def run_job(
     run_id = str(uuid4())
 
     def execute() -> dg.ExecuteInProcessResult:
-        with dg.DagsterInstance.get() as instance:
+        with open_instance(settings.data) as instance:
             end_abandoned_runs(instance, settings.data)
             hold_run(settings.data, run_id)
             try:

@@ -8,11 +8,9 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-import dagster as dg
-
-from pipelines.locks import DAGSTER, exclusive, sole_daemon
+from pipelines.locks import sole_daemon
 from pipelines.operations.listening import check_can_listen
-from pipelines.orchestration.instance import history_fault, is_history_fault, prepare_dagster_home
+from pipelines.orchestration.instance import history_fault, is_history_fault, open_instance, prepare_dagster_home
 from pipelines.settings import PROJECT_FOLDER, Settings
 from warehouse.errors import WarehouseError
 
@@ -45,10 +43,9 @@ def _become(settings: Settings, module: str, *arguments: str) -> NoReturn:
 
 
 def _make_history(settings: Settings, home: Path) -> None:
-    """Make the tables of the run history if there are none. Without the lock, two services that start together would
-    both make them, and Dagster would then find a history of two versions, which it refuses ever after."""
+    """Make the tables of the run history if there are none: Dagster's services would make them without a lock."""
     try:
-        with exclusive(settings.data, DAGSTER), dg.DagsterInstance.get():
+        with open_instance(settings.data):
             pass
     except Exception as error:
         if not is_history_fault(error):

@@ -3,6 +3,7 @@
 import os
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,12 +14,16 @@ from pipelines.locks import DAGSTER, exclusive
 from pipelines.settings import PROJECT_FOLDER
 from warehouse.durable_files import replacing
 
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
 
 def is_history_fault(error: Exception) -> bool:
     """Whether Dagster raised this because its run history cannot be read or written."""
-    # By its name: the extra `postgres` may not be installed, and takes a tenth of a second to import.
+    # By name: the extra `postgres` may not be installed, and each takes a tenth of a second to import. Alembic raises
+    # its CommandError where the tables are of several versions.
     names = {kind.__name__ for kind in type(error).__mro__}
-    return isinstance(error, SQLAlchemyError) or "DagsterPostgresException" in names
+    return isinstance(error, SQLAlchemyError) or bool(names & {"DagsterPostgresException", "CommandError"})
 
 
 def prepare_dagster_home(data: Path, postgres_url: SecretStr | None = None) -> Path:
@@ -46,6 +51,19 @@ def prepare_dagster_home(data: Path, postgres_url: SecretStr | None = None) -> P
             unfinished.write_text(configuration)
     os.environ["DAGSTER_HOME"] = str(home)
     return home
+
+
+def open_instance(data: Path) -> "DagsterInstance":
+    """Open the instance in the home that was prepared, and make the tables of its run history if there are none.
+
+    One process at a time: two that make them together leave a history of two versions, which Dagster refuses ever
+    after.
+    """
+    # The web UI, which only starts Dagster's own processes, does without this import of a second.
+    from dagster import DagsterInstance
+
+    with exclusive(data, DAGSTER):
+        return DagsterInstance.get()
 
 
 def history_fault(home: Path, postgres_url: SecretStr | None, error: Exception) -> str:

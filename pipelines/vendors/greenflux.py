@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 from pipelines.faults import ReadingError
 from pipelines.personal_data import PersonalData
 from pipelines.settings import GreenfluxAccount, Patience
-from pipelines.vendors.contract import Endpoint, Line, Position, Question, Window
+from pipelines.vendors.contract import Endpoint, Line, Position, Question, Window, text_at
 from pipelines.vendors.http_client import AnswerFault, HttpClient, Tally
 from pipelines.vendors.instants import iso_milliseconds
 from pipelines.vendors.links import links_of
@@ -145,7 +145,7 @@ class Greenflux:
                 page = Page(_objects(answer.document), answer.requested_at)
                 return OffsetPage(page, _total(answer.headers), *self._next_page(answer.headers))
 
-            return read_offset_pages(fetch, key_by_id(endpoint.id_field), LIMIT)
+            return read_offset_pages(fetch, key_by_id(endpoint.id_field), text_at(endpoint.modified_field), LIMIT)
 
         return read
 

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Collection, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -195,6 +197,17 @@ def test_a_damaged_history_of_runs_is_named_and_can_be_moved_away(
     assert "Traceback" not in complaint
     shutil.rmtree(full_house.data / "dagster")
     full_house.assert_converges(REFRESHES)
+
+
+def test_a_history_of_two_versions_is_said_to_be_damaged(full_house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    [schedules] = (full_house.data / "dagster").glob("**/schedules.db")
+    with closing(sqlite3.connect(schedules)) as database, database:
+        # What two processes that make the tables at the same time leave behind.
+        database.execute("INSERT INTO alembic_version VALUES ('5771160a95ad')")
+    assert full_house.refresh(REFRESHES[-1]) == command.INCOMPLETE
+    complaint = capsys.readouterr().err
+    assert "move that folder away" in complaint
+    assert "Traceback" not in complaint
 
 
 def test_a_run_whose_record_is_deleted_meanwhile_ends_well(

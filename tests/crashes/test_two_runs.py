@@ -21,6 +21,12 @@ def test_two_refreshes_started_together_both_succeed_and_leave_the_truth(house: 
     house.assert_equals_the_truth(REFRESHES[:2])
 
 
+def test_runs_that_make_the_history_at_the_same_time_leave_one_that_works(new_house: House) -> None:
+    ends = [new_house.finish(process) for process in [new_house.start("rebuild") for _ in range(3)]]
+    assert [status for status, _, _ in ends] == [command.DONE] * 3, ends
+    new_house.assert_converges(REFRESHES[:1])
+
+
 @pytest.mark.long
 def test_refreshes_of_two_vendors_started_together_both_succeed_and_leave_the_truth(house: House) -> None:
     pairs = [("zaptec", "jedlix"), ("greenflux", "smappee")]

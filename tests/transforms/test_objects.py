@@ -63,6 +63,12 @@ def test_a_field_of_another_shape_is_absent_where_the_object_means_something_wit
     assert decoded["user"].to_list() == [None, None, {"id": "u"}]
 
 
+def test_the_other_fields_of_an_object_that_lacks_an_essential_one_are_read() -> None:
+    decoded = decode('{"id":"before"}', '{"id":[1],"energy":2.50,"user":"x"}', '{"id":"after"}')
+    assert decoded["is_decodable"].to_list() == [True, False, True]
+    assert decoded["energy"].to_list() == [None, "2.5", None]
+
+
 def test_two_halves_of_an_object_do_not_become_one_row() -> None:
     assert decode('{"id":"a', 'b"}', '{"id":"c"}')["is_decodable"].to_list() == [False, False, True]
 

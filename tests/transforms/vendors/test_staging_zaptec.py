@@ -2,6 +2,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 Stage = Callable[..., list[dict[str, Any]]]
 
 SESSION = {
@@ -110,3 +112,20 @@ def test_installations_and_chargers_begin_when_they_are_read(stage: Stage) -> No
     charger = stage("zaptec", "chargers", {"Id": "c-17", "Name": "Bay 17", "InstallationId": "i-1"})[0]
     assert (charger["station_id"], charger["location_id"], charger["name"]) == ("c-17", "i-1", "Bay 17")
     assert charger["connectors"] is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"energy": {"kWh": 1}}, "unreadable"),
+        ({"energy": {"kWh": 1}, "voided": True}, "void"),
+        ({"energy": [1], "replacedBySessionId": "s-2"}, "replaced"),
+        ({"id": ["a"], "energy": -1}, "negative_energy"),
+    ],
+)
+def test_an_essential_field_of_another_shape_hides_neither_the_month_nor_an_earlier_reason(
+    stage: Stage, fields: dict[str, Any], reason: str
+) -> None:
+    row = stage("zaptec", "sessions", SESSION | fields)[0]
+    assert (row["month"], row["reason"]) == ("2026-02", reason)
+    assert row["payload"] is not None

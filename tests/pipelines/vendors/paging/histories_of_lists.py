@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipelines.faults import ReadingError
 from pipelines.vendors.paging.pages import Page
-from tests.pipelines.vendors.paging.moving_list import Move, rows_of
+from tests.pipelines.vendors.paging.moving_list import EDITED, Move, rows_of
 
 SIZES = st.integers(0, 24)
 PAGE_SIZES = st.integers(1, 7)
@@ -24,7 +24,13 @@ def scripts(*moves: st.SearchStrategy[Move], most_at_once: int = 6) -> st.Search
 
 
 def row(item: int) -> int:
-    return item
+    """The key of a row: its number, whatever its version."""
+    return item % EDITED
+
+
+def version(item: int) -> int:
+    """What an edit changes in a row."""
+    return item // EDITED
 
 
 def got_or_refused(read: Callable[[], Iterator[Page]]) -> list[int] | None:

@@ -10,10 +10,14 @@ from pipelines.vendors.paging.pages import CursorPage, NumberedPage, OffsetPage,
 
 ASKED_AT = datetime(2026, 4, 1, 6, tzinfo=UTC)
 
+EDITED = 1_000_000
+"""What an edit adds to a row: below it is the row's number, above it its version."""
+
 
 @dataclass(frozen=True)
 class Move:
-    """One edit. `place` is a position in the list, in thousandths of its length at that time."""
+    """One move. `place` is a position in the list, in thousandths of its length at that time. A row goes to the tail
+    because it was edited."""
 
     kind: Literal["enters", "leaves", "goes to the tail"]
     place: int = 0
@@ -44,9 +48,9 @@ class MovingList:
         elif self.rows:
             row = self.rows.pop(min(place, len(self.rows) - 1))
             if move.kind == "goes to the tail":
-                self.rows.append(row)
+                self.rows.append(row + EDITED)
             else:
-                self.stayed.discard(row)
+                self.stayed.discard(row % EDITED)
 
     def numbered(
         self, number: int, size: int, *, lie: int = 0, tells_total: bool = True, shuffle: int | None = None
@@ -92,5 +96,5 @@ class MovingList:
 
 
 def rows_of(pages: Iterable[Page]) -> list[int]:
-    """All rows of the pages, in the order received."""
-    return [row for page in pages for row in page.objects]
+    """The numbers of all rows of the pages, in the order received."""
+    return [row % EDITED for page in pages for row in page.objects]

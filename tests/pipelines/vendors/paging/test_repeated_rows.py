@@ -17,41 +17,54 @@ from tests.pipelines.vendors.paging.histories_of_lists import (
     got_or_refused,
     row,
     scripts,
+    version,
 )
-from tests.pipelines.vendors.paging.moving_list import ASKED_AT, Move, MovingList, rows_of
+from tests.pipelines.vendors.paging.moving_list import ASKED_AT, EDITED, Move, MovingList, rows_of
 
 
 def test_rows_that_share_a_key_in_one_answer_are_different_rows() -> None:
     keys = [1, 2, 2, 3, 3, 3]
     numbered = NumberedPage(Page(keys, ASKED_AT), 6, 1)
     assert rows_of(read_numbered_pages(lambda number: numbered, row)) == keys
-    assert rows_of(read_offset_pages(lambda at: OffsetPage(Page(keys[at:], ASKED_AT), 6, None), row, 100)) == keys
+    assert (
+        rows_of(read_offset_pages(lambda at: OffsetPage(Page(keys[at:], ASKED_AT), 6, None), row, version, 100)) == keys
+    )
 
 
-def version_of(item: int) -> int:
+def object_of(item: int) -> int:
     """Rows 2n and 2n + 1 are two versions of one object."""
-    return item // 2
+    return item % EDITED // 2
+
+
+def whole(item: int) -> int:
+    """Two versions of an object differ, whether or not an edit moved one."""
+    return item
 
 
 def test_two_versions_of_a_row_that_a_list_holds_for_good_are_both_read() -> None:
     versions = [1, 2, 3, 4, 5, 6, 0]
     for total in (7, None):
         got = read_numbered_pages(
-            lambda n, total=total: NumberedPage(Page(versions[3 * n - 3 : 3 * n], ASKED_AT), total, 3), version_of
+            lambda n, total=total: NumberedPage(Page(versions[3 * n - 3 : 3 * n], ASKED_AT), total, 3), object_of
         )
         assert set(rows_of(got)) == set(versions)
-    got = read_offset_pages(lambda at: OffsetPage(Page(versions[at : at + 3], ASKED_AT), 7, None), version_of, 3)
+    got = read_offset_pages(lambda at: OffsetPage(Page(versions[at : at + 3], ASKED_AT), 7, None), object_of, whole, 3)
     assert set(rows_of(got)) == set(versions)
 
 
 def test_a_row_that_ties_two_pages_together_is_received_again_where_it_was_edited_in_between() -> None:
-    listed = {0: [2, 4], 1: [5, 6], 2: [6]}
-    got = read_offset_pages(lambda at: OffsetPage(Page(listed[at], ASKED_AT), 3, None), version_of, 2)
-    assert rows_of(got) == [2, 4, 5, 6]
+    answers = iter([(0, [2, 4]), (1, [5, 6]), (0, [2, 5]), (1, [5, 6]), (2, [6])])
+
+    def fetch(offset: int) -> OffsetPage:
+        expected, rows = next(answers)
+        assert offset == expected
+        return OffsetPage(Page(rows, ASKED_AT), 3, None)
+
+    assert rows_of(read_offset_pages(fetch, object_of, whole, 2)) == [2, 4, 2, 5, 6]
 
 
 @given(SIZES, PAGE_SIZES, scripts(ENTERS_AT_THE_HEAD, LEAVES), st.booleans(), st.none() | st.integers())
-def test_numbered_pages_lose_no_version_of_a_row(
+def test_numbered_pages_lose_no_object_of_a_row(
     rows: int, size: int, script: list[list[Move]], tells_total: bool, seed: int | None
 ) -> None:
     script = script if seed is None else []
@@ -60,19 +73,19 @@ def test_numbered_pages_lose_no_version_of_a_row(
     def fetch(number: int) -> NumberedPage:
         return moving.numbered(number, size, tells_total=tells_total, shuffle=seed)
 
-    got = got_or_refused(lambda: read_numbered_pages(fetch, version_of))
+    got = got_or_refused(lambda: read_numbered_pages(fetch, object_of))
     # Without totals, only a changed order shows that one row left as another entered.
     is_noticeable = tells_total or not any(move.kind == "enters" for moves in script for move in moves)
     assert got is None or not is_noticeable or moving.stayed <= set(got)
 
 
 @given(SIZES, st.integers(2, 7), scripts(GOES_TO_THE_TAIL), st.booleans(), st.none() | st.integers())
-def test_offset_pages_lose_no_version_of_a_row(
+def test_offset_pages_lose_no_object_of_a_row(
     rows: int, cap: int, script: list[list[Move]], links: bool, seed: int | None
 ) -> None:
     moving = MovingList(rows, script)
     got = got_or_refused(
-        lambda: read_offset_pages(lambda at: moving.offset(at, cap, links=links, shuffle=seed), version_of, cap)
+        lambda: read_offset_pages(lambda at: moving.offset(at, cap, links=links, shuffle=seed), object_of, whole, cap)
     )
     assert got is None or moving.stayed <= set(got)
 
@@ -85,7 +98,7 @@ def test_versions_on_any_pages_are_read(rows: int, size: int, numbered: bool, te
 
     def pages() -> Iterator[Page]:
         if numbered:
-            return read_numbered_pages(lambda n: moving.numbered(n, size, tells_total=tells_total), version_of)
-        return read_offset_pages(lambda at: moving.offset(at, size, tells_total=tells_total), version_of, size)
+            return read_numbered_pages(lambda n: moving.numbered(n, size, tells_total=tells_total), object_of)
+        return read_offset_pages(lambda at: moving.offset(at, size, tells_total=tells_total), object_of, whole, size)
 
     assert set(rows_of(pages())) == set(range(rows))
