@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from queue import Queue
@@ -58,6 +58,7 @@ class _WindowRead:
 
     `origin`: where it was read from, and with which key. `new_fields`: (endpoint, path) of the fields first seen in the
     vendor's objects since its previous window. `may_be_too_long`: it failed in a way in which a shorter one might not.
+    `is_behind_gap`: a window before it failed, so that it does not prove everything up to its end read.
     """
 
     reading: Reading
@@ -66,6 +67,7 @@ class _WindowRead:
     rows: RawRows | None = None
     new_fields: Sequence[tuple[str, str]] = ()
     may_be_too_long: bool = False
+    is_behind_gap: bool = False
 
     def advance(self, positions: Positions) -> None:
         """Move the positions to what this window proves."""
@@ -78,7 +80,7 @@ class _WindowRead:
             sessions.pop(session_id, None)
         for session_id, started_at in self.rows.open_sessions.items():
             sessions[session_id] = (started_at, reading.as_of)
-        if reading.kind != "backfill" and reading.to_at is not None:
+        if reading.kind != "backfill" and reading.to_at is not None and not self.is_behind_gap:
             place = (reading.vendor, reading.endpoint, reading.scope)
             known = positions.watermarks.get(place)
             positions.watermarks[place] = reading.to_at if known is None else max(known, reading.to_at)
@@ -255,33 +257,45 @@ class _VendorExtraction:
     def _read_chain(
         self, chain: Sequence[Line], arrived: "Queue[_WindowRead | _Finished]", stop: threading.Event
     ) -> None:
-        for number, line in enumerate(chain, start=1):
-            for window in self._read_line(line):
+        failed: Line | None = None
+        for line in chain:
+            if failed is None or not line.needs_those_before:
+                windows = self._read_line(line)
+            else:
+                windows = self._left_out(line, failed)
+            for window in windows:
                 arrived.put(window)
                 if stop.is_set():
                     return
                 if window.rows is None:
-                    for left_out in chain[number:]:
-                        for missing in self._left_out(left_out, line):
-                            arrived.put(missing)
-                    return
+                    failed = failed or line
 
     def _read_line(self, line: Line) -> Iterator[_WindowRead]:
         place = (line.endpoint.vendor, line.endpoint.name, line.scope)
+        has_gap = False
         for stretch in line.stretches(self.positions.of(*place)):
-            sizes = WindowSizes(stretch, line.rows_per_window, line.longest_window, line.first_window)
-            tally = self._tally()
-            while (window := sizes.next()) is not None:
-                read = self._read_window(line, window, tally)
-                if read.may_be_too_long and sizes.halve():
-                    # Its requests count towards the window that is read in its place.
-                    continue
-                tally = self._tally()
+            if has_gap and not self.question.asks_for(stretch):
+                continue
+            for window in self._read_stretch(line, stretch):
+                read = replace(window, is_behind_gap=has_gap)
                 read.advance(self.positions)
                 yield read
-                if read.rows is None:
-                    return
-                sizes.had(read.rows.table.num_rows)
+                has_gap = has_gap or read.rows is None
+
+    def _read_stretch(self, line: Line, stretch: Window) -> Iterator[_WindowRead]:
+        """Window by window, up to the first that fails."""
+        sizes = WindowSizes(stretch, line.rows_per_window, line.longest_window, line.first_window)
+        tally = self._tally()
+        while (window := sizes.next()) is not None:
+            read = self._read_window(line, window, tally)
+            if read.may_be_too_long and sizes.halve():
+                # Its requests count towards the window that is read in its place.
+                continue
+            tally = self._tally()
+            yield read
+            if read.rows is None:
+                return
+            sizes.had(read.rows.table.num_rows)
 
     def _tally(self) -> Tally:
         return Tally(partial(self.progress.on_retry, self.vendor.name))

@@ -57,6 +57,14 @@ class Position:
 
 
 @dataclass(frozen=True)
+class Window:
+    """A stretch of an endpoint's own clock, [from_at, to_at). `from_at` None: no lower bound."""
+
+    from_at: datetime | None
+    to_at: datetime
+
+
+@dataclass(frozen=True)
 class Question:
     """What a run asks of the vendors.
 
@@ -71,13 +79,11 @@ class Question:
     from_at: datetime | None = None
     to_at: datetime | None = None
 
-
-@dataclass(frozen=True)
-class Window:
-    """A stretch of an endpoint's own clock, [from_at, to_at). `from_at` None: no lower bound."""
-
-    from_at: datetime | None
-    to_at: datetime
+    def asks_for(self, window: Window) -> bool:
+        """Whether the window lies in the months that a reconcile names."""
+        if self.kind != "reconcile" or self.from_at is None or window.from_at is None:
+            return False
+        return window.from_at >= self.from_at
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,7 @@ class Line:
     from the position reached so far. `read` yields the pages of one window; returning proves the window complete. A
     window holds about `rows_per_window` rows and is no longer than `longest_window`, so that it fits in memory and a
     restart stays cheap. The first of a stretch, whose number of rows is unknown, is about `first_window` long.
+    `needs_those_before`: in its chain, it is read only if the lines before it were.
     """
 
     endpoint: Endpoint
@@ -97,6 +104,7 @@ class Line:
     rows_per_window: int = 5_000
     longest_window: timedelta | None = None
     first_window: timedelta = timedelta(days=31)
+    needs_those_before: bool = True
 
 
 class Vendor(Protocol):
@@ -121,7 +129,8 @@ class Vendor(Protocol):
         """Rounds of chains of lines.
 
         Rounds follow each other: what one has read (installations) may determine the next (their sessions). The chains
-        of a round run in parallel. The lines of a chain run in turn, up to the first that fails.
+        of a round run in parallel. The lines of a chain run in turn, and those that need the ones before them only
+        if none of these failed.
         """
         ...
 

@@ -199,6 +199,8 @@ class Jedlix:
             read,
             # Each stretch is one list, whose newest pages tell when the others need not be read.
             first_window=LONGEST_LENGTH,
+            # The closed sessions only spare it some pages.
+            needs_those_before=False,
         )
 
     def _closed_among(self, bounds: dict[str, str | int], tally: Tally) -> int | None:

@@ -123,8 +123,6 @@ class Smappee:
             longest_window=LONGEST_WINDOW,
             first_window=LONGEST_WINDOW,
         )
-        if question.kind == "backfill":
-            return [completed]
         running = Line(
             OPEN_SESSIONS,
             f"park:{park_id}",

@@ -22,7 +22,8 @@ EARLIEST_START = datetime(2000, 1, 1, tzinfo=UTC)
 
 def since_watermark(question: Question, position: Position, look_back: timedelta) -> Sequence[Window]:
     """From the watermark less `look_back` (on the first reading: from the first month) to the run's as-of."""
-    return _windows(_answering(question, position, _looking_back(position, look_back, question.first_month_at)))
+    start = _looking_back(position, look_back, question.first_month_at)
+    return _with_asked_months_apart(question, _answering(question, position, start))
 
 
 def since_oldest_open(
@@ -37,9 +38,10 @@ def since_oldest_open(
     """
     first_at = question.first_month_at
     if position.watermark is None:
-        return _windows(_answering(question, position, first_at))
+        return _with_asked_months_apart(question, _answering(question, position, first_at))
     oldest = min([position.watermark, *_running_since(position)]) - margin
-    return _windows(_answering(question, position, min(oldest, max(first_at, position.watermark - look_back))))
+    start = min(oldest, max(first_at, position.watermark - look_back))
+    return _with_asked_months_apart(question, _answering(question, position, start))
 
 
 def recent_and_running(
@@ -57,7 +59,7 @@ def recent_and_running(
     [(begins_at, _)] = recent
     before = [started_at for started_at in _running_since(position) if started_at < begins_at]
     around = [(started_at - AROUND_A_START, min(started_at + AROUND_A_START, begins_at)) for started_at in before]
-    return [*_windows(around), *_windows(recent)]
+    return [*_windows(around), *_with_asked_months_apart(question, recent)]
 
 
 def whole_list(question: Question, position: Position) -> Sequence[Window]:
@@ -100,6 +102,17 @@ def _answering(question: Question, position: Position, start: datetime) -> list[
     else:
         start, end = min(start, question.from_at or start), question.as_of
     return [(start, end)] if start < end else []
+
+
+def _with_asked_months_apart(question: Question, stretches: Sequence[tuple[datetime, datetime]]) -> Sequence[Window]:
+    """The windows of stretches; the months that a reconcile asks for are one of their own, which is read even if what
+    is still missing before them cannot be read."""
+    months_at = question.from_at
+    if question.kind != "reconcile" or months_at is None:
+        return _windows(stretches)
+    before = [(start, min(end, months_at)) for start, end in stretches if start < months_at]
+    asked = [(max(start, months_at), end) for start, end in stretches if end > months_at]
+    return [*_windows(before), *_windows(asked)]
 
 
 def _windows(stretches: Sequence[tuple[datetime, datetime]]) -> Sequence[Window]:

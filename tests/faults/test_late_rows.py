@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -189,3 +190,21 @@ def test_f56_a_session_that_ran_for_three_weeks_moves_from_open_to_one_row(refre
         ("jedlix", 3, 3, 60.0),
         ("smappee", 3, 3, 60.0),
     ]
+
+
+def test_f48_a_session_that_runs_since_a_month_that_was_backfilled_is_read_when_it_ends(tmp_path: Path) -> None:
+    started_at, ended_at = FIRST - 150 * DAY, FIRST + 2 * DAY
+    made = Scene(started_at - DAY)
+    made.smappee(1, started_at, None)
+    closed = {"to": int(ended_at.timestamp() * 1000), "status": "STOPPED", "energy": 20.0}
+    made.again("smappee", "1", ended_at, **closed)
+    with Sandbox(made.world, FIRST) as sandbox:
+        walk = Walk(tmp_path, sandbox, "2025-12")
+        walk.refresh(FIRST, vendors=["smappee"])
+        assert walk.house.query("FROM open_session") == []
+        backfill = ("backfill", "--from", "2025-10", "--to", "2025-11", "--as-of", FIRST.isoformat())
+        assert walk.run(*backfill, "--vendor", "smappee") == command.DONE, walk.told
+        assert walk.house.query("SELECT session_id FROM open_session") == [("1",)]
+        walk.refresh(FIRST + 3 * DAY, vendors=["smappee"])
+        assert walk.house.query("SELECT session_id, energy_kwh::DOUBLE FROM fact_session") == [("1", 20.0)]
+        assert walk.gaps() == {}

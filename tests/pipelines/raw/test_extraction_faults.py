@@ -113,6 +113,35 @@ def test_a_fault_in_a_later_window_keeps_the_earlier_ones_and_the_next_run_goes_
     assert shown <= ids(settings, "smappee_sessions", "smappee_open_sessions")
 
 
+def test_a_reconcile_reads_its_months_even_where_what_is_missing_before_them_cannot_be_read(
+    sandbox: Sandbox, sandbox_settings: SettingsBuilder
+) -> None:
+    installation = sorted(shown_ids(sandbox, "zaptec", "installations"))[0]
+    settings = sandbox_settings("zaptec", ZAPTEC_INSTALLATION_IDS=installation)
+    long_ago = NOW - 50 * DAY
+    read(settings, long_ago)
+    fault = sandbox.faults.arm("status", "zaptec", endpoint="sessions", nth=1, times=1, value=404)
+    question = reconcile(settings, NOW, 1)
+    missing, *named = windows(extract(settings, ["zaptec"], question, "reconcile"), "sessions")
+    assert fault.fired == 1
+    assert (missing.state, missing.from_at) == ("failed", long_ago - 7 * DAY)
+    assert {reading.state for reading in named} == {"complete"}
+    assert (named[0].from_at, named[-1].to_at) == (question.from_at, NOW)
+    assert RawLog(settings.data).positions().of("zaptec", "sessions", f"installation:{installation}").watermark == (
+        long_ago
+    )
+
+
+def test_running_sessions_are_asked_for_even_where_the_closed_ones_cannot_be_read(
+    sandbox: Sandbox, sandbox_settings: SettingsBuilder
+) -> None:
+    settings = sandbox_settings("jedlix")
+    sandbox.faults.arm("status", "jedlix", endpoint="sessions", nth=1, times=1, value=404)
+    readings = read(settings)
+    assert [each.endpoint for each in readings if each.state == "failed"] == ["sessions"]
+    assert windows(readings, "open_sessions")
+
+
 def test_a_failing_scope_leaves_the_others_and_the_other_vendors_alone(
     sandbox: Sandbox, sandbox_settings: SettingsBuilder
 ) -> None:

@@ -108,8 +108,14 @@ def test_every_running_session_is_asked_for_in_stretches_that_are_apart(days: li
 
 def test_reconcile_reaches_back_as_far_as_asked_and_never_less_than_a_refresh() -> None:
     assert since_watermark(RECONCILE, Position(YESTERDAY), WEEK) == [Window(NOW - timedelta(days=60), NOW)]
-    position = Position(NOW - timedelta(days=90))
-    assert since_watermark(RECONCILE, position, WEEK) == [Window(NOW - timedelta(days=97), NOW)]
+
+
+def test_the_months_that_a_reconcile_names_are_a_window_apart_from_what_is_missing_before_them() -> None:
+    position, named = Position(NOW - timedelta(days=90)), Window(NOW - timedelta(days=60), NOW)
+    assert since_watermark(RECONCILE, position, WEEK) == [Window(NOW - timedelta(days=97), NOW - 60 * DAY), named]
+    assert since_oldest_open(RECONCILE, position, DAY) == [Window(NOW - timedelta(days=91), NOW - 60 * DAY), named]
+    assert list(recent_and_running(RECONCILE, position, FIRST, WEEK))[-1] == named
+    assert since_watermark(RECONCILE, Position(), WEEK) == [Window(FIRST, NOW - 60 * DAY), named]
 
 
 def test_a_reconcile_reads_a_list_by_modification_whole_and_a_refresh_does_not() -> None:
@@ -207,7 +213,10 @@ def test_whatever_is_asked_nothing_new_is_left_out_and_nothing_looks_past_now(
             assert all(question.from_at <= from_at and to_at <= question.to_at for from_at, to_at in bounds)
         elif watermark is not None and not is_behind:
             assert bounds[-1][1] == question.as_of
-            assert bounds[-1][0] <= min(watermark - look_back, question.from_at or question.as_of)
+            begins_at = bounds[-1][0]
+            for from_at, to_at in reversed(bounds[:-1]):
+                begins_at = from_at if to_at == begins_at else begins_at
+            assert begins_at <= min(watermark - look_back, question.from_at or question.as_of)
     if question.kind != "backfill" and not is_behind:
         for started_at in position.open_since:
             if EARLIEST_START <= started_at < question.as_of:
