@@ -198,6 +198,7 @@ def _run_reading(settings: Settings, vendors: Sequence[str], question: Question,
     from pipelines.operations.runs import run_job
     from pipelines.operations.summary import healed, received
     from pipelines.raw.accounts import refuse_other_data
+    from pipelines.raw.forgotten import refuse_forgotten
     from pipelines.raw.progress import Progress
     from pipelines.raw.pseudonym_key import pseudonyms_of
     from pipelines.raw.raw_log import RawLog
@@ -208,7 +209,7 @@ def _run_reading(settings: Settings, vendors: Sequence[str], question: Question,
     origins = RawLog(settings.data).positions().origins
     refuse_other_data(settings, asked_vendors, origins)
     for vendor in asked_vendors:
-        pseudonyms_of(vendor, settings, origins)
+        refuse_forgotten(settings, vendor, pseudonyms_of(vendor, settings, origins))
     print(f"{question.kind} as of {question.as_of:%Y-%m-%d %H:%M:%S} UTC: {', '.join(asked_vendors)}", flush=True)
     reach = {"kind": question.kind, "as_of": question.as_of.isoformat(), **details}
     outcome = run_job(settings, question.kind, Progress.on_stderr(), asked_vendors, {"raw_log": reach})

@@ -139,8 +139,9 @@ def raw_metadata_of(endpoint: Endpoint, readings: Sequence[Reading]) -> dict[str
 
 
 def _preview(settings: Settings, endpoint: Endpoint, readings: Sequence[Reading]) -> dict[str, Any]:
-    """Keys and times of the first rows received, and nothing else about them."""
-    if not any(reading.rows_received for reading in readings if _is_of(reading, endpoint)):
+    """Keys and times of the first rows received, and nothing else about them; nothing of a list of persons' own
+    objects."""
+    if endpoint.is_personal or not any(reading.rows_received for reading in readings if _is_of(reading, endpoint)):
         return {}
     newest = RawLog(settings.data).files(endpoint.table)[-1]
     return {"preview": table_preview(pl.scan_parquet(newest.path).select(PREVIEWED))}

@@ -23,7 +23,7 @@ from pipelines.locks import account_lock, exclusive
 from pipelines.personal_data import Cleaner
 from pipelines.raw.accounts import address_of, refuse_other_data
 from pipelines.raw.fields import fields_table
-from pipelines.raw.forgotten import Forgotten, forgotten_of
+from pipelines.raw.forgotten import Forgotten, forgotten_of, refuse_forgotten
 from pipelines.raw.memory import collect_rarely, give_back, share_one_heap
 from pipelines.raw.positions import Origin, Positions
 from pipelines.raw.progress import SILENT, Progress
@@ -129,7 +129,8 @@ def extract(
 
     A line that fails is recorded as failed and does not stop the other chains, even where the fault is ours; only a
     fault outside all windows is raised. Raises ConfigurationError, before any request, where the data is that of
-    another account or was written with another key, or where the question's now lies in the future.
+    another account or was written with another key, where the question's now lies in the future, or where a forgotten
+    person is asked for.
     """
     collect_rarely()
     share_one_heap()
@@ -146,6 +147,7 @@ def extract(
         extractions = []
         for name in vendors:
             pseudonyms = pseudonyms_of(name, settings, positions.origins)
+            refuse_forgotten(settings, name, pseudonyms)
             vendor = open_vendor(name, settings, pseudonyms)
             cleaner = Cleaner(
                 vendor.personal_data,

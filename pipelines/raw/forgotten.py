@@ -12,8 +12,10 @@ from typing import Any
 
 import orjson
 
+from pipelines.faults import ConfigurationError
 from pipelines.layout import FORGOTTEN
 from pipelines.personal_data import PSEUDONYM, Pseudonyms, as_json
+from pipelines.settings import Settings
 from pipelines.vendors.contract import Endpoint
 from warehouse.durable_files import replacing
 
@@ -57,6 +59,19 @@ class Forgotten:
 def forgotten_of(vendor: str, pseudonyms: Pseudonyms, data: Path) -> Forgotten:
     """The forgotten persons of a vendor, as listed below the root of data."""
     return Forgotten(pseudonyms, _listed(data).get(vendor, ()))
+
+
+def refuse_forgotten(settings: Settings, vendor: str, pseudonyms: Pseudonyms) -> None:
+    """Raise ConfigurationError where the settings ask for the sessions of a forgotten person."""
+    if vendor != "zaptec" or settings.zaptec is None:
+        return
+    forgotten = forgotten_of(vendor, pseudonyms, settings.data)
+    for number, user_id in enumerate(settings.zaptec.user_ids, start=1):
+        if forgotten.has(pseudonyms.of("user", user_id)):
+            raise ConfigurationError(
+                f"id number {number} of ZAPTEC_USER_IDS is that of a forgotten person: remove it, so that nothing "
+                "leads to them again."
+            )
 
 
 def fingerprint(pseudonyms: Pseudonyms, pseudonym: str) -> str:

@@ -116,12 +116,31 @@ def holds(path: Path, text: str) -> bool:
 
 @pytest.mark.parametrize("vendor", PERSONS)
 def test_nothing_below_the_root_of_data_tells_of_the_person(
-    vendor: str, house: Chargehouse, persons: dict[str, str]
+    vendor: str, house: Chargehouse, sandbox: Sandbox, persons: dict[str, str]
 ) -> None:
     assert traces(house.data, pseudonym(vendor, persons[vendor])) == []
+    if vendor == "jedlix":
+        for endpoint in ("vehicles", "charging_locations"):
+            own = [
+                str(version.payload["id"])
+                for _, version in sandbox.world.shown(vendor, endpoint, FIRST)
+                if version.payload.get("userId") == persons[vendor]
+            ]
+            assert own, endpoint
+            assert [traces(house.data, each) for each in own] == [[]] * len(own)
     if vendor != "smappee":
         # A card number of eight digits may occur anywhere by chance.
         assert traces(house.data, persons[vendor]) == []
+
+
+def test_a_forgotten_person_is_not_asked_for_by_name(
+    house: Chargehouse, persons: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    user = persons["zaptec"]
+    assert house.run("refresh", "--as-of", FIRST.isoformat(), ZAPTEC_USER_IDS=f"somebody,{user}") == command.MISTAKE
+    complaint = capsys.readouterr().err
+    assert "id number 2 of ZAPTEC_USER_IDS is that of a forgotten person" in complaint
+    assert user not in complaint
 
 
 def test_every_session_and_every_kwh_of_theirs_stays(house: Chargehouse, before: dict[str, Any]) -> None:
