@@ -36,6 +36,11 @@ EVERYWHERE_DROPPED = frozenset(
 """Fields, in lower case, that describe a person whatever the vendor and the object. They are dropped even where no
 document names them."""
 
+PERSONS_NAMES = {
+    person: frozenset({"name", "displayname", "display_name"}) for person in ("user", "driver", "cardholder")
+}
+"""Objects, in lower case, that are a person whatever the vendor, and the fields that are dropped of them."""
+
 
 @dataclass(frozen=True)
 class PersonalData:
@@ -226,7 +231,9 @@ class Cleaner:
         endpoint, _, inside = path.partition(":")
         parent = inside.rpartition(".")[2].lower()
         kinds = {**self._anywhere, **self._inside.get(parent, {})}
-        unwanted = self._dropped if parent not in self._persons else {name.lower() for name in names} - kinds.keys()
+        unwanted = self._dropped | PERSONS_NAMES.get(parent, frozenset())
+        if parent in self._persons:
+            unwanted = frozenset(name.lower() for name in names) - kinds.keys()
         dropped = tuple(name for name in names if name.lower() in unwanted)
         kept = [(name, name.lower()) for name in names if name.lower() not in unwanted]
         plain = [(name, lowered) for name, lowered in kept if lowered not in kinds]

@@ -55,21 +55,39 @@ def _unstaged(raw_log: RawLog, run_id: str, as_of: datetime, vendors: Collection
 
 
 def healed(data: Path, run_id: str, kind: str) -> str:
-    """The months in which a run found what earlier ones had missed, and why. `kind` is that of the run's question: what
-    is new to a reconcile has come since the last reading, but what is new to a backfill was missed."""
+    """The months in which a run found what earlier ones had missed, and why; and the lists of other objects than
+    sessions in which something was new or changed. `kind` is that of the run's question: what is new to a reconcile has
+    come since the last reading, but what is new to a backfill was missed."""
+    published = Lakes.below(data).published
     differing = pl.col("reason").is_in(["late", "corrected", "station", *(["new"] if kind == "backfill" else [])])
     months = (
-        Lakes.below(data)
-        .published.scan(TOUCHED_MONTH)
+        published.scan(TOUCHED_MONTH)
         .filter(pl.col("run_id") == run_id, differing)
         .group_by("month")
         .agg(pl.col("reason").sort().str.join(", "))
         .sort("month")
         .collect()
     )
-    if months.is_empty():
-        return "Healed: nothing differed from what was known."
-    return "\n".join(["Healed", *(f"  {month}    {reasons}" for month, reasons in months.iter_rows())])
+    audit = published.scan(LOAD_AUDIT).filter(pl.col("run_id") == run_id).collect()
+    where = "in what could be read" if "failed" in audit["state"] else "from what was known"
+    heading = f"Healed: no session differed {where}." if months.is_empty() else "Healed"
+    lines = [f"  {month}    {reasons}" for month, reasons in months.iter_rows()]
+    return "\n".join([heading, *lines, *_other_news(audit)])
+
+
+def _other_news(audit: pl.DataFrame) -> list[str]:
+    """The lists of objects that are no sessions, with how many were new or changed, where any was."""
+    of_sessions = [endpoint.table for each in ENDPOINTS.values() for endpoint in each if endpoint.started_field]
+    news = (
+        audit.filter(~pl.concat_str("vendor", pl.lit("_"), "endpoint").is_in(of_sessions))
+        .group_by("vendor", "endpoint")
+        .agg(pl.col("rows_new", "rows_changed").sum())
+        .filter(pl.col("rows_new") + pl.col("rows_changed") > 0)
+        .sort("vendor", "endpoint")
+    )
+    return [
+        f"  {vendor} {endpoint}: {new:,} new, {changed:,} changed" for vendor, endpoint, new, changed in news.rows()
+    ]
 
 
 def energy_by_month(data: Path) -> str:

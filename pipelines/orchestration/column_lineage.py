@@ -106,7 +106,7 @@ FIELDS: Mapping[tuple[str, str], Sources] = {
         "country": ["address.country"],
         "latitude": ["coordinates", "coordinates.latitude"],
         "longitude": ["coordinates.longitude"],
-        "version_at": ["updatedAt", "createdAt"],
+        "version_at": ["updatedAt"],
     },
     ("greenflux", "cdrs"): {
         "session_id": ["id"],

@@ -3,7 +3,7 @@
 API: Smart Charging API v2, client credentials at the token URL, bearer token and an ApiKey header. Lists are numbered
 pages from 1, at most 100 rows, newest first, with totals. Sessions are filtered by start and by end, all bounds
 inclusive; a filter by end leaves out those still running. Users, vehicles and locations can be filtered by creation
-only, so an edit is invisible to the filter: they are read whole.
+only, so an edit is invisible to the filter: they are read whole, up to the run's now.
 
 Late: times come from telemetry and may lag; closed sessions are requested by end, with a look-back. Running ones are
 requested by start: the recent stretch, and before it only around the starts of sessions known to be running. Such a
@@ -153,7 +153,7 @@ class Jedlix:
             endpoint,
             "all",
             lambda position: whole_list(question, position),
-            lambda window, tally: self._pages(path, {}, tally),
+            lambda window, tally: self._pages(path, {"createdTo": iso_milliseconds(window.to_at)}, tally),
         )
 
     def _session_line(self, question: Question, closed: dict[str, datetime]) -> Line:

@@ -15,6 +15,7 @@ Source: "Get charging sessions at a charging park"."""
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from pipelines.faults import ReadingError
 from pipelines.personal_data import PersonalData
@@ -143,7 +144,8 @@ class Smappee:
 
     def _get(self, park_id: str, from_at: datetime, to_at: datetime, active: str, tally: Tally) -> Answer:
         parameters = {"range": f"{epoch_milliseconds(from_at)},{epoch_milliseconds(to_at)}", "active": active}
-        return self._client.get(f"/chargingparks/{park_id}/sessions", parameters, tally, _check, may_be_empty=True)
+        path = f"/chargingparks/{quote(park_id, safe='')}/sessions"
+        return self._client.get(path, parameters, tally, _check, may_be_empty=True)
 
 
 def _check(document: Any) -> None:

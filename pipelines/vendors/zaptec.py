@@ -107,8 +107,8 @@ class Zaptec:
     def rounds(self, question: Question) -> Iterator[Sequence[Sequence[Line]]]:
         listed: list[str] = []
         yield [
-            [_list_line(INSTALLATIONS, question, lambda tally: self._list("/api/installation", tally, listed))],
-            [_list_line(CHARGERS, question, lambda tally: self._list("/api/chargers", tally, []))],
+            [_list_line(INSTALLATIONS, question, lambda tally: self._installations(tally, listed))],
+            [_list_line(CHARGERS, question, lambda tally: self._list("/api/chargers", tally))],
         ]
         if not self._has_explicit_scopes:
             self._installation_ids = list(dict.fromkeys(listed))
@@ -116,7 +116,7 @@ class Zaptec:
 
     def check_credentials(self, tally: Tally) -> str:
         answer = self._client.get("/api/installation", {"PageSize": 1, "PageIndex": 0}, tally, _check_list)
-        return f"{len(answer.document['Data'])} of {answer.document['Pages']} pages of installations read"
+        return f"{answer.document['Pages']} installation(s)"
 
     @property
     def _has_explicit_scopes(self) -> bool:
@@ -173,12 +173,24 @@ class Zaptec:
         document = answer.document
         return CursorPage(Page(document["sessions"], answer.requested_at), document.get("cursor"), document["hasMore"])
 
-    def _list(self, path: str, tally: Tally, ids: list[str]) -> Iterator[Page]:
-        """The pages of a numbered list, which counts pages from 0 and gives their number, but not always that of the
-        rows.
+    def _installations(self, tally: Tally, ids: list[str]) -> Iterator[Page]:
+        """The pages of the list of installations, whose ids are added to `ids` as they come.
 
-        The ids of its objects are added to `ids` as they come.
+        Raises ReadingError where they are the scopes of the sessions and one has no id: its sessions would be missing
+        without a trace.
         """
+        nameless = 0
+        for page in self._list("/api/installation", tally):
+            named = [id_ for item in page.objects if (id_ := _id_of(item))]
+            ids.extend(named)
+            nameless += len(page.objects) - len(named)
+            yield page
+        if nameless and not self._has_explicit_scopes:
+            raise ReadingError(f"{nameless} installation(s) have no Id, so their sessions cannot be requested.")
+
+    def _list(self, path: str, tally: Tally) -> Iterator[Page]:
+        """The pages of a numbered list, which counts pages from 0 and gives their number, but not always that of the
+        rows."""
 
         def fetch(number: int) -> NumberedPage:
             parameters = {"PageSize": LIST_PAGE_SIZE, "PageIndex": number - 1}
@@ -187,9 +199,7 @@ class Zaptec:
             total = answer.document.get("TotalCount")
             return NumberedPage(Page(objects, answer.requested_at), total if isinstance(total, int) else None, pages)
 
-        for page in read_numbered_pages(fetch, key_by_id("Id")):
-            ids.extend(id_ for item in page.objects if (id_ := _id_of(item)))
-            yield page
+        return read_numbered_pages(fetch, key_by_id("Id"))
 
 
 def _list_line(endpoint: Endpoint, question: Question, read: Callable[[Tally], Iterator[Page]]) -> Line:

@@ -54,7 +54,7 @@ def _vendor_clock(vendor: str, endpoint: str, payload: Payload) -> datetime | No
     if vendor == "greenflux":
         return listing_clock(vendor, endpoint, payload)
     if (vendor, endpoint) == ("jedlix", "charging_locations"):
-        return instant_of_text(payload.get("updatedAt")) or instant_of_text(payload.get("createdAt"))
+        return instant_of_text(payload.get("updatedAt"))
     return None
 
 

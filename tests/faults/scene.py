@@ -33,7 +33,8 @@ class Scene:
         self.installation(INSTALLATION)
         self.charger(CHARGER, INSTALLATION)
         self.show("jedlix", "users", {"id": JEDLIX_USER, "createdAt": iso(since)}, since)
-        self.show("jedlix", "vehicles", {"id": VEHICLE, "userId": JEDLIX_USER, "details": {"brand": "Kia"}}, since)
+        vehicle = {"id": VEHICLE, "userId": JEDLIX_USER, "createdAt": iso(since), "details": {"brand": "Kia"}}
+        self.show("jedlix", "vehicles", vehicle, since)
         self.show("jedlix", "charging_locations", _home(since), since)
         self.place(PLACE)
         self.station(STATION, EVSE)

@@ -124,11 +124,11 @@ def test_very_late_uploads_are_missed_by_a_refresh_and_healed_by_a_reconcile_tha
         instants.append(FOURTH)
     assert walk.differences() == {}
     assert walk.run("reconcile", "--months", "4", "--as-of", FOURTH.isoformat()) == command.DONE
-    assert "Healed: nothing differed from what was known." in walk.told
+    assert "Healed: no session differed from what was known." in walk.told
     walk.sandbox.now = FIFTH
     assert walk.run("reconcile", "--months", "4", "--as-of", FIFTH.isoformat()) == command.DONE
     assert " 1 new, 0 changed" in walk.told
-    assert "Healed: nothing differed from what was known." in walk.told
+    assert "Healed: no session differed from what was known." in walk.told
 
 
 @pytest.mark.parametrize("vendor", ["zaptec", "jedlix"])

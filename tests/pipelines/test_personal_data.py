@@ -135,6 +135,12 @@ def test_what_names_a_person_is_dropped_wherever_it_stands(name: str) -> None:
     }
 
 
+@pytest.mark.parametrize("person", ["user", "Driver", "cardholder"])
+def test_a_person_loses_their_name_and_a_place_keeps_its_own(person: str) -> None:
+    item = {"id": "1", person: {"Name": "someone", "displayName": "S.", "kept": 2}, "place": {"name": "North"}}
+    assert payload("smappee", item) == {"id": "1", person: {"kept": 2}, "place": {"name": "North"}}
+
+
 @pytest.mark.parametrize("address", ["driver@my-host.example", "DRIVER@EXAMPLE.ORG", "d+x@mail.example.org"])
 def test_an_e_mail_address_is_dropped_however_it_is_written(address: str) -> None:
     assert payload("greenflux", {"id": "1", "remark": address, "kept": 2}) == {"id": "1", "kept": 2}

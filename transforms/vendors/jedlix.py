@@ -36,7 +36,6 @@ CHARGING_LOCATION = pl.Struct(
         "id": pl.String,
         "coordinates": pl.Struct({"latitude": pl.String, "longitude": pl.String}),
         "address": pl.Struct({"city": pl.String, "country": pl.String}),
-        "createdAt": pl.String,
         "updatedAt": pl.String,
     }
 )
@@ -91,7 +90,7 @@ def stage_charging_locations(raw: pl.DataFrame, _time_zone: str) -> pl.DataFrame
             "longitude": finite_number(coordinates.field("longitude")).round(_COORDINATE_DECIMALS),
             "time_zone": pl.lit(None),
         },
-        clock=pl.coalesce(instant_from_iso(pl.col("updatedAt")), instant_from_iso(pl.col("createdAt"))),
+        clock=instant_from_iso(pl.col("updatedAt")),
     )
 
 

@@ -35,6 +35,13 @@ def test_closed_sessions_are_asked_for_by_their_end_and_all_headers_go_along() -
     assert "\r\nApiKey: the-key\r\n" in asked
 
 
+def test_a_whole_list_ends_at_the_now_of_the_run() -> None:
+    with serving(TOKEN, page({"id": "a"}, count=1)) as server:
+        assert objects_of(server, "jedlix", "vehicles") == [{"id": "a"}]
+        _, asked = server.requests
+    assert parse_qs(urlsplit(asked.split()[1]).query)["createdTo"] == ["2026-03-01T06:00:00.000Z"]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

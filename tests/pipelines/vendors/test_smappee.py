@@ -38,6 +38,12 @@ def test_a_list_one_object_and_nothing_are_all_answers(endpoint: str, answer: Sc
     }
 
 
+def test_a_park_that_is_no_plain_number_stays_one_part_of_the_path() -> None:
+    with serving(TOKEN, response("[]")) as server:
+        assert objects_of(server, "smappee", "sessions", SMAPPEE_PARK_IDS="501/../9?a=b") == []
+        assert urlsplit(server.requests[1].split()[1]).path == "/chargingparks/501%2F..%2F9%3Fa%3Db/sessions"
+
+
 @pytest.mark.parametrize("wrong", ["null", "7", '{"error": "no"}', "{}", '"text"', ""])
 def test_anything_else_is_asked_for_again_and_then_a_fault(wrong: str) -> None:
     with serving(TOKEN, response(wrong), response('[{"id": 1}]')) as server:

@@ -1,6 +1,7 @@
 """Zaptec: the archive by cursor with one scope each, lists by page, and malformed answers."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -68,14 +69,24 @@ def scopes(server: ScriptedServer, **variables_of_the_account: str) -> list[str]
     settings = load_settings({**variables(server), **variables_of_the_account}, Path("/nonexistent/.env"))
     rounds = open_vendor("zaptec", settings, Pseudonyms("zaptec", b"key")).rounds(REFRESH)
     [[installations], _] = next(rounds)
-    for _ in installations.read(Window(None, NOW), Tally()):
-        pass
+    with suppress(ReadingError):
+        list(installations.read(Window(None, NOW), Tally()))
     return [line.scope for [line] in next(rounds)]
 
 
 def test_an_installation_that_a_moving_list_shows_twice_is_one_scope() -> None:
     with serving(TOKEN, listed({"Id": "a"}, {"Id": "b"}, {"Id": "a"})) as server:
         assert scopes(server, ZAPTEC_INSTALLATION_IDS="") == ["installation:a", "installation:b"]
+
+
+def test_an_installation_whose_sessions_cannot_be_asked_for_is_a_gap_and_the_others_are_scopes() -> None:
+    is_refused = pytest.raises(ReadingError, match=r"1 installation\(s\) have no Id")
+    with serving(TOKEN, listed({"id": "a"}, {"Id": "b"})) as server, is_refused:
+        objects_of(server, "zaptec", "installations", ZAPTEC_INSTALLATION_IDS="")
+    with serving(TOKEN, listed({"id": "a"}, {"Id": "b"})) as server:
+        assert objects_of(server, "zaptec", "installations") == [{"id": "a"}, {"Id": "b"}]
+    with serving(TOKEN, listed({"id": "a"}, {"Id": "b"})) as server:
+        assert scopes(server, ZAPTEC_INSTALLATION_IDS="") == ["installation:b"]
 
 
 def test_with_users_alone_no_installation_is_asked_for_and_a_user_stands_by_pseudonym() -> None:
