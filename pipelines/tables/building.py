@@ -74,10 +74,16 @@ def build_coverage(settings: Settings, lakes: Lakes, raw_log: RawLog, as_of: dat
     """Build the coverage from the records of every reading. Returns the number of rows."""
     snapshots = [endpoint.table for each in ENDPOINTS.values() for endpoint in each if endpoint.clock is None]
     is_snapshot = pl.concat_str("vendor", pl.lit("_"), "endpoint").is_in(snapshots)
-    # A list of objects that exist or sessions that run now is complete once read, whatever bounds were requested.
-    readings = raw_log.readings().with_columns(pl.when(~is_snapshot).then("from_at").alias("from_at"))
+    is_backfill = pl.col("kind") == "backfill"
+    # A list of objects that exist or sessions that run now is complete once read, whatever bounds were requested; but
+    # a backfill requests only the running sessions that began in its months.
+    readings = (
+        raw_log.readings()
+        .filter(~(is_snapshot & is_backfill & pl.col("from_at").is_not_null()))
+        .with_columns(pl.when(~is_snapshot).then("from_at").alias("from_at"))
+    )
     # A backfill reads only its own months: what is new since the last refresh does not become missing through it.
-    refreshes = readings.filter(pl.col("kind") != "backfill")
+    refreshes = readings.filter(~is_backfill)
     newest = max(refreshes["as_of"], default=as_of)
     first = first_month(settings, as_of)
     lists_in_use = {(endpoint.vendor, endpoint.name) for endpoint in endpoints_in_use(settings)}

@@ -186,7 +186,7 @@ def test_status_tells_of_the_run_that_read_last_whatever_its_now(
     sandbox.settings.smappee.denied_scopes = denied
     months = ("--from", "2026-03", "--to", "2026-03")
     assert run("backfill", *months, "--as-of", "2026-04-10T06:00:00Z", **small)[0] == command.INCOMPLETE
-    assert "1 of 1 lists could not be read" in run("status", **small)[1]
+    assert "2 of 2 lists could not be read" in run("status", **small)[1]
 
 
 def test_a_backfill_leaves_nothing_missing_that_the_next_refresh_reads(run: Run, small: dict[str, str]) -> None:
