@@ -99,6 +99,7 @@ def _offset_pass(
             return
         if answer.has_next is None and total == reached and not is_full:
             return
+        # It may count the rows of its page: its changes then tell nothing of the list.
         is_total_wrong = is_total_wrong or (answer.has_next is True and total is not None and total <= reached)
         # The only row of a page cannot be the next page's anchor: the offset would not advance.
         has_anchor = len(objects) > 1
