@@ -104,7 +104,7 @@ def _lateness(lateness: pl.DataFrame) -> str:
         .sort("vendor")
     )
     if late.is_empty():
-        return "Late rows: nothing to report yet; no session has arrived since the first refresh."
+        return "Late rows: nothing to report yet; every session came with the first complete reading of its scope."
     lines = ["Late rows: sessions that had ended before a reading, but only a later one found them"]
     for vendor, new, count, most in late.iter_rows():
         worst = f", the latest {most / 86_400:.1f} days" if count else ""
