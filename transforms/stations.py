@@ -2,6 +2,8 @@
 
 import polars as pl
 
+from transforms.versions import with_validity
+
 _NEWEST_FIRST = ("version_at", "requested_at")
 
 
@@ -23,29 +25,34 @@ def station_links(staged_charge_station: pl.DataFrame) -> pl.DataFrame:
 
 
 def station_locations(staged_charge_station: pl.DataFrame) -> pl.DataFrame:
-    """The location of each station: vendor, station_id, location_id of its newest version; one row per station."""
-    return (
-        staged_charge_station.sort(
-            "vendor",
-            "station_id",
-            *_NEWEST_FIRST,
-            "location_id",
-            descending=[False, False, True, True, False],
-            nulls_last=True,
-        )
-        .unique(["vendor", "station_id"], keep="first", maintain_order=True)
-        .select("vendor", "station_id", "location_id")
+    """Where each station stood: vendor, station_id, location_id, located_from, located_to.
+
+    A row for each stretch of time, [located_from, located_to), at one location. The first begins at NULL: what a
+    station did before it became known was done where it stood then. The last ends at NULL.
+    """
+    key = ["vendor", "station_id"]
+    located = staged_charge_station.filter(pl.col("location_id").is_not_null())
+    is_first = pl.col("valid_from") == pl.col("valid_from").min().over(key)
+    return with_validity(located, key, ["location_id"]).select(
+        *key, "location_id", located_from=pl.when(~is_first).then("valid_from"), located_to="valid_to"
     )
 
 
 def with_station(sessions: pl.DataFrame, links: pl.DataFrame, locations: pl.DataFrame) -> pl.DataFrame:
-    """StagedSession rows with station_id filled in through evse_uid, then location_id through station_id, where NULL.
+    """StagedSession rows with station_id filled in through evse_uid where NULL, then location_id, where NULL, with the
+    place where that station stood when the session began; where nobody knows when it began, with the newest.
 
-    `links` and `locations` are the frames of station_links and station_locations. Rows and columns stay as they are.
+    `links` and `locations` are the frames of station_links and station_locations. Rows and other columns stay as they
+    are.
     """
+    from_at, to_at, started_at = pl.col("located_from"), pl.col("located_to"), pl.col("started_at")
+    stood_there = (from_at.is_null() | (started_at >= from_at).fill_null(True)) & (
+        to_at.is_null() | (started_at < to_at).fill_null(False)
+    )
     return (
         with_linked_station(sessions.lazy(), links.lazy())
         .join(locations.lazy(), on=["vendor", "station_id"], how="left", suffix="_linked", maintain_order="left")
+        .filter(stood_there)
         .with_columns(location_id=pl.coalesce("location_id", "location_id_linked"))
         .select(sessions.columns)
         .collect()

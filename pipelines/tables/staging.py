@@ -20,7 +20,7 @@ from transforms.lateness import late_sessions
 from transforms.latest import classify_receipts, winning_versions
 from transforms.months import month_batches
 from transforms.sessions import IS_RUNNING
-from transforms.stations import station_links, station_locations, with_linked_station
+from transforms.stations import station_links, station_locations, with_linked_station, with_station
 from transforms.touched import NO_MONTH, NOTHING_TOUCHED, touched_by_backfills, touched_by_sessions
 from transforms.vendors import STAGINGS
 from transforms.versions import distinct_versions
@@ -324,17 +324,19 @@ def _months_relinked(dimensions: Iterable[_Intake], lakes: Lakes, time_zone: str
     known = lakes.staging.scan(STAGED_CHARGE_STATION).collect()
     after = pl.concat([known, *fresh])
     links, locations = station_links(after), station_locations(after)
-    new_links = _changes(station_links(known), links)
-    new_locations = _changes(station_locations(known), locations)
+    old_links, old_locations = station_links(known), station_locations(known)
+    new_links, new_locations = _changes(old_links, links), _changes(old_locations, locations)
     sessions = lakes.staging.scan(STAGED_SESSION).filter(~IS_RUNNING)
     # A session without a location gets that of its station, which may itself be known only through the EVSE.
     unlocated = with_linked_station(sessions.filter(pl.col("location_id").is_null()), links.lazy())
+    at_moved_stations = unlocated.join(new_locations.lazy(), on=["vendor", "station_id"], how="semi").collect()
+    was, will_be = (with_station(at_moved_stations, links, each)["location_id"] for each in (old_locations, locations))
     relinked = pl.concat(
         [
-            sessions.join(new_links.lazy(), on=["vendor", "evse_uid"], how="semi"),
-            unlocated.join(new_locations.lazy(), on=["vendor", "station_id"], how="semi"),
+            sessions.join(new_links.lazy(), on=["vendor", "evse_uid"], how="semi").collect(),
+            at_moved_stations.filter(was.ne_missing(will_be)),
         ]
-    ).collect()
+    )
     touched = touched_by_sessions(relinked.clear(), relinked, time_zone)
     return touched.with_columns(pl.lit("station").alias("reason"))
 

@@ -9,7 +9,7 @@ import pytest
 from pipelines import command
 from sandbox.server import Sandbox
 from tests.end_to_end.published import Chargehouse
-from tests.faults.scene import CHARGER, EVSE, STATION, Scene, iso
+from tests.faults.scene import CHARGER, EVSE, INSTALLATION, PLACE, STATION, Scene, iso
 
 FIRST = datetime(2026, 4, 2, 6, tzinfo=UTC)
 SECOND = FIRST + timedelta(days=1)
@@ -24,6 +24,7 @@ def house(tmp_path: Path) -> Iterator[Chargehouse]:
     started_at = FIRST - timedelta(days=1)
     scene.greenflux("no-location", started_at, started_at + HOUR, location={"evses": [{"uid": EVSE}]})
     scene.station(STATION, EVSE, FIRST + HOUR, location_id="place-2")
+    scene.greenflux("after-the-move", FIRST + 2 * HOUR, FIRST + 3 * HOUR, location={"evses": [{"uid": EVSE}]})
     # Too long ago to be read a second time.
     ended_at = f'"endDateTime":"{iso(FIRST - timedelta(days=19))}"'
     for name, is_voided in (("running", False), ("voided", True)):
@@ -48,13 +49,15 @@ def located(house: Chargehouse) -> list[tuple[str, ...]]:
     )
 
 
-def test_sessions_have_the_newest_location_of_their_station_as_after_a_rebuild(house: Chargehouse) -> None:
+def test_sessions_stay_where_their_station_stood_when_they_began_as_after_a_rebuild(house: Chargehouse) -> None:
     by_increments = located(house)
     assert by_increments == [
+        ("fact_energy", STATION, PLACE),
         ("fact_energy", STATION, "place-2"),
+        ("fact_session", STATION, PLACE),
         ("fact_session", STATION, "place-2"),
-        ("open_session", CHARGER, "house-2"),
-        ("rejected_session", CHARGER, "house-2"),
+        ("open_session", CHARGER, INSTALLATION),
+        ("rejected_session", CHARGER, INSTALLATION),
     ]
     assert house.run("rebuild") == command.DONE
     assert located(house) == by_increments

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -32,11 +32,34 @@ def test_an_evse_of_two_stations_at_once_belongs_to_the_smaller_id(staged_statio
     assert station_links(stations).rows() == [("greenflux", "E", "A")]
 
 
-def test_the_location_of_a_station_is_that_of_its_newest_version(staged_stations: RowsBuilder) -> None:
+def test_a_station_stood_at_its_first_location_before_it_was_known_and_stands_at_its_last(
+    staged_stations: RowsBuilder,
+) -> None:
     stations = staged_stations(
-        {"location_id": "new", "version_at": FEBRUARY}, {"location_id": "old", "version_at": JANUARY}
+        {"location_id": "new", "version_at": FEBRUARY},
+        {"location_id": None, "version_at": JANUARY - timedelta(days=1)},
+        {"location_id": "old", "version_at": JANUARY},
+        {"location_id": None, "version_at": FEBRUARY + timedelta(days=1)},
     )
-    assert station_locations(stations).rows() == [("greenflux", "S1", "new")]
+    assert station_locations(stations).rows() == [
+        ("greenflux", "S1", "old", None, FEBRUARY),
+        ("greenflux", "S1", "new", FEBRUARY, None),
+    ]
+
+
+def test_a_session_is_where_its_station_stood_when_it_began(
+    staged_sessions: RowsBuilder, staged_stations: RowsBuilder
+) -> None:
+    stations = staged_stations(
+        {"location_id": "old", "version_at": JANUARY}, {"location_id": "new", "version_at": FEBRUARY}
+    )
+    starts = (JANUARY - timedelta(days=9), JANUARY, FEBRUARY - timedelta(milliseconds=1), FEBRUARY, None)
+    sessions = staged_sessions(
+        *({"vendor": "greenflux", "station_id": "S1", "started_at": started_at} for started_at in starts)
+    )
+    linked = with_station(sessions, station_links(stations), station_locations(stations))
+    assert linked["location_id"].to_list() == ["old", "old", "old", "new", "new"]
+    assert linked["started_at"].to_list() == list(starts)
 
 
 @pytest.mark.parametrize("newest", [{"version_at": FEBRUARY, "requested_at": JANUARY}, {"requested_at": FEBRUARY}])
@@ -51,10 +74,6 @@ def test_the_newest_version_is_that_of_the_vendors_clock_and_then_the_last_reque
         )
     )
     assert links.rows() == [("greenflux", "E", "B")]
-    locations = station_locations(
-        staged_stations({"location_id": "L1", **older}, {"location_id": "L2", **older, **newest})
-    )
-    assert locations.rows() == [("greenflux", "S1", "L2")]
 
 
 def test_a_session_gets_its_station_through_the_evse_and_its_location_through_the_station(

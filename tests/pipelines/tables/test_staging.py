@@ -202,11 +202,18 @@ def test_a_station_that_becomes_known_touches_the_months_of_its_sessions(staged:
     assert staged.touched() == set()
 
 
-def test_a_charger_that_moves_touches_the_months_of_its_sessions(staged: Staged) -> None:
-    staged.load("zaptec_chargers", charger("c"), charger("other"))
+def test_a_charger_that_becomes_known_touches_the_months_of_its_sessions(staged: Staged) -> None:
+    staged.load("zaptec_chargers", charger("other"))
     staged.load("zaptec_sessions", zaptec("a", FEBRUARY), zaptec("b", MARCH, chargerId="other"))
-    staged.load("zaptec_chargers", charger("c", "new"), charger("other"))
+    staged.load("zaptec_chargers", charger("c"), charger("other"))
     assert staged.touched() == {("2026-02", "station")}
+
+
+def test_a_charger_that_moves_touches_the_months_of_the_sessions_since_then(staged: Staged) -> None:
+    staged.load("zaptec_chargers", charger("c"), as_of=JANUARY)
+    staged.load("zaptec_sessions", zaptec("a", FEBRUARY), zaptec("b", MARCH))
+    staged.load("zaptec_chargers", charger("c", "new"), as_of=MARCH)
+    assert staged.touched() == {("2026-03", "station")}
 
 
 def test_a_charger_that_moves_touches_no_session_that_names_its_own_location(staged: Staged) -> None:
