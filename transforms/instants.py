@@ -5,17 +5,18 @@ import polars as pl
 INSTANT = pl.Datetime("us", "UTC")
 
 # Epoch seconds read as milliseconds would fall into 1970; a year far ahead is a placeholder for "never".
-_YEAR = r"(?:197[1-9]|19[89]\d|2[01]\d\d|2200)"
+_YEAR = "(?:197[1-9]|19[89][0-9]|2[01][0-9][0-9]|2200)"
 _YEAR_2201_MILLISECONDS = 7_289_654_400_000
 
 # Separators and zones as met in the field: blank or T, comma or dot (OCMF), `Z`, +01:00, +0100, +01 (PostgreSQL), or
 # none at all. Java leaves out seconds of 0.
+# Not `\d`, which means the digits of every script.
 _ISO_8601 = (
-    rf"^\s*(?P<date>{_YEAR}-\d\d-\d\d)[Tt ](?P<time>\d\d:\d\d)"
-    r"(?::(?P<seconds>\d\d)(?:[.,](?P<fraction>\d{0,9}))?)?"
-    r"\s*(?:[Zz]|(?P<sign>[+-])(?P<hours>0\d|1[0-4])(?::?(?P<minutes>[0-5]\d))?)?\s*$"
+    rf"^\s*(?P<date>{_YEAR}-[0-9]{{2}}-[0-9]{{2}})[Tt ](?P<time>[0-9]{{2}}:[0-9]{{2}})"
+    r"(?::(?P<seconds>[0-9]{2})(?:[.,](?P<fraction>[0-9]{0,9}))?)?"
+    r"\s*(?:[Zz]|(?P<sign>[+-])(?P<hours>0[0-9]|1[0-4])(?::?(?P<minutes>[0-5][0-9]))?)?\s*$"
 )
-_EPOCH_MILLISECONDS = r"^\s*(\d{12,13})(?:\.0*)?\s*$"
+_EPOCH_MILLISECONDS = r"^\s*([0-9]{12,13})(?:\.0*)?\s*$"
 
 
 def instant_from_iso(text: pl.Expr) -> pl.Expr:

@@ -12,17 +12,20 @@ _IS_REJECTED = pl.col("reason").is_not_null()
 """Which table a staged session belongs to: fact_session, open_session and rejected_session, in this order."""
 
 _COST = pl.Decimal(14, 4)
+_IMPOSSIBLE_COST = 10**10
 
 
 def fact_session(staged: pl.DataFrame) -> pl.DataFrame:
     """The closed, valid sessions among linked StagedSession rows, as FactSession."""
     connected_seconds = seconds_between(pl.col("started_at"), pl.col("ended_at"))
+    cost_amount = pl.col("cost_amount").round(_COST.scale, mode="half_away_from_zero")
     facts = staged.filter(IS_COUNTED).with_columns(
         connected_seconds=connected_seconds,
         idle_seconds=(connected_seconds - pl.col("charging_seconds")).round(3).clip(lower_bound=0),
         energy_kwh=kwh(micro_kwh(pl.col("energy_kwh"))),
-        # A cost of more than ten digits before the point cannot be real; the session counts without it.
-        cost_amount=pl.col("cost_amount").round(_COST.scale, mode="half_away_from_zero").cast(_COST, strict=False),
+        # A cost of more than ten digits before the point cannot be real; the session counts without it. Polars raises
+        # for some of the values that do not fit, and makes NULL of others.
+        cost_amount=pl.when(cost_amount.abs() < _IMPOSSIBLE_COST).then(cost_amount).cast(_COST),
         read_at="first_read_at",
     )
     return FactSession.cast(facts.select(FactSession.column_names()))

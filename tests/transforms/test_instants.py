@@ -74,6 +74,24 @@ def test_what_is_no_time_of_a_session_is_null(text: str | None) -> None:
     assert from_iso(text) is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-03-01T12:00:00.\u0660\u0660\u0660Z",
+        "2026-03-01T12:00:0\u0660Z",
+        "2026-03-01T12:00:00+0\u0661:00",
+        "20\u0662\u0666-03-01T12:00:00Z",
+        "\u0661635721200000",
+        "163572120000\uff10",
+    ],
+)
+def test_digits_of_other_scripts_are_no_time(text: str) -> None:
+    column = pl.DataFrame({"text": [text, "2026-03-01T12:00:00Z"]})
+    parsed = column.select(iso=instant_from_iso(pl.col("text")), epoch=instant_from_epoch_milliseconds(pl.col("text")))
+    assert parsed.row(0) == (None, None)
+    assert parsed["iso"][1] is not None
+
+
 @pytest.mark.parametrize("text", ["1635721200000", " 1635721200000 ", "1635721200000.", "1635721200000.0"])
 def test_epoch_milliseconds_are_utc(text: str) -> None:
     assert from_epoch(text) == datetime(2021, 10, 31, 23, tzinfo=UTC)

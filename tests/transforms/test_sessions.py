@@ -64,6 +64,12 @@ def test_energy_and_cost_are_decimals_and_an_impossible_cost_is_unknown(staged_s
     assert facts["cost_amount"].to_list() == [Decimal("12.3400"), None, Decimal("0.1235")]
 
 
+@pytest.mark.parametrize("cost", [1e10, -1e10, 12_345_678_901.0, 9_999_999_999.99999, 1e13, 1e14, 1e300, float("inf")])
+def test_an_impossible_cost_is_unknown_however_large(staged_sessions: RowsBuilder, cost: float) -> None:
+    facts = fact_session(staged_sessions({"cost_amount": cost}, {"cost_amount": 9_999_999_999.0}))
+    assert facts["cost_amount"].to_list() == [None, Decimal("9999999999.0000")]
+
+
 def test_read_at_is_the_first_reading_of_a_fact_and_the_last_of_a_running_session(staged_sessions: RowsBuilder) -> None:
     later = START + timedelta(days=1)
     readings = {"first_read_at": START, "read_at": later}
