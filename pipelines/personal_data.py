@@ -25,6 +25,12 @@ PSEUDONYM_DIGITS = 32
 
 PSEUDONYM = re.compile(rf"p_[0-9a-f]{{{PSEUDONYM_DIGITS}}}")
 
+
+def without_pseudonyms(text: str) -> str:
+    """The text as it may stand where no person can be erased: in the history of runs."""
+    return PSEUDONYM.sub("(pseudonym)", text)
+
+
 PSEUDONYMS_REMEMBERED = 200_000
 """The size of the cache, so that a person who charges every day is not hashed for every session."""
 

@@ -18,6 +18,8 @@ from pipelines.variables import LONGEST_SECONDS, Variables, is_this_machine, url
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 ENV_FILE = PROJECT_FOLDER / ".env"
+ENV_FILE_VARIABLE = "CHARGEHOUSE_ENV_FILE"
+"""Names another file than ENV_FILE; only the environment can set it."""
 MAIL_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 """The usual port of each way to secure SMTP. Source: RFC 6409, 3.1; RFC 8314, 3.3; RFC 5321, 4.5.4.2."""
 VENDOR_PREFIXES = ("ZAPTEC_", "JEDLIX_", "GREENFLUX_", "SMAPPEE_")
@@ -214,13 +216,13 @@ def unknown_names(environment: Mapping[str, str] | None = None, file: Path | Non
     example = PROJECT_FOLDER / ".env.example"
     if not example.exists():
         return []
-    known = dotenv_values(example, interpolate=False, encoding="utf-8")
+    known = {*dotenv_values(example, interpolate=False, encoding="utf-8"), ENV_FILE_VARIABLE}
     given = {**_in_file(_env_file(environment) if file is None else file), **environment}
     return sorted(name for name in given if name.startswith(PREFIXES) and name not in known)
 
 
 def _env_file(environment: Mapping[str, str]) -> Path:
-    name = "CHARGEHOUSE_ENV_FILE"
+    name = ENV_FILE_VARIABLE
     file = Path(environment.get(name, "").strip() or ENV_FILE)
     # Absolute, because processes that are started from here have another working folder.
     if file != ENV_FILE and (not file.is_absolute() or not file.exists() or file.is_dir()):

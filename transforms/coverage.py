@@ -137,7 +137,7 @@ def _months_of(place: _Place, calendar: list[tuple[str, datetime, datetime, date
         else:
             is_begun = any(start < until and from_at < end for start, end in merged)
             state = "partial" if is_begun or month in place.read_at else "never"
-        read_at = place.read_at.get(month, place.whole_read_at)
+        read_at = max(filter(None, [place.read_at.get(month), place.whole_read_at]), default=None)
         yield month, state, place.rows.get(month, 0), read_at, messages[-1] if messages else None
 
 

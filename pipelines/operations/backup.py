@@ -160,7 +160,7 @@ def _copied(data: Path, building: Path, before: Backup | None, made_at: str) -> 
         target = building / path
         target.parent.mkdir(parents=True, exist_ok=True)
         is_unchanged = kept is not None and (kept.size_bytes, kept.modified_ns) == (found.st_size, found.st_mtime_ns)
-        if before is not None and kept is not None and is_unchanged and _linked(before.folder / path, target):
+        if before is not None and kept is not None and is_unchanged and _linked(before.folder / path, kept, target):
             files[path] = kept
             continue
         files[path] = KeptFile(found.st_size, found.st_mtime_ns, _copy(source, target))
@@ -178,10 +178,14 @@ def _content(data: Path) -> Iterator[Path]:
             yield from sorted(path for path in root.rglob("*") if path.is_file())
 
 
-def _linked(kept: Path, target: Path) -> bool:
-    """Link the kept file to `target`. Returns whether that was possible; some file systems have no hard links."""
+def _linked(path: Path, kept: KeptFile, target: Path) -> bool:
+    """Link the file of the generation before to `target`. Returns whether that was possible: some file systems have no
+    hard links, and a file that was changed there is not one to keep."""
     try:
-        os.link(kept, target)
+        found = path.stat()
+        if (found.st_size, found.st_mtime_ns) != (kept.size_bytes, kept.modified_ns):
+            return False
+        os.link(path, target)
     except OSError as fault:
         if fault.errno in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV, errno.ENOENT):
             return False

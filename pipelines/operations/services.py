@@ -5,14 +5,12 @@ Each prepares the instance and then becomes Dagster's own process, so that signa
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import NoReturn
 
 from pipelines.locks import sole_daemon
 from pipelines.operations.listening import check_can_listen
-from pipelines.orchestration.instance import history_fault, is_history_fault, open_instance, prepare_dagster_home
+from pipelines.orchestration.instance import make_history, prepare_dagster_home
 from pipelines.settings import PROJECT_FOLDER, Settings
-from warehouse.errors import WarehouseError
 
 
 def become_daemon(settings: Settings) -> NoReturn:
@@ -34,20 +32,9 @@ def _become(settings: Settings, module: str, *arguments: str) -> NoReturn:
     os.environ["CHARGEHOUSE_DATA"] = str(settings.data)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
     os.chdir(home)
-    _make_history(settings, home)
+    make_history(settings.data, settings.postgres_url, home)
     sys.stdout.flush()
     # Dagster gives SIGTERM the handling that it finds for SIGINT, which shells ignore for background commands.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     program = [sys.executable, "-W", "ignore", "-m", module, *arguments, "-w", str(PROJECT_FOLDER / "workspace.yaml")]
     os.execv(sys.executable, program)  # noqa: S606 -- our own interpreter
-
-
-def _make_history(settings: Settings, home: Path) -> None:
-    """Make the tables of the run history if there are none: Dagster's services would make them without a lock."""
-    try:
-        with open_instance(settings.data):
-            pass
-    except Exception as error:
-        if not is_history_fault(error):
-            raise
-        raise WarehouseError(history_fault(home, settings.postgres_url, error)) from error

@@ -14,7 +14,7 @@ from pathlib import Path
 from pipelines.locks import sole_daemon
 from pipelines.operations.demonstration import sandbox_environment
 from pipelines.operations.listening import check_can_listen
-from pipelines.orchestration.instance import prepare_dagster_home
+from pipelines.orchestration.instance import make_history, prepare_dagster_home
 from pipelines.raw.accounts import holds_own_data
 from pipelines.raw.questions import run_instant
 from pipelines.settings import PROJECT_FOLDER, Settings
@@ -34,6 +34,7 @@ def serve(settings: Settings, port: int) -> int:
     with ExitStack() as stack:
         stack.enter_context(sole_daemon(settings.data))
         home = prepare_dagster_home(settings.data, settings.postgres_url)
+        make_history(settings.data, settings.postgres_url, home)
         environment: Mapping[str, str] = {**os.environ, "CHARGEHOUSE_DATA": str(settings.data)}
         if not settings.vendors and not holds_own_data(settings.data):
             print("No vendor is configured: the sandbox simulates all four while the web UI runs.", flush=True)

@@ -5,13 +5,15 @@ Each run holds a lock of its own for as long as its process lives; the kernel re
 
 import fcntl
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 
 from pipelines.layout import LOCKS_FOLDER
-from pipelines.locks import is_held
+from pipelines.locks import LAKE, exclusive, is_held
 
 BEGUN = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
 
@@ -22,7 +24,7 @@ _held: dict[Path, int] = {}
 
 
 def hold_run(data: Path, run_id: str) -> None:
-    """Hold the run's lock, which shows that it is alive, while this process lives. Every job's first step calls it."""
+    """Hold the run's lock, which shows that it is alive, while this process lives. Every step that waits calls it."""
     path = _lock_path(data, run_id)
     if path in _held:
         return
@@ -33,6 +35,17 @@ def hold_run(data: Path, run_id: str) -> None:
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     beside.rename(path)
     _held[path] = descriptor
+
+
+@contextmanager
+def lake_held_by_run(data: Path, run_id: str, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold the lock of the lake, for which a run may wait longer than one without a sign of life counts as alive.
+
+    Raises AnotherRunError when it is not free within an hour.
+    """
+    hold_run(data, run_id)
+    with exclusive(data, LAKE, on_wait):
+        yield
 
 
 def release_run(data: Path, run_id: str) -> None:

@@ -12,7 +12,7 @@ from functools import cached_property, partial
 import dagster as dg
 import polars as pl
 
-from pipelines.locks import LAKE, exclusive
+from pipelines.orchestration.abandoned_runs import lake_held_by_run
 from pipelines.orchestration.previews import markdown_table
 from pipelines.orchestration.table_specs import table_key
 from pipelines.raw.raw_log import RawLog
@@ -323,7 +323,7 @@ def build_checks(settings: Settings, lakes: Lakes) -> list[dg.AssetChecksDefinit
         selected = [claim for claim in CLAIMS if claim.spec.key in context.selected_asset_check_keys]
         evidence = Evidence(settings, lakes, context.run.run_id)
         # While a run is writing the tables, their numbers do not add up.
-        with exclusive(settings.data, LAKE):
+        with lake_held_by_run(settings.data, context.run.run_id):
             results = [claim.result(evidence) for claim in selected]
         yield from results
 

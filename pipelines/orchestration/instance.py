@@ -3,8 +3,8 @@
 import os
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import dagster as dg
 from pydantic import SecretStr
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -13,9 +13,7 @@ from pipelines.layout import DAGSTER_FOLDER
 from pipelines.locks import DAGSTER, exclusive
 from pipelines.settings import PROJECT_FOLDER
 from warehouse.durable_files import replacing
-
-if TYPE_CHECKING:
-    from dagster import DagsterInstance
+from warehouse.errors import WarehouseError
 
 
 def is_history_fault(error: Exception) -> bool:
@@ -53,17 +51,28 @@ def prepare_dagster_home(data: Path, postgres_url: SecretStr | None = None) -> P
     return home
 
 
-def open_instance(data: Path) -> "DagsterInstance":
+def open_instance(data: Path) -> dg.DagsterInstance:
     """Open the instance in the home that was prepared, and make the tables of its run history if there are none.
 
     One process at a time: two that make them together leave a history of two versions, which Dagster refuses ever
     after.
     """
-    # The web UI, which only starts Dagster's own processes, does without this import of a second.
-    from dagster import DagsterInstance
-
     with exclusive(data, DAGSTER):
-        return DagsterInstance.get()
+        return dg.DagsterInstance.get()
+
+
+def make_history(data: Path, postgres_url: SecretStr | None, home: Path) -> None:
+    """Make the tables of the run history if there are none: Dagster's own processes would make them without a lock.
+
+    Raises WarehouseError if the history cannot be written.
+    """
+    try:
+        with open_instance(data):
+            pass
+    except Exception as error:
+        if not is_history_fault(error):
+            raise
+        raise WarehouseError(history_fault(home, postgres_url, error)) from error
 
 
 def history_fault(home: Path, postgres_url: SecretStr | None, error: Exception) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from pipelines.locks import LAKE, exclusive
-from pipelines.orchestration.abandoned_runs import hold_run
+from pipelines.locks import LAKE
+from pipelines.orchestration.abandoned_runs import hold_run, lake_held_by_run
 from pipelines.orchestration.month_metadata import log_months, metadata_by_month, month_totals, touched_and_why
 from pipelines.orchestration.previews import table_preview
 from pipelines.orchestration.raw_assets import raw_key, raw_keys, raw_metadata_of
@@ -20,7 +20,7 @@ from pipelines.tables.building import DIMENSIONS, build_coverage, build_dimensio
 from pipelines.tables.lakes import MONTHLY_FACTS, Lakes, row_count
 from pipelines.tables.monthly_facts import build_months, pending_months
 from pipelines.tables.quality import measure_months
-from pipelines.tables.staging import stage
+from pipelines.tables.staging import refuse_other_time_zone, stage
 from pipelines.tables.upgrade import refuse_outdated, upgrade
 from pipelines.vendors import ENDPOINTS
 from transforms.touched import NO_MONTH
@@ -74,8 +74,9 @@ def _monthly_facts(settings: Settings, lakes: Lakes, months: dg.MonthlyPartition
             failures = _read_again(context, settings, lakes)
             yield dg.MaterializeResult(asset_key=MONTH_READING, metadata={"failures": len(failures)})
         if context.selected_asset_keys - {MONTH_READING}:
-            with exclusive(settings.data, LAKE):
+            with lake_held_by_run(settings.data, context.run.run_id):
                 refuse_outdated(lakes)
+                refuse_other_time_zone(lakes, settings.time_zone)
                 asked = list(context.partition_keys)
                 chosen = [*asked, *({NO_MONTH} & set(pending_months(lakes)))]
                 before = month_totals(lakes, chosen)
@@ -108,7 +109,7 @@ def _read_again(context: dg.AssetExecutionContext, settings: Settings, lakes: La
         for endpoint in ENDPOINTS[vendor]:
             metadata = raw_metadata_of(endpoint, readings)
             context.log_event(dg.AssetMaterialization(raw_key(endpoint), metadata=metadata))
-    with exclusive(settings.data, LAKE):
+    with lake_held_by_run(settings.data, context.run.run_id):
         upgrade(lakes)
         stage(raw_log, lakes, settings.time_zone, as_of, run_id)
         build_open_sessions(lakes)
@@ -130,9 +131,9 @@ def _touched_months(settings: Settings, lakes: Lakes, progress: Progress) -> dg.
     )
     def touched_month(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         """Build every month of the facts that newly staged rows touched, and no other; count what these months hold."""
-        hold_run(settings.data, context.run.run_id)
-        with exclusive(settings.data, LAKE):
+        with lake_held_by_run(settings.data, context.run.run_id):
             refuse_outdated(lakes)
+            refuse_other_time_zone(lakes, settings.time_zone)
             pending = pending_months(lakes)
             before = month_totals(lakes, pending)
             built = build_months(lakes, pending, settings.time_zone, builds_all=True)

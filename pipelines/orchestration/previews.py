@@ -8,7 +8,7 @@ from datetime import datetime
 import dagster as dg
 import polars as pl
 
-from pipelines.personal_data import PSEUDONYM
+from pipelines.personal_data import without_pseudonyms
 from pipelines.vendors import ENDPOINTS
 
 ROWS_SHOWN = 5
@@ -68,7 +68,7 @@ def markdown_table(
                 return value.strftime(instants)
             case _:
                 text = " ".join(str(value).split()).replace("|", "\\|")
-                text = PSEUDONYM.sub("(pseudonym)", text)
+                text = without_pseudonyms(text)
                 return text if longest_text is None or len(text) <= longest_text else f"{text[:longest_text]}…"
 
     lines = [

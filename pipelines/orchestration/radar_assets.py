@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import dagster as dg
 import polars as pl
 
-from pipelines.locks import LAKE, exclusive
+from pipelines.orchestration.abandoned_runs import lake_held_by_run
 from pipelines.orchestration.previews import markdown_table
 from pipelines.orchestration.step_causes import failed_readings, incomplete
 from pipelines.orchestration.table_specs import table_key, table_spec
@@ -65,7 +65,7 @@ def build_radar(settings: Settings, lakes: Lakes) -> dg.AssetsDefinition:
         ],
     )
     def radar(context: dg.AssetExecutionContext, config: Strictness) -> Iterator[dg.MaterializeResult[None]]:
-        with exclusive(settings.data, LAKE):
+        with lake_held_by_run(settings.data, context.run.run_id):
             rows = build_vendor_radar(settings, lakes, context.run.run_id)
         yield _result(rows, verdict(rows))
         failures = failed_readings(lakes, context.run.run_id) if config.fails_on_gaps else []

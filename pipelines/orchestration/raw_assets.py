@@ -10,6 +10,7 @@ from pydantic import Field
 from pipelines.orchestration.abandoned_runs import hold_run
 from pipelines.orchestration.column_metadata import raw_metadata
 from pipelines.orchestration.previews import table_preview
+from pipelines.personal_data import without_pseudonyms
 from pipelines.raw.extraction import extract
 from pipelines.raw.progress import Progress
 from pipelines.raw.questions import RECONCILED_MONTHS, backfill, reconcile, refresh, run_instant
@@ -182,7 +183,7 @@ def _faults(endpoint: Endpoint, readings: Sequence[Reading]) -> list[str]:
     failed = [reading for reading in readings if reading.vendor == endpoint.vendor and reading.state == "failed"]
     if any(_is_of(reading, endpoint) for reading in readings):
         reasons = {each.place: each.message or "" for each in failed if _is_of(each, endpoint)}
-        return [f"{place}: {reason}" for place, reason in reasons.items()]
+        return [without_pseudonyms(f"{place}: {reason}") for place, reason in reasons.items()]
     others = sorted({f"{each.vendor} {each.endpoint}" for each in failed})
     return [f"This list was not requested, because others could not be read: {', '.join(others)}."] if others else []
 

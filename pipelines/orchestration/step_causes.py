@@ -12,6 +12,7 @@ import polars as pl
 from dagster_shared.error import SerializableErrorInfo
 
 from pipelines.faults import AnotherRunError, ConfigurationError, ReadingError, SignInError
+from pipelines.personal_data import without_pseudonyms
 from pipelines.raw.readings import place_name
 from pipelines.tables.lakes import Lakes
 from warehouse.errors import LakeError, PublicationError
@@ -53,7 +54,8 @@ def incomplete(summary: str, failures: Sequence[str]) -> dg.Failure:
         "The next refresh reads what this run could not; a reconcile or backfill must be run again. If it fails again, "
         "`chargehouse doctor` tests every account."
     )
-    return dg.Failure("\n".join([summary, *failures, advice]), {_INCOMPLETE: len(failures)}, allow_retries=False)
+    description = without_pseudonyms("\n".join([summary, *failures, advice]))
+    return dg.Failure(description, {_INCOMPLETE: len(failures)}, allow_retries=False)
 
 
 def failed_readings(lakes: Lakes, run_id: str) -> list[str]:

@@ -6,8 +6,7 @@ import dagster as dg
 import polars as pl
 
 from pipelines.layout import DATABASE
-from pipelines.locks import LAKE, exclusive
-from pipelines.orchestration.abandoned_runs import hold_run
+from pipelines.orchestration.abandoned_runs import lake_held_by_run
 from pipelines.orchestration.month_metadata import touched_and_why
 from pipelines.orchestration.previews import preview, table_preview
 from pipelines.orchestration.raw_assets import raw_keys
@@ -81,10 +80,9 @@ def _staged_tables(settings: Settings, lakes: Lakes, progress: Progress) -> dg.A
     )
     def staged_tables(context: dg.AssetExecutionContext, config: Anew) -> Iterator[dg.MaterializeResult[None]]:
         run_id = context.run.run_id
-        hold_run(settings.data, run_id)
         progress.on_read()
-        with exclusive(
-            settings.data, LAKE, lambda: progress.on_stage("waiting for another run that writes the tables")
+        with lake_held_by_run(
+            settings.data, run_id, lambda: progress.on_stage("waiting for another run that writes the tables")
         ):
             upgrade(lakes, progress.on_stage)
             outcome = _stage_what_is_asked(RawLog(settings.data), lakes, settings, config, run_id, progress)
@@ -134,8 +132,8 @@ def _stage_what_is_asked(
 
 def _open_sessions(settings: Settings, lakes: Lakes) -> dg.AssetsDefinition:
     @dg.multi_asset(name=OPEN_SESSION.name, specs=[table_spec(OPEN_SESSION, deps=[table_key(STAGED_SESSION)])])
-    def open_session() -> dg.MaterializeResult[None]:
-        with exclusive(settings.data, LAKE):
+    def open_session(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        with lake_held_by_run(settings.data, context.run.run_id):
             rows = build_open_sessions(lakes)
         return table_result(OPEN_SESSION, rows, preview=table_preview(lakes.published.scan(OPEN_SESSION)))
 
@@ -144,8 +142,8 @@ def _open_sessions(settings: Settings, lakes: Lakes) -> dg.AssetsDefinition:
 
 def _dimension(settings: Settings, lakes: Lakes, table: Table) -> dg.AssetsDefinition:
     @dg.multi_asset(name=table.name, specs=[table_spec(table, deps=[table_key(DIMENSIONS[table][0])])])
-    def dimension() -> dg.MaterializeResult[None]:
-        with exclusive(settings.data, LAKE):
+    def dimension(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        with lake_held_by_run(settings.data, context.run.run_id):
             rows = build_dimension(lakes, table)
         return table_result(table, rows, preview=table_preview(lakes.published.scan(table)))
 
@@ -161,7 +159,7 @@ def _coverage(settings: Settings, lakes: Lakes) -> dg.AssetsDefinition:
     def coverage(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         raw_log = RawLog(settings.data)
         as_of = run_as_of(raw_log.readings(), context.run.run_id)
-        with exclusive(settings.data, LAKE):
+        with lake_held_by_run(settings.data, context.run.run_id):
             rows = build_coverage(settings, lakes, raw_log, as_of)
         gaps = lakes.published.scan(COVERAGE).filter("is_asked", pl.col("state") != "complete").collect()
         yield table_result(COVERAGE, rows, months_not_complete=gaps.height, preview=preview(gaps.sort("month")))
@@ -183,7 +181,7 @@ def _warehouse(settings: Settings, lakes: Lakes, progress: Progress) -> dg.Asset
         pool=PUBLICATION,
     )
     def warehouse(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        with exclusive(settings.data, LAKE):
+        with lake_held_by_run(settings.data, context.run.run_id):
             publication = publish_warehouse(lakes, settings.data)
         progress.on_stage(f"published {publication.path}")
         yield dg.MaterializeResult(

@@ -13,7 +13,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from queue import Queue
+from queue import Empty, Queue
 
 import pyarrow as pa
 
@@ -200,15 +200,16 @@ def _append_as_they_come(
     fault: Exception | None = None
     running = len(extractions)
     while running:
-        arrival = arrived.get()
+        arrival = _next(arrived)
         if isinstance(arrival, _Finished):
             running -= 1
             fault = fault or arrival.fault
         elif not stop.is_set():
-            progress.on_reading(arrival.reading)
-            readings.append(arrival.reading)
-            arrival.advance(positions)
-            package.add(arrival)
+            if arrival is not None:
+                progress.on_reading(arrival.reading)
+                readings.append(arrival.reading)
+                arrival.advance(positions)
+                package.add(arrival)
             if package.is_due:
                 try:
                     raw_log.append(package.taken_out(), positions, vendors)
@@ -221,6 +222,15 @@ def _append_as_they_come(
     if fault is not None:
         raise fault
     return readings
+
+
+def _next(arrived: "Queue[_WindowRead | _Finished]") -> "_WindowRead | _Finished | None":
+    """What arrives next; None if nothing does for a while, so that what waits to be appended does not wait for a vendor
+    that does not answer."""
+    try:
+        return arrived.get(timeout=LOAD_SECONDS)
+    except Empty:
+        return None
 
 
 @dataclass(frozen=True)
@@ -260,29 +270,35 @@ class _VendorExtraction:
         self, chain: Sequence[Line], arrived: "Queue[_WindowRead | _Finished]", stop: threading.Event
     ) -> None:
         failed: Line | None = None
+        are_asked_months_read = True
         for line in chain:
-            if failed is None or not line.needs_those_before:
-                windows = self._read_line(line)
-            else:
-                windows = self._left_out(line, failed)
-            for window in windows:
+            needed = failed if line.needs_those_before else None
+            for window in self._read_line(line, needed, are_asked_months_read):
                 arrived.put(window)
                 if stop.is_set():
                     return
                 if window.rows is None:
                     failed = failed or line
+                    is_asked_for = self.question.asks_for(window.reading.from_at)
+                    are_asked_months_read = are_asked_months_read and not is_asked_for
 
-    def _read_line(self, line: Line) -> Iterator[_WindowRead]:
+    def _read_line(self, line: Line, needed: Line | None, are_asked_months_read: bool) -> Iterator[_WindowRead]:
+        """The windows of a line up to the first that fails, and those of the months that a reconcile asks for.
+
+        `needed`: a line that this one needs, and that failed; then only these months are read, if that line's were.
+        """
         place = (line.endpoint.vendor, line.endpoint.name, line.scope)
-        has_gap = False
+        has_gap = needed is not None
         for stretch in line.stretches(self.positions.of(*place)):
-            if has_gap and not self.question.asks_for(stretch):
-                continue
-            for window in self._read_stretch(line, stretch):
-                read = replace(window, is_behind_gap=has_gap)
-                read.advance(self.positions)
-                yield read
-                has_gap = has_gap or read.rows is None
+            is_asked_for = self.question.asks_for(stretch.from_at)
+            if needed is not None and not (is_asked_for and are_asked_months_read):
+                yield self._left_out(line, stretch, needed)
+            elif is_asked_for or not has_gap:
+                for window in self._read_stretch(line, stretch):
+                    read = replace(window, is_behind_gap=has_gap)
+                    read.advance(self.positions)
+                    yield read
+                    has_gap = has_gap or read.rows is None
 
     def _read_stretch(self, line: Line, stretch: Window) -> Iterator[_WindowRead]:
         """Window by window, up to the first that fails."""
@@ -302,11 +318,10 @@ class _VendorExtraction:
     def _tally(self) -> Tally:
         return Tally(partial(self.progress.on_retry, self.vendor.name))
 
-    def _left_out(self, line: Line, failed: Line) -> Iterator[_WindowRead]:
-        """The record of each stretch of a line that is not read because a line before it failed."""
+    def _left_out(self, line: Line, stretch: Window, failed: Line) -> _WindowRead:
+        """The record of a stretch of a line that is not read because a line before it failed."""
         message = f"not requested, because {failed.endpoint.name} could not be read."
-        for stretch in line.stretches(self.positions.of(line.endpoint.vendor, line.endpoint.name, line.scope)):
-            yield _WindowRead(self._record(line, stretch, Tally(), None, message), line.endpoint, self.origin)
+        return _WindowRead(self._record(line, stretch, Tally(), None, message), line.endpoint, self.origin)
 
     def _read_window(self, line: Line, window: Window, tally: Tally) -> _WindowRead:
         rows, message, may_be_too_long = None, None, False

@@ -75,11 +75,14 @@ def build_coverage(settings: Settings, lakes: Lakes, raw_log: RawLog, as_of: dat
     snapshots = [endpoint.table for each in ENDPOINTS.values() for endpoint in each if endpoint.clock is None]
     is_snapshot = pl.concat_str("vendor", pl.lit("_"), "endpoint").is_in(snapshots)
     is_backfill = pl.col("kind") == "backfill"
-    # A list of objects that exist or sessions that run now is complete once read, whatever bounds were requested; but
-    # a backfill requests only the running sessions that began in its months.
+    is_stretch = is_snapshot & pl.col("from_at").is_not_null()
+    of_run = ("run_id", "vendor", "endpoint", "scope")
+    is_incomplete = (pl.col("state") == "complete") & (pl.col("state") == "failed").any().over(*of_run)
+    # A list of objects that exist or sessions that run now is complete once all its stretches are read, whatever bounds
+    # were requested; but a backfill requests only the running sessions that began in its months.
     readings = (
         raw_log.readings()
-        .filter(~(is_snapshot & is_backfill & pl.col("from_at").is_not_null()))
+        .filter(~(is_stretch & (is_backfill | is_incomplete)))
         .with_columns(pl.when(~is_snapshot).then("from_at").alias("from_at"))
     )
     # A backfill reads only its own months: what is new since the last refresh does not become missing through it.

@@ -26,6 +26,7 @@ from transforms.vendors import STAGINGS
 from transforms.versions import distinct_versions
 from transforms.vocabulary import SEEN, seen_words
 from warehouse.durable_files import discard, remove_discarded
+from warehouse.errors import LakeError
 from warehouse.lake import Lake
 from warehouse.tables import (
     LOAD_AUDIT,
@@ -93,6 +94,25 @@ def discard_staged(lakes: Lakes) -> None:
     discard(lakes.staging.root)
 
 
+def refuse_other_time_zone(lakes: Lakes, time_zone: str) -> None:
+    """For callers that build without staging first. Raises LakeError if the months of the staged sessions begin in
+    another time zone: the months of the facts would not fit together."""
+    if _is_other_time_zone(lakes, time_zone):
+        raise LakeError(
+            f"the months of what is staged do not begin in {time_zone}, which is CHARGEHOUSE_TIME_ZONE here: restart "
+            "the daemon and the web UI after changing it, and run `chargehouse refresh`"
+        )
+
+
+def _is_other_time_zone(lakes: Lakes, time_zone: str) -> bool:
+    return lakes.staging.mark(STAGED_SESSION, TIME_ZONE) not in (None, _zone_number(time_zone))
+
+
+def _zone_number(time_zone: str) -> int:
+    """A number that stands for the time zone: a mark is a number."""
+    return zlib.crc32(time_zone.encode())
+
+
 def stage(
     raw_log: RawLog,
     lakes: Lakes,
@@ -115,9 +135,7 @@ def stage(
     if newest is None:
         return StagingOutcome({}, ())
     raw_log = raw_log.until(newest)
-    zone_number = zlib.crc32(time_zone.encode())
-    is_other_zone = lakes.staging.mark(STAGED_SESSION, TIME_ZONE) not in (None, zone_number)
-    if is_other_zone:
+    if _is_other_time_zone(lakes, time_zone):
         on_stage(f"the time zone of the months has changed to {time_zone}: rebuilding everything from the raw log")
         discard_staged(lakes)
     elif _is_audit_lost(lakes):
@@ -140,7 +158,7 @@ def stage(
         note_vocabulary(log, [intake.words for intake in intakes], lakes.published)
         note_received(unaudited, [intake.receipts for intake in intakes], lakes.published, last)
         for intake in intakes:
-            _write(intake, lakes.staging, {CONSUMED: last}, zone_number)
+            _write(intake, lakes.staging, {CONSUMED: last}, _zone_number(time_zone))
         received.update({intake.table.name: intake.receipts.height for intake in intakes})
         months.update(touched["month"])
     note_lateness(raw_log, lakes, newest)

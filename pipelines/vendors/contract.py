@@ -79,11 +79,11 @@ class Question:
     from_at: datetime | None = None
     to_at: datetime | None = None
 
-    def asks_for(self, window: Window) -> bool:
-        """Whether the window lies in the months that a reconcile names."""
-        if self.kind != "reconcile" or self.from_at is None or window.from_at is None:
+    def asks_for(self, from_at: datetime | None) -> bool:
+        """Whether a window that begins there lies in the months that a reconcile names."""
+        if self.kind != "reconcile" or self.from_at is None or from_at is None:
             return False
-        return window.from_at >= self.from_at
+        return from_at >= self.from_at
 
 
 @dataclass(frozen=True)

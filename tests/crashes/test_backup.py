@@ -65,6 +65,16 @@ def test_a_second_backup_copies_only_what_is_new(house: House, tmp_path: Path) -
     assert 0 < third.new_files < len(third.files)
 
 
+def test_a_file_that_was_damaged_in_a_generation_is_copied_anew_into_the_next(house: House, tmp_path: Path) -> None:
+    first = back_up(house.data, tmp_path / "backups")
+    path = next(path for path in first.files if path.startswith("raw/") and path.endswith(".parquet"))
+    os.truncate(first.folder / path, 10)
+    again = back_up(house.data, tmp_path / "backups")
+    assert again.new_files == 1
+    restore(tmp_path / "restored", again.folder)
+    assert (tmp_path / "restored" / path).read_bytes() == (house.data / path).read_bytes()
+
+
 def test_a_generation_outlives_the_loss_of_the_original(house: House, sandbox: Sandbox, tmp_path: Path) -> None:
     """A later backup of partly lost data must not damage the good one."""
     good = back_up(house.data, tmp_path / "backups")

@@ -261,7 +261,8 @@ def test_doctor_names_every_park_that_is_refused(run: Run, small: dict[str, str]
 
 
 def test_doctor_tells_names_that_are_probably_misspelt(run: Run) -> None:
-    status, told, _ = run("doctor", CHARGEHOUSE_TIMEZONE="Europe/Oslo", GREENFLUX_TOKE="planted")
+    known = {"CHARGEHOUSE_ENV_FILE": "", "CHARGEHOUSE_TIME_ZONE": "Europe/Oslo"}
+    status, told, _ = run("doctor", CHARGEHOUSE_TIMEZONE="Europe/Oslo", GREENFLUX_TOKE="planted", **known)
     assert status == command.DONE
     assert told.splitlines()[-2:] == [
         "unknown     CHARGEHOUSE_TIMEZONE (misspelt? see .env.example)",

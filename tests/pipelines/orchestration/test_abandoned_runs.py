@@ -10,9 +10,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from pipelines.locks import is_held
+from pipelines.locks import LAKE, is_held
 from pipelines.orchestration import abandoned_runs
-from pipelines.orchestration.abandoned_runs import end_abandoned_runs, hold_run, release_run
+from pipelines.orchestration.abandoned_runs import end_abandoned_runs, hold_run, lake_held_by_run, release_run
 from pipelines.settings import PROJECT_FOLDER
 
 HOLDER = """
@@ -142,3 +142,15 @@ def test_the_lock_of_a_run_that_is_about_to_begin_stays(instance: dg.DagsterInst
     assert (tmp_path / "locks" / "run-about-to-begin.lock").exists()
     release_run(tmp_path, "about-to-begin")
     assert not (tmp_path / "locks" / "run-about-to-begin.lock").exists()
+
+
+def test_a_run_that_holds_the_lake_is_alive_however_late_its_first_step(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(abandoned_runs, "TIME_TO_BEGIN", timedelta(0))
+    run_id = started(instance)
+    with lake_held_by_run(tmp_path, run_id):
+        assert is_held(tmp_path, LAKE)
+        assert end_abandoned_runs(instance, tmp_path) == []
+    release_run(tmp_path, run_id)
+    assert end_abandoned_runs(instance, tmp_path) == [run_id]

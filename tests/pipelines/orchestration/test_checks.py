@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from pipelines.locks import exclusive
 from pipelines.orchestration import checks
+from pipelines.orchestration.abandoned_runs import lake_held_by_run
 from pipelines.orchestration.checks import CLAIMS, Claim, Evidence, build_checks, check_keys, markdown
 from pipelines.orchestration.table_specs import table_key
 from pipelines.raw.positions import Positions
@@ -204,12 +204,12 @@ def test_nothing_is_judged_while_another_run_writes(data: Path, monkeypatch: pyt
     rewrite(data, OPEN_SESSION, lambda rows: rows.head(1))
 
     @contextmanager
-    def once_the_other_has_written(folder: Path, name: str) -> Iterator[None]:
+    def once_the_other_has_written(folder: Path, run_id: str) -> Iterator[None]:
         rewrite(data, OPEN_SESSION, lambda _: sound)
-        with exclusive(folder, name):
+        with lake_held_by_run(folder, run_id):
             yield
 
-    monkeypatch.setattr(checks, "exclusive", once_the_other_has_written)
+    monkeypatch.setattr(checks, "lake_held_by_run", once_the_other_has_written)
     assert failed(checked(data)) == set()
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from pipelines.orchestration.raw_assets import CHECK, raw_keys
+from pipelines.personal_data import PSEUDONYM
 from sandbox.server import Sandbox
 from tests.pipelines.conftest import NOW, SettingsBuilder
 from tests.pipelines.orchestration.operated import Operated, operated
@@ -64,3 +65,14 @@ def check_alone(house: Operated) -> dg.ExecuteInProcessResult:
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         raise_on_error=False,
     )
+
+
+def test_no_event_names_the_person_whose_sessions_could_not_be_read(
+    sandbox: Sandbox, sandbox_settings: SettingsBuilder
+) -> None:
+    sandbox.faults.arm("status", "zaptec", endpoint="sessions", value=404, times=None)
+    with operated(sandbox_settings("zaptec", ZAPTEC_USER_IDS="somebody"), sandbox) as house:
+        result = house.load(NOW)
+    told = [str(event) for event in result.all_events]
+    assert any("zaptec sessions (user:(pseudonym))" in text for text in told)
+    assert not any(PSEUDONYM.search(text) for text in told)

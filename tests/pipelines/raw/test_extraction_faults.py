@@ -1,6 +1,7 @@
 """Extraction from vendors that fail, lie or move their lists: what was read is kept, and the next run goes on there."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from pipelines.raw import extraction
 from pipelines.raw.extraction import extract
 from pipelines.raw.questions import reconcile
-from pipelines.raw.raw_log import RawLog
+from pipelines.raw.raw_log import READINGS, RawLog
 from pipelines.raw.raw_rows import RawRows, raw_rows
 from pipelines.vendors.contract import Endpoint
 from pipelines.vendors.paging.pages import Page
@@ -130,6 +131,41 @@ def test_a_reconcile_reads_its_months_even_where_what_is_missing_before_them_can
     assert RawLog(settings.data).positions().of("zaptec", "sessions", f"installation:{installation}").watermark == (
         long_ago
     )
+
+
+def test_a_reconcile_reads_what_ended_in_its_months_if_it_could_see_what_runs_there(
+    sandbox: Sandbox, sandbox_settings: SettingsBuilder
+) -> None:
+    settings = sandbox_settings("smappee", SMAPPEE_PARK_IDS=sandbox.world.parks()[0])
+    long_ago = NOW - 50 * DAY
+    read(settings, long_ago)
+    sandbox.faults.arm("status", "smappee", endpoint="sessions", nth=1, times=1, value=404)
+    question = reconcile(settings, NOW, 1)
+    readings = extract(settings, ["smappee"], question, "reconcile")
+    assert [each.state for each in windows(readings, "open_sessions")] == ["failed", "complete"]
+    left_out, ended = windows(readings, "sessions")
+    assert (left_out.state, left_out.requests) == ("failed", 0)
+    assert (ended.state, ended.from_at, ended.to_at) == ("complete", question.from_at, NOW)
+    assert set(RawLog(settings.data).positions().watermarks.values()) == {long_ago}
+
+
+def test_what_was_read_is_appended_while_a_vendor_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extraction, "LOAD_SECONDS", 0.1)
+    appended: list[int] = []
+    append = RawLog.append
+
+    def counted(log: RawLog, tables: Any, *others: Any) -> None:
+        appended.append(tables[READINGS][0].num_rows)
+        append(log, tables, *others)
+
+    monkeypatch.setattr(RawLog, "append", counted)
+    token = response('{"access_token": "t", "expires_in": 36000}')
+    running = response('[{"id": 1, "from": 1769990400000, "status": "CHARGING"}]')
+    with serving(token, running, replace(response("[]"), pause_seconds=1.0)) as server:
+        read(settings_for("smappee", server, tmp_path))
+    assert appended == [1, 1], "the running session did not wait for the completed ones"
 
 
 def test_running_sessions_are_asked_for_even_where_the_closed_ones_cannot_be_read(

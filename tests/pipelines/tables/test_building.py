@@ -107,6 +107,23 @@ def test_a_list_of_what_runs_now_is_whole_whatever_bounds_it_was_asked_with(data
     assert states == [("open_sessions", ["complete"]), ("sessions", ["never"])]
 
 
+def test_a_list_of_what_runs_now_is_a_gap_where_one_of_its_stretches_could_not_be_read(
+    data: Path, lakes: Lakes
+) -> None:
+    place, middle = ("jedlix", "open_sessions", "all"), AS_OF - timedelta(days=20)
+    failed = Reading(RUN, AS_OF, *place, "reconcile", "failed", middle - timedelta(days=20), middle, message="HTTP 404")
+    complete = Reading(RUN, AS_OF, *place, "reconcile", "complete", middle, AS_OF)
+    RawLog(data).append({READINGS: [readings_table([failed, complete])]}, Positions(), ["jedlix"])
+    gaps = covered(data, lakes).filter(pl.col("endpoint") == "open_sessions", pl.col("vendor") == "jedlix")
+    assert "gap" in gaps["state"]
+    tomorrow = AS_OF + timedelta(days=1)
+    later = Reading("later", tomorrow, *place, "refresh", "complete", middle, tomorrow)
+    RawLog(data).append({READINGS: [readings_table([later])]}, Positions(), ["jedlix"])
+    healed = covered(data, lakes).filter(pl.col("endpoint") == "open_sessions", pl.col("vendor") == "jedlix")
+    assert healed["state"].unique().to_list() == ["complete"]
+    assert healed["read_at"].unique().to_list() == [tomorrow], "it was read whole then"
+
+
 def test_the_files_of_the_publication_before_stay_for_those_who_have_it_open(
     data: Path, lakes: Lakes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

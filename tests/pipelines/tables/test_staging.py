@@ -15,10 +15,11 @@ from pipelines.raw.raw_log import FIELDS, READINGS, RawLog
 from pipelines.raw.raw_rows import raw_rows
 from pipelines.raw.readings import Reading, readings_table
 from pipelines.tables.lakes import CONSUMED, Lakes
-from pipelines.tables.staging import stage
+from pipelines.tables.staging import refuse_other_time_zone, stage
 from pipelines.vendors import ENDPOINTS
 from pipelines.vendors.paging.pages import Page
 from tests.faults.scene import iso
+from warehouse.errors import LakeError
 from warehouse.tables import (
     LATENESS,
     LOAD_AUDIT,
@@ -291,3 +292,11 @@ def test_where_the_published_tables_were_lost_everything_is_taken_in_and_counted
     shutil.rmtree(staged.lakes.published.root)
     stage(staged.raw_log, staged.lakes, "UTC", AT, staged.run_id)
     assert staged.counted(1) == {"received": 1, "new": 1}
+
+
+def test_months_of_another_time_zone_than_that_of_what_is_staged_are_refused(staged: Staged) -> None:
+    refuse_other_time_zone(staged.lakes, "Europe/Berlin")
+    staged.load("zaptec_sessions", zaptec("a", FEBRUARY))
+    refuse_other_time_zone(staged.lakes, "UTC")
+    with pytest.raises(LakeError, match="do not begin in Europe/Berlin"):
+        refuse_other_time_zone(staged.lakes, "Europe/Berlin")
