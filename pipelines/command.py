@@ -196,7 +196,7 @@ def _run_reading(settings: Settings, vendors: Sequence[str], question: Question,
     # Before the imports, which create more objects than a refresh that finds nothing new.
     collect_rarely()
     from pipelines.operations.runs import run_job
-    from pipelines.operations.summary import healed, received
+    from pipelines.operations.summary import has_read, healed, received
     from pipelines.raw.accounts import refuse_other_data
     from pipelines.raw.forgotten import refuse_forgotten
     from pipelines.raw.progress import Progress
@@ -214,7 +214,7 @@ def _run_reading(settings: Settings, vendors: Sequence[str], question: Question,
     reach = {"kind": question.kind, "as_of": question.as_of.isoformat(), **details}
     outcome = run_job(settings, question.kind, Progress.on_stderr(), asked_vendors, {"raw_log": reach})
     print(received(settings.data, outcome.run_id, question.as_of, asked_vendors))
-    if question.kind != "refresh":
+    if question.kind != "refresh" and has_read(settings.data, outcome.run_id):
         print(healed(settings.data, outcome.run_id, question.kind))
     # Where both streams go to one file, this keeps what was received ahead of the faults.
     sys.stdout.flush()

@@ -74,10 +74,18 @@ def coverage(
 
 
 def _asked(readings: pl.DataFrame, lists_in_use: Collection[tuple[str, str]]) -> Iterable[tuple[str, str, str]]:
-    """vendor, endpoint, scope that the newest refresh of the list asked for; before any refresh, all that were read."""
+    """vendor, endpoint, scope that the newest refresh of the list asked for; before any refresh, all that were read.
+
+    A refresh that could not read a whole list of its vendor may not know every scope: then those asked for since the
+    last one that could are meant as well.
+    """
     is_refresh = pl.col("kind") != "backfill"
     newest = pl.col("as_of").filter(is_refresh).max().over("vendor", "endpoint")
-    of_newest = readings.filter(newest.is_null() | (is_refresh & (pl.col("as_of") == newest)))
+    misses_list = (pl.col("state") == "failed") & pl.col("from_at").is_null()
+    judged = readings.with_columns(knows_scopes=~misses_list.any().over("vendor", "as_of"))
+    newest_that_knows = pl.col("as_of").filter(is_refresh & pl.col("knows_scopes")).max().over("vendor", "endpoint")
+    since = pl.min_horizontal(newest, newest_that_knows.fill_null(pl.col("as_of").min()))
+    of_newest = judged.filter(newest.is_null() | (is_refresh & (pl.col("as_of") >= since)))
     for vendor, endpoint, scope in of_newest.select("vendor", "endpoint", "scope").unique().iter_rows():
         if (vendor, endpoint) in lists_in_use:
             yield vendor, endpoint, scope

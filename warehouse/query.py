@@ -3,7 +3,8 @@
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -180,12 +181,24 @@ def _cell(value: object) -> str:
         return "NULL"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, timedelta):
+        return _duration(value)
     if isinstance(value, datetime):
         if value.tzinfo is None:
             return value.isoformat(sep=" ")
         return value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ") + "Z"
     # A name may hold line breaks or terminal commands; they are shown, not obeyed.
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in str(value))
+
+
+def _duration(value: timedelta) -> str:
+    """Days, hours, minutes and seconds as DuckDB writes them; Python would write -10 minutes as -1 day, 23:50:00."""
+    days, rest = divmod(abs(value), timedelta(days=1))
+    time = str(rest) if rest >= timedelta(hours=10) else f"0{rest}"
+    sign = "-" if value < timedelta() else ""
+    return f"{sign}{days} day{'' if days == 1 else 's'} {sign}{time}" if days else f"{sign}{time}"
 
 
 def _is_numeric(sql_type: str) -> bool:

@@ -54,6 +54,11 @@ def _unstaged(raw_log: RawLog, run_id: str, as_of: datetime, vendors: Collection
     return f"Nothing was read: an earlier run already read up to {read_to:%Y-%m-%d %H:%M:%S} UTC, which is later."
 
 
+def has_read(data: Path, run_id: str) -> bool:
+    """Whether a run has asked a vendor for anything."""
+    return run_id in RawLog(data).readings()["run_id"]
+
+
 def healed(data: Path, run_id: str, kind: str) -> str:
     """The months in which a run found what earlier ones had missed, and why; and the lists of other objects than
     sessions in which something was new or changed. `kind` is that of the run's question: what is new to a reconcile has

@@ -146,13 +146,24 @@ class RawLog:
         return self._records(READINGS, READING_SCHEMA, after_load)
 
     def _records(self, table: str, schema: pa.Schema, after_load: int | None) -> pl.DataFrame:
-        files = [str(file.path) for file in self.files(table, after_load)]
         empty = pl.DataFrame(schema.empty_table())
-        if not files:
-            return empty
-        # A load by an older version lacks the columns that were added since.
-        rows = pl.scan_parquet(files, schema=empty.schema, missing_columns="insert", extra_columns="ignore")
-        return rows.select(empty.columns).collect()
+        files = [_written(file.path) for file in self.files(table, after_load)]
+        read, records = _KNOWN_RECORDS.get((self._folder, table), ((), empty))
+        is_known = after_load is None and read == tuple(files[: len(read)])
+        if is_known:
+            files = files[len(read) :]
+        if files:
+            # A load by an older version lacks the columns that were added since.
+            paths = [path for path, _, _ in files]
+            rows = pl.scan_parquet(paths, schema=empty.schema, missing_columns="insert", extra_columns="ignore")
+            fresh = rows.select(empty.columns).collect()
+        else:
+            fresh = empty
+        if after_load is not None:
+            return fresh
+        whole = pl.concat([records, fresh]) if is_known else fresh
+        _KNOWN_RECORDS[self._folder, table] = ((*(read if is_known else ()), *files), whole)
+        return whole
 
     def fields(self, after_load: int | None = None) -> pl.DataFrame:
         """The fields noted in loads above `after_load`, in the columns of `FIELDS_SCHEMA`."""
@@ -205,6 +216,17 @@ class RawLog:
         for path in self._folder.glob("[!_]*/*.parquet"):
             if _load_number(path.name) not in completed:
                 path.unlink()
+
+
+_KNOWN_RECORDS: dict[tuple[Path, str], tuple[tuple[tuple[Path, int, int], ...], pl.DataFrame]] = {}
+"""The records read so far by this process, with the files they are from: a run needs them several times, and after a
+year of hourly runs they are in thousands of files."""
+
+
+def _written(path: Path) -> tuple[Path, int, int]:
+    """A file as it was last written: its path, and its time and size, which change when a person is forgotten."""
+    found = path.stat()
+    return path, found.st_mtime_ns, found.st_size
 
 
 def _columns(name: str) -> Any:

@@ -323,6 +323,9 @@ def test_a_refresh_then_sql_with_and_without_mistakes(run: Run, small: dict[str,
     status, told, _ = run("refresh", "--as-of", "2026-04-01", **small)
     assert status == command.DONE, "a now behind the watermarks"
     assert "Nothing was read: an earlier run already read up to 2026-04-10 00:00:00 UTC" in told
+    told = run("reconcile", "--as-of", "2026-04-01", **small)[1]
+    assert "Nothing was read" in told
+    assert "Healed" not in told
 
 
 def test_a_lost_key_of_the_pseudonyms_is_told_and_no_other_is_made(

@@ -152,6 +152,22 @@ def test_a_backfill_asks_for_its_months_alone(kinds: list[str], is_asked: bool) 
     assert {row["is_asked"] for row in _covered(readings, _day(2, 9)) if row["scope"] == other[2]} == {is_asked}
 
 
+def test_a_refresh_that_could_not_list_the_scopes_asks_for_those_of_the_last_that_could() -> None:
+    other = ("zaptec", "sessions", "installation:b")
+    listed = ("zaptec", "installations", "all")
+    first = [_reading(_day(1), _day(2), _day(2), place=place) for place in (INSTALLATION, other)]
+    failed = _reading(None, _day(2, 5), _day(2, 5), "failed", 0, place=listed)
+    second = [failed, _reading(_day(1, 25), _day(2, 5), _day(2, 5))]
+    third = [_reading(None, _day(2, 9), _day(2, 9), place=listed), _reading(_day(1, 25), _day(2, 9), _day(2, 9))]
+
+    def asked(*readings: dict[str, object]) -> set[str]:
+        in_use = [*IN_USE, listed[:2]]
+        return {row["scope"] for row in _covered([*readings], _day(2, 9), in_use=in_use) if row["is_asked"]} - {"all"}
+
+    assert asked(*first, *second) == {"installation:a", "installation:b"}
+    assert asked(*first, *second, *third) == {"installation:a"}
+
+
 def test_a_list_that_is_switched_off_is_not_asked_and_one_that_never_was_read_is_never() -> None:
     readings = [_reading(None, _day(2, 5), _day(2, 5), place=("zaptec", "installations", "all"))]
     rows = _covered(readings, _day(2, 5), in_use=[("zaptec", "sessions"), ("jedlix", "sessions")])

@@ -176,3 +176,17 @@ def test_an_answer_is_shown_as_a_plain_table(path):
 def test_no_rows_and_more_rows_are_said():
     assert render(Answer(("n",), ("BIGINT",), [], False)) == "n\n-\n(0 rows)"
     assert render(Answer(("n",), ("BIGINT",), [(1,), (20,)], True)).endswith(" 1\n20\n(first 2 rows; there are more)")
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("0.0::DECIMAL(14, 6) * 0.25", "0.00000000"),
+        ("0.00000025", "0.00000025"),
+        ("timestamp '2026-01-01' - timestamp '2026-01-01 00:10'", "-00:10:00"),
+        ("timestamp '2026-01-03 01:00:00.5' - timestamp '2026-01-01'", "2 days 01:00:00.500000"),
+        ("interval '1 day'", "1 day 00:00:00"),
+    ],
+)
+def test_a_small_decimal_and_a_duration_are_written_out(path: Path, expression: str, text: str) -> None:
+    assert render(query(path, f"SELECT {expression} AS value")).splitlines()[2].strip() == text

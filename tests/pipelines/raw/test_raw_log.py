@@ -70,6 +70,26 @@ def test_rows_and_positions_are_there_together(log: RawLog) -> None:
     assert log.readings()["run_id"].to_list() == ["run-1"]
 
 
+def test_records_that_were_read_before_are_read_again_where_they_have_changed(log: RawLog) -> None:
+    append(log, read_to(AT), "a")
+    assert log.readings()["scope"].to_list() == ["all"]
+    append(log, read_to(AT), "b")
+    assert log.readings()["scope"].to_list() == ["all", "all"]
+    [first, _] = log.files(READINGS)
+
+    files = iter([True, False])
+
+    def renamed(table: str, rows: pa.Table) -> pa.Table | None:
+        if table != READINGS or not next(files):
+            return None
+        return pl.DataFrame(rows).with_columns(scope=pl.lit("forgotten")).to_arrow().cast(rows.schema)
+
+    log.rewrite(renamed, lambda scope: True)
+    assert log.readings()["scope"].to_list() == ["forgotten", "all"]
+    assert log.until(first.load_number).readings()["scope"].to_list() == ["forgotten"]
+    assert log.readings()["scope"].to_list() == ["forgotten", "all"]
+
+
 def test_the_columns_stored_are_those_of_a_raw_row_to_the_microsecond(log: RawLog) -> None:
     append(log, read_to(AT), "a")
     stored = pl.read_parquet(log.files("jedlix_sessions")[0].path)
