@@ -117,6 +117,8 @@ def _published(path: str | Path, columns: str) -> list[tuple[Any, ...]]:
 
 
 def build(path: Path, snapshots: Mapping[Table, Snapshot | None]) -> None:
+    """Make the DuckDB file at `path`: a view of each table over the files of its snapshot, with comments, and
+    `ops.published_file`. A table without a snapshot is an empty view."""
     with duckdb.connect(":memory:") as connection:
         connection.execute(f"ATTACH {literal(str(path))} AS publication (STORAGE_VERSION {literal(STORAGE_VERSION)})")
         connection.execute("USE publication")
@@ -162,11 +164,13 @@ def remove_abandoned_builds(target: Path) -> None:
 
 
 def remove_build(path: Path) -> None:
+    """Remove an unfinished build and its write-ahead log, if they exist."""
     path.unlink(missing_ok=True)
     path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
 
 
 def is_running(process: int) -> bool:
+    """Whether a process with this id is alive, whoever owns it."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -177,4 +181,5 @@ def is_running(process: int) -> bool:
 
 
 def files_of(snapshot: Snapshot | None) -> tuple[DataFile, ...]:
+    """The files of a snapshot; none for a table that was never written."""
     return () if snapshot is None else snapshot.files

@@ -68,6 +68,7 @@ def take_snapshot(delta: DeltaTable, folder: Path) -> Snapshot:
 
 
 def data_file(action: Mapping[str, Any], folder: Path) -> DataFile:
+    """The file that an `add` entry of a table's log names; its rows are counted if the entry does not say."""
     path = str(folder / action["path"])
     rows = action["num_records"]
     return DataFile(
@@ -81,6 +82,7 @@ def data_file(action: Mapping[str, Any], folder: Path) -> DataFile:
 
 
 def instants(bounds: Mapping[str, object] | None) -> dict[str, datetime]:
+    """The bounds of the columns that are instants, by column."""
     return {name: value for name, value in (bounds or {}).items() if isinstance(value, datetime)}
 
 

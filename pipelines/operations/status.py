@@ -5,8 +5,11 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.layout import FORGETTING
+from pipelines.locks import LAKE, is_held
 from pipelines.raw.raw_log import RawLog
+from pipelines.tables.building import unpublished_tables
 from pipelines.tables.lakes import Lakes
+from pipelines.tables.monthly_facts import pending_months
 from pipelines.vendors import LOOK_BACKS
 from warehouse.tables import COVERAGE, LATENESS, LOAD_AUDIT, OPEN_SESSION
 
@@ -14,8 +17,9 @@ GAPS = "Gaps: the next refresh reads what the last could not; for older months r
 
 
 def status_text(data: Path) -> tuple[str, bool]:
-    """The state of the warehouse as text, and whether it has neither gaps nor an unfinished erasure."""
-    lake = Lakes.below(data).published
+    """The state of the warehouse as text, and whether it has no gaps, no unfinished erasure and is published."""
+    lakes = Lakes.below(data)
+    lake = lakes.published
     audit = lake.scan(LOAD_AUDIT).collect()
     if audit.is_empty():
         return "Nothing has been read yet. Run `chargehouse refresh`.", True
@@ -29,10 +33,23 @@ def status_text(data: Path) -> tuple[str, bool]:
         _lateness(lake.scan(LATENESS).collect()),
         _oldest_open(lake.scan(OPEN_SESSION).collect()),
     ]
-    is_forgetting = (data / FORGETTING).exists()
-    if is_forgetting:
-        parts.append("A `chargehouse forget` did not finish: run the same command again.")
-    return "\n\n".join(parts), gaps.is_empty() and not is_forgetting
+    faults = [*_unpublished(lakes, data)]
+    if (data / FORGETTING).exists():
+        faults.append("A `chargehouse forget` did not finish: run the same command again.")
+    return "\n\n".join([*parts, *faults]), gaps.is_empty() and not faults
+
+
+def _unpublished(lakes: Lakes, data: Path) -> list[str]:
+    """The tables that a run built and did not publish; none while a run writes, or months still wait to be built."""
+    if is_held(data, LAKE) or pending_months(lakes):
+        return []
+    tables = unpublished_tables(lakes, data)
+    if not tables:
+        return []
+    return [
+        f"Not published: {', '.join(sorted(tables))} changed since the publication, because a check failed or the run "
+        "was cut off. Run `chargehouse refresh`; if a check fails again, `chargehouse rebuild`."
+    ]
 
 
 def _last_run(audit: pl.DataFrame, run_id: str) -> str:

@@ -426,3 +426,18 @@ def test_every_name_can_be_printed_in_any_encoding(tmp_path: Path) -> None:
     status, told, _ = begun(["sql", "SELECT 'Tromsø' AS place"], tmp_path, PYTHONIOENCODING="ascii")
     assert status == command.DONE
     assert "Troms\\xf8" in told
+
+
+def test_status_tells_of_tables_that_were_built_and_not_published(
+    run: Run, small: dict[str, str], tmp_path: Path
+) -> None:
+    assert run("refresh", "--as-of", "2026-04-10", **small)[0] == command.DONE
+    status, told, _ = run("status", **small)
+    assert (status, "Not published" in told) == (command.DONE, False)
+    (tmp_path / "data" / DATABASE).unlink()
+    status, told, _ = run("status", **small)
+    assert status == command.INCOMPLETE
+    assert "Not published: " in told
+    assert "fact_session" in told
+    assert run("rebuild", **small)[0] == command.DONE
+    assert run("status", **small)[0] == command.DONE

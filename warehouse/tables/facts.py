@@ -18,7 +18,8 @@ class FactSession(dy.Schema):
     )
     connected_seconds = columns.seconds("Time from started_at to ended_at.", nullable=False)
     charging_seconds = columns.seconds(
-        "Time in which energy was delivered (GreenFlux: total_time minus total_parking_time). NULL if unknown."
+        "Time in which energy was delivered (GreenFlux: total_time minus total_parking_time, which the vendor rounds, "
+        "so that it may exceed connected_seconds). NULL if unknown."
     )
     idle_seconds = columns.seconds("connected_seconds minus charging_seconds, at least 0. NULL if unknown.")
     energy_kwh = columns.energy_kwh("Delivered energy. NULL if the vendor reports none.")

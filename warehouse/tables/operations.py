@@ -39,7 +39,8 @@ class Coverage(dy.Schema):
     month = dy.String(
         nullable=False,
         primary_key=True,
-        description="Month (YYYY-MM) by the endpoint's clock; for an endpoint that is read whole, that of the reading.",
+        description="Month (YYYY-MM) by the endpoint's clock. Of an endpoint that is read whole, rows count in the "
+        "month of the reading, which covers all months before it as well.",
     )
     state = columns.text(
         "complete: read from the beginning of the month to its end, or to the as-of instant of the newest refresh if "
