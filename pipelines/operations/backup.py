@@ -58,6 +58,10 @@ class KeptFile:
     modified_ns: int
     checksum: str
 
+    def is_as(self, found: os.stat_result) -> bool:
+        """Whether a file on the disk has its size and was last written when it was."""
+        return (found.st_size, found.st_mtime_ns) == (self.size_bytes, self.modified_ns)
+
 
 @dataclass(frozen=True)
 class Backup:
@@ -159,8 +163,12 @@ def _copied(data: Path, building: Path, before: Backup | None, made_at: str) -> 
         kept = known.get(path)
         target = building / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        is_unchanged = kept is not None and (kept.size_bytes, kept.modified_ns) == (found.st_size, found.st_mtime_ns)
-        if before is not None and kept is not None and is_unchanged and _linked(before.folder / path, kept, target):
+        if (
+            before is not None
+            and kept is not None
+            and kept.is_as(found)
+            and _linked(before.folder / path, kept, target)
+        ):
             files[path] = kept
             continue
         files[path] = KeptFile(found.st_size, found.st_mtime_ns, _copy(source, target))
@@ -182,8 +190,7 @@ def _linked(path: Path, kept: KeptFile, target: Path) -> bool:
     """Link the file of the generation before to `target`. Returns whether that was possible: some file systems have no
     hard links, and a file that was changed there is not one to keep."""
     try:
-        found = path.stat()
-        if (found.st_size, found.st_mtime_ns) != (kept.size_bytes, kept.modified_ns):
+        if not kept.is_as(path.stat()):
             return False
         os.link(path, target)
     except OSError as fault:

@@ -33,7 +33,7 @@ def status_text(data: Path) -> tuple[str, bool]:
         _lateness(lake.scan(LATENESS).collect()),
         _oldest_open(lake.scan(OPEN_SESSION).collect()),
     ]
-    faults = [*_unpublished(lakes, data)]
+    faults = _unpublished(lakes, data)
     if (data / FORGETTING).exists():
         faults.append("A `chargehouse forget` did not finish: run the same command again.")
     return "\n\n".join([*parts, *faults]), gaps.is_empty() and not faults
